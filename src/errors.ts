@@ -1,0 +1,110 @@
+/**
+ * Every failure a user may see: a stable code, one sentence that names the object, and a hint where it helps.
+ * Anything else that is thrown is a defect of taipan and is reported as `internal`.
+ */
+export type ErrorCode =
+  | "usage"
+  | "not-implemented"
+  | "parse-error"
+  | "env-file-invalid"
+  | "config-invalid"
+  | "unsafe-name"
+  | "package-not-found"
+  | "unsatisfiable"
+  | "solver-timeout"
+  | "channel-invalid"
+  | "channel-unreachable"
+  | "http-error"
+  | "auth-error"
+  | "offline-missing"
+  | "checksum-mismatch"
+  | "archive-invalid"
+  | "archive-unsafe-path"
+  | "repodata-invalid"
+  | "environment-not-found"
+  | "environment-exists"
+  | "environment-frozen"
+  | "environment-corrupt"
+  | "not-an-environment"
+  | "package-not-installed"
+  | "clobber"
+  | "script-failed"
+  | "pip-failed"
+  | "permission-denied"
+  | "disk-full"
+  | "locked"
+  | "io-error"
+  | "interrupted"
+  | "internal";
+
+export interface ToolErrorOptions {
+  /** One short sentence: what the user can do about it. */
+  hint?: string | undefined;
+  /** Machine-readable facts, printed under `--json`; never secrets. */
+  details?: Record<string, unknown> | undefined;
+  cause?: unknown;
+}
+
+/** The only error type that crosses a layer. `message` is one sentence without a final full stop. */
+export class ToolError extends Error {
+  override readonly name = "ToolError";
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  readonly details: Record<string, unknown> | undefined;
+
+  constructor(code: ErrorCode, message: string, options: ToolErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+    this.details = options.details;
+  }
+
+  /** A structured-clone-safe form, for worker messages and `--json`. */
+  toJSON(): SerializedToolError {
+    return { code: this.code, message: this.message, hint: this.hint, details: this.details };
+  }
+
+  static fromJSON(value: SerializedToolError): ToolError {
+    return new ToolError(value.code, value.message, { hint: value.hint, details: value.details });
+  }
+}
+
+export interface SerializedToolError {
+  code: ErrorCode;
+  message: string;
+  hint?: string | undefined;
+  details?: Record<string, unknown> | undefined;
+}
+
+/** A parse failure at `position` (0-based offset in UTF-16 units) of `source`. */
+export function parseError(what: string, source: string, position: number, reason: string, hint?: string): ToolError {
+  const shown = source.length > 200 ? `${source.slice(0, 200)}…` : source;
+  return new ToolError("parse-error", `invalid ${what} \`${shown}\`: ${reason} (at position ${position + 1})`, {
+    hint,
+    details: { what, source: shown, position },
+  });
+}
+
+/** Turns a Node file-system error into a ToolError that names the path; any other value is returned unchanged. */
+export function fromSystemError(error: unknown, action: string, path: string): unknown {
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  if (error instanceof ToolError || typeof code !== "string") return error;
+  const options = { cause: error, details: { path, errno: code } };
+  switch (code) {
+    case "EACCES":
+    case "EPERM":
+    case "EROFS":
+      return new ToolError("permission-denied", `no permission to ${action} \`${path}\``, {
+        ...options,
+        hint: code === "EROFS" ? "the file system is mounted read-only" : "check the owner and mode of the directory, or choose another with -p or --root-prefix",
+      });
+    case "ENOSPC":
+    case "EDQUOT":
+      return new ToolError("disk-full", `no space left to ${action} \`${path}\``, {
+        ...options,
+        hint: "free some space (`taipan clean --all` empties the package cache) and run the command again",
+      });
+    default:
+      return new ToolError("io-error", `cannot ${action} \`${path}\`: ${(error as Error).message}`, options);
+  }
+}

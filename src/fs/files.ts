@@ -1,0 +1,105 @@
+import { randomBytes } from "node:crypto";
+import * as fs from "node:fs";
+import { dirname, join } from "node:path";
+import { fromSystemError } from "../errors.ts";
+
+function isMissing(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  return code === "ENOENT" || code === "ENOTDIR";
+}
+
+/** Bytes of a file, or undefined when it does not exist. */
+export async function readBytes(path: string): Promise<Buffer | undefined> {
+  try {
+    return await fs.promises.readFile(path);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw fromSystemError(error, "read", path);
+  }
+}
+
+/** Text of a UTF-8 file without its byte order mark, or undefined when it does not exist. */
+export async function readText(path: string): Promise<string | undefined> {
+  const bytes = await readBytes(path);
+  return bytes?.toString("utf8").replace(/^\uFEFF/, "");
+}
+
+/**
+ * Writes by rename from a temporary file beside the target: readers see the old bytes or the new ones, never a part.
+ * `durable` also flushes to the device before the rename.
+ */
+export async function writeAtomic(path: string, data: string | Uint8Array, options: { mode?: number; durable?: boolean } = {}): Promise<void> {
+  const temporary = join(dirname(path), `.${randomBytes(6).toString("hex")}.tmp`);
+  try {
+    const file = await fs.promises.open(temporary, "wx", options.mode ?? 0o666);
+    try {
+      await file.writeFile(data);
+      if (options.durable) await file.sync();
+    } finally {
+      await file.close();
+    }
+    await fs.promises.rename(temporary, path);
+  } catch (error) {
+    await fs.promises.rm(temporary, { force: true }).catch(() => {});
+    throw fromSystemError(error, "write", path);
+  }
+}
+
+export async function ensureDir(path: string): Promise<void> {
+  try {
+    await fs.promises.mkdir(path, { recursive: true });
+  } catch (error) {
+    throw fromSystemError(error, "create directory", path);
+  }
+}
+
+/** What a path is, without following a final symlink. */
+export async function pathKind(path: string): Promise<"file" | "directory" | "symlink" | "other" | undefined> {
+  try {
+    const stat = await fs.promises.lstat(path);
+    return stat.isSymbolicLink() ? "symlink" : stat.isDirectory() ? "directory" : stat.isFile() ? "file" : "other";
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw fromSystemError(error, "look at", path);
+  }
+}
+
+/** Names in a directory, sorted; empty when it does not exist. */
+export async function listDir(path: string): Promise<string[]> {
+  try {
+    return (await fs.promises.readdir(path)).sort();
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw fromSystemError(error, "list", path);
+  }
+}
+
+/** Removes a file or a whole tree; symlinks are removed, never followed. No error when there is nothing. */
+export async function removeTree(path: string): Promise<void> {
+  try {
+    await fs.promises.rm(path, { recursive: true, force: true });
+  } catch (error) {
+    throw fromSystemError(error, "remove", path);
+  }
+}
+
+/** Whether this process may create files in the directory, or in the nearest parent that exists. */
+export async function isWritable(path: string): Promise<boolean> {
+  for (let at = path; ; at = dirname(at)) {
+    try {
+      await fs.promises.access(at, fs.constants.W_OK | fs.constants.X_OK);
+      return true;
+    } catch (error) {
+      if (!isMissing(error) || at === dirname(at)) return false;
+    }
+  }
+}
+
+/** Canonical path with symlinks resolved, or the path itself where it does not exist. */
+export function realPath(path: string): string {
+  try {
+    return fs.realpathSync(path);
+  } catch {
+    return path;
+  }
+}

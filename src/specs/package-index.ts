@@ -1,0 +1,49 @@
+import type { RepoDataRecord } from "./records.ts";
+
+/**
+ * The packages of one channel subdir, read lazily: nothing of a name is parsed before it is asked for.
+ * Synchronous, because the solver is; whatever must be fetched (shards) was fetched before.
+ */
+export interface PackageIndex {
+  /** Channel as shown to users and written to records: without subdir and without credentials. */
+  readonly channel: string;
+  readonly subdir: string;
+  /** Position of the channel in the request: 0 is the first named. Subdirs of one channel share it. */
+  readonly priority: number;
+  /** Whether the index has records of this name, without parsing them. */
+  has(name: string): boolean;
+  /** All records of a package name, in no particular order; empty when there are none. The same array on each call. */
+  records(name: string): readonly RepoDataRecord[];
+  /** Every package name; for search, globs and did-you-mean. */
+  names(): Iterable<string>;
+}
+
+/** A PackageIndex over records at hand: tests, explicit specs, installed packages. */
+export class MemoryIndex implements PackageIndex {
+  private readonly byName = new Map<string, RepoDataRecord[]>();
+
+  constructor(
+    readonly channel: string,
+    readonly subdir: string,
+    readonly priority: number,
+    records: Iterable<RepoDataRecord>,
+  ) {
+    for (const record of records) {
+      const list = this.byName.get(record.name);
+      if (list) list.push(record);
+      else this.byName.set(record.name, [record]);
+    }
+  }
+
+  has(name: string): boolean {
+    return this.byName.has(name);
+  }
+
+  records(name: string): readonly RepoDataRecord[] {
+    return this.byName.get(name) ?? [];
+  }
+
+  names(): Iterable<string> {
+    return this.byName.keys();
+  }
+}
