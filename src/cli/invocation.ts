@@ -1,0 +1,31 @@
+import type { Session } from "./session.ts";
+
+/** What the user typed, parsed: the command, its arguments and only the options that were given. */
+export interface Invocation {
+  /** Name the program was run by: taipan, or conda, mamba, micromamba. */
+  name: string;
+  /** `["env", "create"]`. */
+  path: readonly string[];
+  args: readonly string[];
+  options: Readonly<Record<string, unknown>>;
+}
+
+/** A file of src/cli/verbs: turns an invocation into a command's intent and its result into text or JSON. */
+export interface VerbModule {
+  /** Returns the exit code. */
+  run(invocation: Invocation, session: Session): Promise<number>;
+}
+
+export function flag(invocation: Invocation, key: string): boolean {
+  return invocation.options[key] === true;
+}
+
+export function text(invocation: Invocation, key: string): string | undefined {
+  const value = invocation.options[key];
+  return typeof value === "string" ? value : undefined;
+}
+
+export function list(invocation: Invocation, key: string): string[] {
+  const value = invocation.options[key];
+  return Array.isArray(value) ? (value as string[]) : [];
+}

@@ -1,0 +1,98 @@
+/**
+ * The option table: every flag, its meaning and where its value goes. A verb names the groups it takes; help, parsing and
+ * completion are all drawn from here.
+ */
+export interface OptionSpec {
+  /** commander's notation: `-c, --channel <channel>`. */
+  flags: string;
+  help: string;
+  /** Appears once per value and gathers them in order. */
+  repeat?: boolean;
+  /** Counts how often it is given. */
+  count?: boolean;
+  choices?: readonly string[];
+  /** Other spellings that conda or mamba users type, rewritten before parsing. */
+  also?: readonly string[];
+  hidden?: boolean;
+}
+
+const rc: OptionSpec[] = [
+  { flags: "--rc-file <file>", help: "use only this configuration file (may be repeated)", repeat: true },
+  { flags: "--no-rc", help: "ignore all configuration files" },
+  { flags: "--no-env", help: "ignore CONDA_*, MAMBA_* and TAIPAN_* variables" },
+];
+
+const general: OptionSpec[] = [
+  ...rc,
+  { flags: "-r, --root-prefix <path>", help: "root prefix: where environments and the package cache live" },
+  { flags: "-v, --verbose", help: "say more (repeatable: -vv shows causes and stacks)", count: true },
+  { flags: "-q, --quiet", help: "results and warnings only; implies --yes" },
+  { flags: "-y, --yes", help: "do not ask for confirmation", also: ["--always-yes"] },
+  { flags: "--json", help: "one JSON document on stdout; implies --yes" },
+  { flags: "--progress <how>", help: "how to show progress", choices: ["auto", "plain", "tty", "json", "none"] },
+  { flags: "--json-events", help: "write progress events to stderr as JSON lines" },
+];
+
+const dry: OptionSpec[] = [{ flags: "--dry-run", help: "show what would be done and stop", also: ["-d"] }];
+const offline: OptionSpec[] = [{ flags: "--offline", help: "use the caches only; no socket is opened" }];
+
+const prefix: OptionSpec[] = [
+  { flags: "-n, --name <name>", help: "environment by name" },
+  { flags: "-p, --prefix <path>", help: "environment by path" },
+];
+
+const channels: OptionSpec[] = [
+  { flags: "-c, --channel <channel>", help: "channel to search first (may be repeated; earlier ones win)", repeat: true },
+  { flags: "--override-channels", help: "ignore the channels of configuration files" },
+  { flags: "--channel-priority <how>", help: "how the order of channels counts", choices: ["strict", "flexible", "disabled"] },
+  { flags: "--strict-channel-priority", help: "same as --channel-priority strict" },
+  { flags: "--no-channel-priority", help: "same as --channel-priority disabled" },
+  { flags: "--channel-alias <url>", help: "where bare channel names live" },
+];
+
+const network: OptionSpec[] = [
+  { flags: "--ssl-verify <value>", help: "CA bundle path, `<system>`, or `<false>` to switch verification off" },
+  { flags: "--cacert-path <path>", help: "CA bundle path" },
+  { flags: "--repodata-ttl <seconds>", help: "seconds for which cached repodata is not asked for again (1: as the server says)" },
+  { flags: "--use-index-cache", help: "use cached repodata whatever its age", also: ["-C"] },
+];
+
+const scripts: OptionSpec[] = [
+  { flags: "--skip-run-link-scripts", help: "do not run pre- and post-link scripts of packages" },
+  { flags: "--run-link-scripts", help: "run them (default)" },
+];
+
+const linking: OptionSpec[] = [
+  { flags: "--pyc", help: "compile noarch python packages (default)" },
+  { flags: "--no-pyc", help: "do not compile python files" },
+  { flags: "--always-copy", help: "copy files, never link them", also: ["--copy"] },
+  { flags: "--no-always-copy", help: "link where possible (default)" },
+  { flags: "--always-softlink", help: "symlink to the package cache" },
+  { flags: "--allow-softlinks", help: "symlink where hard links do not work" },
+  { flags: "--safety-checks <how>", help: "check sizes of extracted files", choices: ["enabled", "warn", "disabled"] },
+  { flags: "--extra-safety-checks", help: "check hashes of extracted files" },
+  ...scripts,
+];
+
+const solver: OptionSpec[] = [
+  { flags: "--no-pin", help: "ignore pinned packages" },
+  { flags: "--no-py-pin", help: "let python's minor version change" },
+  { flags: "--no-deps", help: "only the named packages, without their dependencies" },
+  { flags: "--only-deps", help: "only the dependencies of the named packages" },
+  { flags: "--no-allow-uninstall", help: "never remove an installed package" },
+  { flags: "--no-allow-downgrade", help: "never downgrade an installed package" },
+  { flags: "--strategy <how>", help: "which versions to prefer", choices: ["highest", "lowest", "lowest-direct"] },
+  { flags: "--exclude-newer <when>", help: "ignore packages newer than a date (2026-01-31) or an age (7d)" },
+  { flags: "--solver-timeout <seconds>", help: "give up solving after so long" },
+  { flags: "--platform <platform>", help: "solve for another platform, such as osx-arm64", also: ["--subdir"] },
+];
+
+const change: OptionSpec[] = [
+  { flags: "-f, --file <file>", help: "environment.yml, spec list, @EXPLICIT file or lock file; path, URL or - (may be repeated)", repeat: true },
+  ...dry,
+  ...offline,
+  { flags: "--download-only", help: "fetch and extract into the package cache, link nothing" },
+];
+
+export const GROUPS = { general, prefix, dry, offline, channels, network, solver, linking, scripts, change } as const;
+export type GroupName = keyof typeof GROUPS;

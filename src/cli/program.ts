@@ -1,0 +1,101 @@
+import { Command, CommanderError, Option } from "commander";
+import { GROUPS, type GroupName, type OptionSpec } from "./options.ts";
+import type { Invocation, VerbModule } from "./invocation.ts";
+import { COMMANDS, type CommandSpec } from "./verbs.ts";
+
+export const VERSION = "0.1.0";
+
+type Execute = (verb: VerbModule, invocation: Invocation) => Promise<void>;
+
+/** Builds commander's tree from the command and option tables; nothing of a verb is loaded before it runs. */
+export function buildProgram(name: string, execute: Execute): Command {
+  const program = new Command(name)
+    .description("Install conda environments: solve, download in parallel, link safely")
+    .version(VERSION, "-V, --version", "print the version")
+    .enablePositionalOptions()
+    .showSuggestionAfterError()
+    .showHelpAfterError(`(run \`${name} --help\` for the list of commands)`)
+    .exitOverride();
+  program.addHelpText(
+    "after",
+    `
+Examples:
+  ${name} create -n sci -c conda-forge python=3.12 numpy   a new environment
+  ${name} env create -f environment.yml                    the environment a file describes
+  ${name} run -n sci python -c "import numpy"              run a program out of it
+  ${name} install -n sci scipy --dry-run                   what would change
+
+Run \`${name} COMMAND --help\` for the options and examples of a command.`,
+  );
+  for (const spec of COMMANDS) addCommand(program, spec, name, execute);
+  return program;
+}
+
+function addCommand(parent: Command, spec: CommandSpec, name: string, execute: Execute): void {
+  const command = parent
+    .command(spec.name)
+    .summary(spec.summary)
+    .description(spec.description ?? spec.summary)
+    .exitOverride();
+  for (const alias of spec.aliases ?? []) command.alias(alias);
+  for (const option of optionsOf(spec)) command.addOption(toOption(option));
+  if (spec.examples) command.addHelpText("after", `\nExamples:\n${spec.examples.map((line) => `  ${name} ${line}`).join("\n")}`);
+  for (const child of spec.commands ?? []) addCommand(command, child, name, execute);
+  if (spec.commands) command.enablePositionalOptions();
+  if (!spec.load) {
+    command.action(() => command.help({ error: true }));
+    return;
+  }
+  command.argument(spec.args ?? "[specs...]", spec.argsHelp ?? "");
+  if (spec.passThrough) command.passThroughOptions().allowUnknownOption();
+  const load = spec.load;
+  command.action(async (first: string | string[] | undefined) => {
+    const args = Array.isArray(first) ? first : first === undefined ? [] : [first];
+    await execute(await load(), { name, path: commandPath(command), args, options: definedOptions(command) });
+  });
+}
+
+/** Own options and those of its groups; an own option replaces a group's of the same long name. */
+export function optionsOf(spec: CommandSpec): OptionSpec[] {
+  const own = spec.options ?? [];
+  const longNames = new Set(own.map(longName));
+  const shorts = new Set(own.map((option) => option.flags.match(/^-(\w),/)?.[1]).filter(Boolean));
+  const grouped = (spec.groups ?? []).flatMap((group: GroupName) => GROUPS[group]).filter((option) => !longNames.has(longName(option)));
+  return [
+    ...own,
+    ...grouped.map((option) => {
+      const short = option.flags.match(/^-(\w), /);
+      return short && shorts.has(short[1]) ? { ...option, flags: option.flags.slice(4) } : option;
+    }),
+  ];
+}
+
+export function longName(option: OptionSpec): string {
+  return option.flags.match(/--[\w-]+/)![0];
+}
+
+function toOption(spec: OptionSpec): Option {
+  const option = new Option(spec.flags, spec.help);
+  if (spec.choices) option.choices([...spec.choices]);
+  if (spec.repeat) option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
+  if (spec.count) option.argParser((_: string, before: number | undefined) => (before ?? 0) + 1);
+  if (spec.hidden) option.hideHelp();
+  return option;
+}
+
+/** Only what was given on the command line: commander sets `--no-x` options to true by default. */
+function definedOptions(command: Command): Record<string, unknown> {
+  const given: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(command.opts())) {
+    if (command.getOptionValueSource(key) === "cli") given[key] = value;
+  }
+  return given;
+}
+
+function commandPath(command: Command): string[] {
+  const path: string[] = [];
+  for (let at: Command | null = command; at?.parent; at = at.parent) path.unshift(at.name());
+  return path;
+}
+
+export { CommanderError };

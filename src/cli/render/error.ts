@@ -1,0 +1,63 @@
+import { ToolError } from "../../errors.ts";
+import { type Colors, printable } from "../terminal.ts";
+
+/** conda's exception names, which scripts look for under `--json`. */
+const EXCEPTION_NAMES: Partial<Record<ToolError["code"], string>> = {
+  usage: "ArgumentError",
+  "package-not-found": "PackagesNotFoundError",
+  unsatisfiable: "UnsatisfiableError",
+  "channel-unreachable": "UnavailableInvalidChannel",
+  "channel-invalid": "UnavailableInvalidChannel",
+  "http-error": "CondaHTTPError",
+  "checksum-mismatch": "ChecksumMismatchError",
+  "environment-not-found": "EnvironmentLocationNotFound",
+  "not-an-environment": "EnvironmentLocationNotFound",
+  "environment-exists": "CondaValueError",
+  "environment-frozen": "EnvironmentIsFrozenError",
+  "package-not-installed": "PackagesNotFoundError",
+  "parse-error": "InvalidSpec",
+  "env-file-invalid": "EnvironmentFileInvalid",
+  "permission-denied": "NotWritableError",
+  "disk-full": "NoSpaceLeftError",
+  "pip-failed": "CondaEnvException",
+  clobber: "ClobberError",
+  locked: "LockError",
+  interrupted: "CondaSystemExit",
+};
+
+/** Anything thrown, as a ToolError: what is not one is a defect of taipan and says so. */
+export function asToolError(error: unknown): ToolError {
+  if (error instanceof ToolError) return error;
+  const name = (error as Error | null)?.name;
+  if (name === "AbortError") return new ToolError("interrupted", "interrupted: nothing was left half done");
+  const message = error instanceof Error ? error.message : String(error);
+  return new ToolError("internal", `unexpected failure: ${message}`, {
+    hint: "this is a defect of taipan; run again with -vv for the details and report them",
+    cause: error,
+  });
+}
+
+export function renderError(error: ToolError, colors: Colors, verbosity = 0): string {
+  const lines = [`${colors.red("error:")} ${printable(error.message)}`];
+  if (error.hint) for (const hint of error.hint.split("\n")) lines.push(`${colors.cyan("hint:")} ${printable(hint)}`);
+  if (verbosity >= 2) {
+    for (let at: unknown = error; at instanceof Error; at = at.cause) lines.push(colors.dim(at.stack ?? at.message));
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+/** conda's error document: `error`, `exception_name`, `message`, plus taipan's stable `code`, `hint` and facts. */
+export function errorDocument(error: ToolError): Record<string, unknown> {
+  const name = EXCEPTION_NAMES[error.code] ?? "CondaError";
+  return {
+    success: false,
+    error: `${name}: ${error.message}`,
+    exception_name: name,
+    exception_type: `<class 'conda.exceptions.${name}'>`,
+    message: error.message,
+    caused_by: error.cause instanceof Error ? error.cause.message : "None",
+    code: error.code,
+    hint: error.hint ?? null,
+    ...error.details,
+  };
+}

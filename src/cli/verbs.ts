@@ -1,0 +1,197 @@
+import type { VerbModule } from "./invocation.ts";
+import type { GroupName, OptionSpec } from "./options.ts";
+
+/** One row of the command table. `load` imports the verb only when it runs, so that `--help` stays instant. */
+export interface CommandSpec {
+  name: string;
+  aliases?: readonly string[];
+  summary: string;
+  description?: string;
+  args?: string;
+  argsHelp?: string;
+  groups?: readonly GroupName[];
+  options?: readonly OptionSpec[];
+  examples?: readonly string[];
+  /** Everything after the first positional belongs to another program (`run`). */
+  passThrough?: boolean;
+  commands?: readonly CommandSpec[];
+  load?: () => Promise<VerbModule>;
+}
+
+const CHANGE_GROUPS = ["change", "prefix", "channels", "solver", "linking", "network", "general"] as const;
+
+const create: CommandSpec = {
+  name: "create",
+  summary: "create an environment",
+  description: "Create an environment from package specs and files. Nothing appears at the prefix before everything is fetched and verified.",
+  argsHelp: "packages, such as `python=3.12`, `numpy>=2` or a package URL",
+  groups: CHANGE_GROUPS,
+  options: [{ flags: "--no-default-packages", help: "do not add create_default_packages" }],
+  examples: ["create -n sci -c conda-forge python=3.12 numpy", "create -p ./env -f environment.yml", "create -n exact -f explicit.txt"],
+  load: () => import("./verbs/create.ts"),
+};
+
+export const COMMANDS: readonly CommandSpec[] = [
+  create,
+  {
+    name: "install",
+    summary: "install packages into an environment",
+    argsHelp: "packages to install",
+    groups: CHANGE_GROUPS,
+    options: [
+      { flags: "--freeze-installed", help: "keep every installed package as it is", also: ["--no-update-deps"] },
+      { flags: "--force-reinstall", help: "link the named packages again even if nothing changes" },
+      { flags: "--update-deps", help: "also update the dependencies of the named packages" },
+    ],
+    examples: ["install -n sci scipy", 'install -n sci "numpy>=2" --dry-run', "install -p ./env -f more.yml"],
+    load: () => import("./verbs/install.ts"),
+  },
+  {
+    name: "update",
+    aliases: ["upgrade"],
+    summary: "update packages of an environment",
+    argsHelp: "packages to update",
+    groups: CHANGE_GROUPS,
+    options: [
+      { flags: "-a, --all", help: "update every package", also: ["--update-all"] },
+      { flags: "--prune-deps", help: "remove dependencies that nothing needs any more (default)" },
+      { flags: "--no-prune-deps", help: "keep them" },
+    ],
+    examples: ["update -n sci numpy", "update -n sci --all"],
+    load: () => import("./verbs/update.ts"),
+  },
+  {
+    name: "remove",
+    aliases: ["uninstall"],
+    summary: "remove packages, and what needs them, from an environment",
+    argsHelp: "packages to remove",
+    groups: ["dry", "offline", "prefix", "scripts", "general"],
+    options: [
+      { flags: "-a, --all", help: "remove the whole environment" },
+      { flags: "-f, --force", help: "remove only the named packages, even if others need them", also: ["--force-remove"] },
+      { flags: "--prune-deps", help: "remove dependencies that nothing needs any more (default)" },
+      { flags: "--no-prune-deps", help: "keep them" },
+    ],
+    examples: ["remove -n sci scipy", "remove -n sci --all"],
+    load: () => import("./verbs/remove.ts"),
+  },
+  {
+    name: "list",
+    summary: "list the packages of an environment",
+    args: "[regex]",
+    argsHelp: "show only packages whose name matches",
+    groups: ["prefix", "general"],
+    options: [
+      { flags: "-f, --full-name", help: "match whole names only" },
+      { flags: "--explicit", help: "an @EXPLICIT list of URLs, from which the environment can be made again" },
+      { flags: "--md5", help: "add MD5 sums to --explicit" },
+      { flags: "--sha256", help: "add SHA-256 sums to --explicit" },
+      { flags: "-c, --canonical", help: "names as in channel/subdir::name-version-build" },
+      { flags: "-e, --export", help: "name=version=build lines" },
+      { flags: "--revisions", help: "the history of the environment" },
+      { flags: "--reverse", help: "in reverse order" },
+      { flags: "--no-pip", help: "leave out what pip installed" },
+    ],
+    examples: ["list -n sci", "list -n sci ^py --json", "list -n sci --explicit --sha256 > lock.txt"],
+    load: () => import("./verbs/list.ts"),
+  },
+  {
+    name: "info",
+    summary: "show where things are and what this machine offers",
+    args: "[none]",
+    groups: ["prefix", "general"],
+    options: [
+      { flags: "-e, --envs", help: "list environments" },
+      { flags: "--base", help: "print the root prefix" },
+      { flags: "-a, --all", help: "everything" },
+    ],
+    load: () => import("./verbs/info.ts"),
+  },
+  {
+    name: "env",
+    summary: "work with environments",
+    commands: [
+      { ...create, description: `${create.description} Without -f it reads ./environment.yml.`, examples: ["env create -f environment.yml", "env create -p ./env -f environment.yml -f more.yml"] },
+      { name: "list", summary: "list environments", args: "[none]", groups: ["general"], load: () => import("./verbs/env-list.ts") },
+      {
+        name: "remove",
+        summary: "remove an environment",
+        args: "[none]",
+        groups: ["dry", "prefix", "scripts", "general"],
+        examples: ["env remove -n sci", "env remove -p ./env -y"],
+        load: () => import("./verbs/env-remove.ts"),
+      },
+      {
+        name: "update",
+        summary: "bring an environment to what a file says",
+        groups: CHANGE_GROUPS,
+        options: [{ flags: "--prune", help: "remove packages that the file does not need" }],
+        examples: ["env update -n sci -f environment.yml --prune"],
+        load: () => import("./verbs/env-update.ts"),
+      },
+      {
+        name: "export",
+        summary: "write an environment as a file",
+        args: "[none]",
+        groups: ["prefix", "general"],
+        options: [
+          { flags: "-e, --explicit", help: "an @EXPLICIT list of URLs" },
+          { flags: "--no-md5", help: "without hashes in the explicit list" },
+          { flags: "--no-builds", help: "without build strings", also: ["--no-build"] },
+          { flags: "--from-history", help: "only what was asked for" },
+          { flags: "--channel-subdir", help: "with channel and subdir" },
+        ],
+        examples: ["env export -n sci > environment.yml", "env export -n sci --from-history"],
+        load: () => import("./verbs/env-export.ts"),
+      },
+    ],
+  },
+  {
+    name: "run",
+    summary: "run a program in an environment",
+    args: "[command...]",
+    argsHelp: "program and its arguments",
+    groups: [],
+    passThrough: true,
+    options: [
+      { flags: "-n, --name <name>", help: "environment by name" },
+      { flags: "-p, --prefix <path>", help: "environment by path" },
+      { flags: "-r, --root-prefix <path>", help: "root prefix" },
+      { flags: "--cwd <dir>", help: "directory to run in" },
+      { flags: "--clean-env", help: "start from an empty environment" },
+      { flags: "-e, --env <var>", help: "VAR=VALUE to set, or VAR to pass on", repeat: true },
+      { flags: "-q, --quiet", help: "say nothing of its own" },
+      { flags: "-v, --verbose", help: "say more", count: true },
+      { flags: "--no-capture-output", help: "accepted for conda's sake: output is never captured", also: ["--live-stream"] },
+      { flags: "--no-rc", help: "ignore all configuration files" },
+    ],
+    examples: ['run -n sci python -c "import numpy; print(numpy.__version__)"', "run -p ./env pytest -q"],
+    load: () => import("./verbs/run.ts"),
+  },
+  {
+    name: "search",
+    summary: "search packages in channels",
+    argsHelp: "specs, with * as wildcard",
+    groups: ["channels", "offline", "network", "general"],
+    options: [{ flags: "--platform <platform>", help: "search for another platform", also: ["--subdir"] }],
+    examples: ['search "numpy>=2"', 'search "scikit*" -c conda-forge'],
+    load: () => import("./verbs/search.ts"),
+  },
+  {
+    name: "clean",
+    summary: "remove cached packages and indexes",
+    args: "[none]",
+    groups: ["dry", "general"],
+    options: [
+      { flags: "-a, --all", help: "index cache, archives, unused packages and leftovers" },
+      { flags: "-i, --index-cache", help: "cached repodata" },
+      { flags: "-p, --packages", help: "extracted packages that no environment links to" },
+      { flags: "-t, --tarballs", help: "package archives" },
+      { flags: "-l, --locks", help: "left-over locks" },
+      { flags: "--trash", help: "files that could not be removed earlier" },
+      { flags: "-f, --force-pkgs-dirs", help: "whole package caches, in use or not" },
+    ],
+    examples: ["clean --all --yes", "clean --index-cache"],
+    load: () => import("./verbs/clean.ts"),
+  },
+];
