@@ -1,13 +1,51 @@
 /**
  * Tasks that run off the main thread. Inputs and outputs are structured-clone-safe plain data.
- * A layer adds its task here (types only) and its handler in src/worker.ts.
+ * To add a task: one entry `{ input, output }` here (types only) and one lazily imported handler in src/worker.ts.
  */
-// biome-ignore lint/suspicious/noEmptyInterface: layers add their tasks to it
-export interface TaskMap {}
+import type { SerializedToolError } from "../errors.ts";
+
+/** Hashes that an archive must have; whatever is absent is not compared. */
+export interface ExpectedArchive {
+  sha256?: string | undefined;
+  md5?: string | undefined;
+  size?: number | undefined;
+}
+
+/** What an archive was found to be. `md5` is computed only when it is asked for or is all there is to compare. */
+export interface ArchiveFacts {
+  sha256: string;
+  md5?: string | undefined;
+  size: number;
+  files: number;
+  bytes: number;
+}
+
+export interface ExtractInput {
+  /** Shown in errors: the archive's file name. */
+  fn: string;
+  kind: "conda" | "tar.bz2";
+  /** Absolute directory to extract to, created by the task; undefined to keep the archive only. */
+  destination: string | undefined;
+  expected: ExpectedArchive;
+  /** Compute md5 also when sha256 is there to compare. */
+  wantMd5: boolean;
+}
+
+export interface TaskMap {
+  /** Hash and extract an archive that is on disk. */
+  "extract-file": { input: ExtractInput & { archive: string }; output: ArchiveFacts };
+  /** Compare an extracted package with its own paths.json. `output` is the first difference, or undefined. */
+  "check-package": { input: { directory: string; hashes: boolean }; output: string | undefined };
+}
 
 /** Tasks fed with chunks while they run: an archive that is extracted as it arrives. */
-// biome-ignore lint/suspicious/noEmptyInterface: layers add their tasks to it
-export interface StreamTaskMap {}
+export interface StreamTaskMap {
+  /** Hash, store at `archive` (when given) and extract an archive while it downloads. */
+  "extract-stream": { input: ExtractInput & { archive: string | undefined }; output: ArchiveFacts };
+}
+
+export type TaskInput<M, K extends keyof M> = M[K] extends { input: infer I } ? I : never;
+export type TaskOutput<M, K extends keyof M> = M[K] extends { output: infer O } ? O : never;
 
 export interface RunOptions {
   signal?: AbortSignal | undefined;
@@ -17,17 +55,74 @@ export interface RunOptions {
 }
 
 export interface TaskStream<Output> {
-  /** Hands the chunk over (its buffer may be detached). Resolves when the worker wants more: this is the back-pressure. */
+  /** Copies the chunk on its way to the worker. Resolves when the worker wants more: this is the back-pressure. */
   write(chunk: Uint8Array): Promise<void>;
   /** No more chunks: resolves with the task's result, or rejects with its ToolError. */
   end(): Promise<Output>;
-  /** Gives up; the handler must clean what it wrote. Resolves when it has. */
+  /** Gives up; the handler cleans what it wrote. Resolves when it has, and never rejects. */
   abort(reason: unknown): Promise<void>;
 }
 
 export interface WorkerPool {
   readonly size: number;
-  run<K extends keyof TaskMap>(kind: K, input: TaskMap[K] extends { input: infer I } ? I : never, options?: RunOptions): Promise<TaskMap[K] extends { output: infer O } ? O : never>;
-  stream<K extends keyof StreamTaskMap>(kind: K, input: StreamTaskMap[K] extends { input: infer I } ? I : never, options?: RunOptions): TaskStream<StreamTaskMap[K] extends { output: infer O } ? O : never>;
+  run<K extends keyof TaskMap>(
+    kind: K,
+    input: TaskInput<TaskMap, K>,
+    options?: RunOptions,
+  ): Promise<TaskOutput<TaskMap, K>>;
+  stream<K extends keyof StreamTaskMap>(
+    kind: K,
+    input: TaskInput<StreamTaskMap, K>,
+    options?: RunOptions,
+  ): TaskStream<TaskOutput<StreamTaskMap, K>>;
+  /** Stops the workers. Tasks that still run are rejected as `interrupted`. */
   close(): Promise<void>;
 }
+
+/** What a handler is given besides its input. */
+export interface TaskContext {
+  /** Aborted when the caller gave up. */
+  signal: AbortSignal;
+  /** Posts a value to the caller's `onProgress`. */
+  progress(value: unknown): void;
+  /** Buffers of the result that are to be moved to the caller instead of copied. */
+  transfer(...buffers: ArrayBuffer[]): void;
+}
+
+/** The worker's end of a stream: `write` calls never overlap, `end` or `abort` comes last and once. */
+export interface TaskSink<Output> {
+  write(chunk: Uint8Array): void | Promise<void>;
+  end(): Output | Promise<Output>;
+  abort(reason: unknown): void | Promise<void>;
+}
+
+export type TaskHandler<Input, Output> = (input: Input, context: TaskContext) => Output | Promise<Output>;
+export type StreamHandler<Input, Output> = (
+  input: Input,
+  context: TaskContext,
+) => TaskSink<Output> | Promise<TaskSink<Output>>;
+
+/** Loaders of handlers by task, so that a worker loads only the code of the tasks it runs. */
+export interface TaskHandlers {
+  tasks: { [K in keyof TaskMap]: () => Promise<TaskHandler<TaskInput<TaskMap, K>, TaskOutput<TaskMap, K>>> };
+  streams: {
+    [K in keyof StreamTaskMap]: () => Promise<
+      StreamHandler<TaskInput<StreamTaskMap, K>, TaskOutput<StreamTaskMap, K>>
+    >;
+  };
+}
+
+export type ToWorker =
+  | { type: "run" | "stream"; id: number; kind: string; input: unknown }
+  | { type: "chunk"; id: number; chunk: Uint8Array }
+  | { type: "end"; id: number }
+  | { type: "abort"; id: number };
+
+export type FromWorker =
+  | { type: "result"; id: number; value: unknown }
+  | { type: "error"; id: number; error: SerializedToolError }
+  | { type: "progress"; id: number; value: unknown }
+  /** The handler took this many bytes of the stream. */
+  | { type: "ack"; id: number; bytes: number }
+  /** An abort was carried out. */
+  | { type: "aborted"; id: number };

@@ -1,0 +1,23 @@
+/** The worker thread: answers the pool's messages. Handlers load with the first task of their kind. */
+import { parentPort, workerData } from "node:worker_threads";
+import { WORKER_ROLE } from "./workers/ports.ts";
+import type { TaskHandlers } from "./workers/protocol.ts";
+import { serve } from "./workers/serve.ts";
+
+export const handlers: TaskHandlers = {
+  tasks: {
+    "extract-file": async () => (await import("./cache/extract-task.ts")).extractFileTask,
+    "check-package": async () => (await import("./cache/check-task.ts")).checkPackageTask,
+  },
+  streams: {
+    "extract-stream": async () => (await import("./cache/extract-task.ts")).extractStreamTask,
+  },
+};
+
+if (parentPort && workerData === WORKER_ROLE) {
+  const port = parentPort;
+  port.on(
+    "message",
+    serve(handlers, (message, transfer) => port.postMessage(message, transfer as ArrayBuffer[] | undefined)),
+  );
+}
