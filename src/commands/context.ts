@@ -1,0 +1,32 @@
+import type { ConfigValues } from "../config/keys.ts";
+import type { EventSink } from "../events.ts";
+import type { HttpClient } from "../net/http.ts";
+import type { Platform } from "../specs/platform.ts";
+import type { WorkerPool } from "../workers/protocol.ts";
+import type { ChangePlan } from "./change.ts";
+
+/** What every command is given besides its intent. Made by the CLI, or by a program that uses the library. */
+export interface CommandContext {
+  config: ConfigValues;
+  /** The environment of the calling process, for programs that are started and for virtual packages. */
+  env: Readonly<Record<string, string | undefined>>;
+  cwd: string;
+  home: string;
+  hostPlatform: Platform;
+  /** What is written to conda-meta/history as the command. */
+  commandLine: readonly string[];
+  events: EventSink;
+  signal: AbortSignal;
+  resources: Resources;
+  /** Asked before anything changes; true means go on. */
+  confirm(plan: ChangePlan): Promise<boolean>;
+}
+
+/** Things with a lifetime, opened when first used and closed with the command. */
+export interface Resources {
+  http(): HttpClient;
+  pool(): WorkerPool;
+  close(): Promise<void>;
+}
+
+export type ConfirmationContext = Pick<CommandContext, "confirm" | "config">;

@@ -1,0 +1,111 @@
+import { isAbsolute, join, resolve } from "node:path";
+import { ToolError } from "../errors.ts";
+import { listDir, readText } from "../fs/files.ts";
+import { type ExplicitEntry, parseSpecFile } from "../specs/spec-file.ts";
+import { type EnvironmentFile, parseEnvironmentFile } from "../specs/environment-file.ts";
+import { similarNames } from "../specs/names.ts";
+import type { CommandContext } from "./context.ts";
+
+/** Everything that files and arguments ask for, merged in order. */
+export interface Inputs {
+  specs: string[];
+  /** Packages named by URL or path: no solve decides about them. */
+  explicit: ExplicitEntry[];
+  channels: string[];
+  /** A file said `nodefaults`: channels of configuration files do not count. */
+  nodefaults: boolean;
+  pip: string[];
+  variables: Record<string, string>;
+  name?: string | undefined;
+  prefix?: string | undefined;
+  /** Directory that relative pip requirements (`-r`, `-e .`) count from. */
+  pipDirectory?: string | undefined;
+}
+
+export interface InputSources {
+  specs: readonly string[];
+  files: readonly string[];
+  /** Text of standard input, read once when a file is `-`. */
+  readStdin: () => Promise<string>;
+}
+
+type InputContext = Pick<CommandContext, "cwd" | "home" | "env" | "config" | "resources" | "events" | "signal" | "hostPlatform">;
+
+export async function gatherInputs(sources: InputSources, context: InputContext): Promise<Inputs> {
+  const inputs: Inputs = { specs: [], explicit: [], channels: [], nodefaults: false, pip: [], variables: {} };
+  for (const argument of sources.specs) {
+    const explicit = asPackageFile(argument, context);
+    if (explicit) inputs.explicit.push(explicit);
+    else inputs.specs.push(argument);
+  }
+  for (const file of sources.files) await readInput(file, sources, inputs, context);
+  return inputs;
+}
+
+/** A package URL or an existing-looking path to an archive, given where a spec is expected. */
+function asPackageFile(argument: string, context: Pick<InputContext, "cwd" | "home">): ExplicitEntry | undefined {
+  if (!/\.(conda|tar\.bz2)(#|$)/.test(argument) || /[[\]]/.test(argument)) return undefined;
+  if (!/[/\\]/.test(argument)) return undefined;
+  const parsed = parseSpecFile(`@EXPLICIT\n${argument}\n`, { fileName: "command line", cwd: context.cwd, home: context.home });
+  return parsed.kind === "explicit" ? parsed.entries[0] : undefined;
+}
+
+async function readInput(file: string, sources: InputSources, inputs: Inputs, context: InputContext): Promise<void> {
+  const text = await readSource(file, sources, context);
+  const shown = file === "-" ? "standard input" : file;
+  if (isEnvironmentFile(file, text)) {
+    const parsed = parseEnvironmentFile(text, { fileName: shown, platform: context.config.platform || context.hostPlatform, home: context.home, env: context.env });
+    mergeEnvironment(parsed, file, inputs, context);
+    return;
+  }
+  const parsed = parseSpecFile(text, { fileName: shown, cwd: context.cwd, home: context.home });
+  if (parsed.kind === "explicit") inputs.explicit.push(...parsed.entries);
+  else inputs.specs.push(...parsed.specs);
+}
+
+function mergeEnvironment(parsed: EnvironmentFile, file: string, inputs: Inputs, context: InputContext): void {
+  for (const warning of parsed.warnings) {
+    context.events({ type: "warning", code: "env-file", message: warning.message, hint: warning.hint });
+  }
+  inputs.specs.push(...parsed.dependencies);
+  for (const channel of parsed.channels) if (!inputs.channels.includes(channel)) inputs.channels.push(channel);
+  inputs.nodefaults ||= parsed.nodefaults;
+  if (parsed.pip?.length) {
+    inputs.pip.push(...parsed.pip);
+    inputs.pipDirectory ??= file === "-" || isUrl(file) ? context.cwd : resolve(context.cwd, file, "..");
+  }
+  Object.assign(inputs.variables, parsed.variables);
+  inputs.name ??= parsed.name;
+  inputs.prefix ??= parsed.prefix;
+}
+
+function isUrl(file: string): boolean {
+  return /^[a-z][a-z0-9+.-]+:\/\//i.test(file);
+}
+
+/** YAML by its ending; text without one (standard input, URLs) by a key in the first column. */
+function isEnvironmentFile(file: string, text: string): boolean {
+  if (/\.ya?ml([?#].*)?$/i.test(file)) return true;
+  if (/\.txt([?#].*)?$/i.test(file) || /^\s*@EXPLICIT\s*$/m.test(text)) return false;
+  return /^(dependencies|channels|name|prefix|variables)\s*:/m.test(text);
+}
+
+async function readSource(file: string, sources: InputSources, context: InputContext): Promise<string> {
+  if (file === "-") return sources.readStdin();
+  if (isUrl(file) && !file.startsWith("file://")) {
+    const response = await context.resources.http().fetch(file, { signal: context.signal });
+    const bytes = await response.bytes(16 * 1024 * 1024);
+    if (response.status !== 200) throw new ToolError("http-error", `cannot read \`${response.url}\`: the server answered ${response.status}`);
+    return new TextDecoder().decode(bytes);
+  }
+  const path = file.startsWith("file://") ? decodeURIComponent(new URL(file).pathname) : file.startsWith("~/") ? join(context.home, file.slice(2)) : file;
+  const absolute = isAbsolute(path) ? path : resolve(context.cwd, path);
+  const text = await readText(absolute);
+  if (text === undefined) {
+    const near = similarNames(absolute.split(/[/\\]/).at(-1)!, await listDir(resolve(absolute, "..")));
+    throw new ToolError("env-file-invalid", `there is no file \`${file}\``, {
+      hint: near.length ? `did you mean \`${near[0]}\`?` : `paths count from ${context.cwd}`,
+    });
+  }
+  return text;
+}

@@ -1,0 +1,80 @@
+import { basename, dirname, isAbsolute, join, resolve } from "node:path";
+import { ToolError } from "../errors.ts";
+import { isWritable, listDir, pathKind } from "../fs/files.ts";
+
+export interface TargetOptions {
+  name?: string | undefined;
+  prefix?: string | undefined;
+}
+
+export interface TargetContext {
+  rootPrefix: string;
+  envsDirs: readonly string[];
+  /** CONDA_PREFIX of the calling shell, if an environment is active. */
+  activePrefix?: string | undefined;
+  cwd: string;
+  home: string;
+}
+
+/**
+ * Absolute path of the environment that -n or -p names; without either, the active environment.
+ * `undefined` when nothing names one. A name is looked up in every envs_dir; a new one goes to the first writable.
+ */
+export async function resolveTarget(options: TargetOptions, context: TargetContext): Promise<string | undefined> {
+  if (options.name !== undefined && options.prefix !== undefined) {
+    throw new ToolError("usage", "-n and -p both name an environment", { hint: "give one of them" });
+  }
+  if (options.prefix !== undefined) return prefixFromPath(options.prefix, context);
+  if (options.name !== undefined) return prefixFromName(options.name, context);
+  return context.activePrefix ? resolve(context.cwd, context.activePrefix) : undefined;
+}
+
+export function prefixFromPath(path: string, context: Pick<TargetContext, "cwd" | "home">): string {
+  if (path.trim() === "") throw new ToolError("usage", "the path given with -p is empty");
+  if (path.includes("\0")) throw new ToolError("usage", "the path given with -p has a NUL character");
+  const expanded = path === "~" || path.startsWith("~/") ? join(context.home, path.slice(1)) : path;
+  return resolve(context.cwd, expanded);
+}
+
+/** CEP 24: a name has no slash, space, colon or hash. `base` and `root` are the root prefix. */
+export function checkEnvironmentName(name: string): void {
+  if (name === "" || name === "." || name === ".." || /[/\\ :#\0]/.test(name)) {
+    throw new ToolError("usage", `\`${name}\` cannot be the name of an environment`, {
+      hint: /[/\\]/.test(name) ? `to use a path, write -p ${name}` : "names have no slash, space, colon or #",
+    });
+  }
+}
+
+async function prefixFromName(name: string, context: TargetContext): Promise<string> {
+  if (name === "base" || name === "root") return context.rootPrefix;
+  checkEnvironmentName(name);
+  for (const dir of context.envsDirs) {
+    if ((await pathKind(join(dir, name, "conda-meta"))) === "directory") return join(dir, name);
+  }
+  for (const dir of context.envsDirs) if (await isWritable(dir)) return join(dir, name);
+  return join(context.envsDirs[0] ?? join(context.rootPrefix, "envs"), name);
+}
+
+/** How users call an environment: its name where it has one, else its path. */
+export function displayName(prefix: string, context: Pick<TargetContext, "rootPrefix" | "envsDirs">): string {
+  if (prefix === context.rootPrefix) return "base";
+  return context.envsDirs.includes(dirname(prefix)) ? basename(prefix) : prefix;
+}
+
+/** Whether the argument of `activate`-like commands is a path rather than a name. */
+export function looksLikePath(argument: string): boolean {
+  return isAbsolute(argument) || /[/\\]/.test(argument) || argument === "." || argument === ".." || argument.startsWith("~");
+}
+
+/** Environments below the envs_dirs, the root prefix and those registered in environments.txt; existing ones only, sorted. */
+export async function listEnvironments(registered: readonly string[], context: Pick<TargetContext, "rootPrefix" | "envsDirs">): Promise<string[]> {
+  const found = new Set<string>();
+  const candidates = [...registered];
+  for (const dir of context.envsDirs) for (const name of await listDir(dir)) candidates.push(join(dir, name));
+  candidates.push(context.rootPrefix);
+  for (const path of candidates) {
+    if (!found.has(path) && (await pathKind(join(path, "conda-meta"))) === "directory") found.add(path);
+  }
+  // As the peers do: the root prefix first, then by path.
+  return [...found].sort((a, b) => Number(b === context.rootPrefix) - Number(a === context.rootPrefix) || (a < b ? -1 : 1));
+}
