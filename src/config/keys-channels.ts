@@ -1,0 +1,155 @@
+import {
+  boolean,
+  integer,
+  list,
+  listMap,
+  map,
+  named,
+  number,
+  oneOf,
+  settings,
+  sslVerify,
+  string,
+} from "./key-types.ts";
+
+/** Where packages come from: channels, repodata, network. */
+export const CHANNEL_KEYS = named({
+  channels: list("Channels", ["conda-forge"], "Define the list of channels", {
+    details: "The list of channels where the packages will be searched for.\nSee also 'channel_priority'.",
+    env: ["CONDA_CHANNELS"],
+    aliases: ["channel"],
+  }),
+  channel_alias: string("Channels", "https://conda.anaconda.org", "URL put before a bare channel name"),
+  default_channels: list("Channels", [], "Channels that the name 'defaults' stands for", {
+    defaultText: "pkgs/main and pkgs/r (and pkgs/msys2 on Windows) of https://repo.anaconda.com",
+    details: "The list of channel names or URLs that the multichannel 'defaults' stands for.",
+  }),
+  custom_channels: map("Channels", "URLs of channels by name", {
+    details: "A map of channel name to the URL below which that channel lives.",
+  }),
+  custom_multichannels: listMap("Channels", "Lists of channels by name", {
+    details: "A map of a name to the list of channel names or URLs that it stands for.",
+    env: "none",
+  }),
+  mirrored_channels: listMap("Channels", "Mirror URLs of channels by name", {
+    details: "A map of channel name to the URLs that serve the same content; they are tried in order.",
+    env: "none",
+  }),
+  override_channels_enabled: boolean("Channels", true, "Permit the option --override-channels"),
+  override_channels: boolean("Channels", false, "Ignore the channels of condarc files", {
+    rc: false,
+    env: "none",
+  }),
+  allowlist_channels: list("Channels", [], "The only channels that may be used", {
+    details:
+      "When this list is not empty, a channel outside it is refused. Names and URLs are compared after expansion.",
+    aliases: ["whitelist_channels"],
+    env: "none",
+  }),
+  denylist_channels: list("Channels", [], "Channels that are refused", { env: "none" }),
+  channel_settings: settings("Channels", "Settings of single channels", {
+    details:
+      "A list of maps, each with the key 'channel' (a name, a URL or a pattern with *) and settings such as 'auth'.",
+    env: "none",
+  }),
+  add_anaconda_token: boolean(
+    "Channels",
+    true,
+    "Add tokens that anaconda-client saved to the URLs of its channels",
+    {
+      aliases: ["add_binstar_token"],
+      env: "none",
+    },
+  ),
+  allow_non_channel_urls: boolean(
+    "Channels",
+    false,
+    "Warn instead of failing when a channel has no repodata",
+    {
+      env: "none",
+    },
+  ),
+  show_anaconda_channel_warnings: boolean(
+    "Channels",
+    true,
+    "Warn about the terms of use of Anaconda's channels",
+  ),
+
+  repodata_use_zst: boolean("Repodata", true, "Fetch repodata.json.zst where a channel has it", {
+    env: "none",
+  }),
+  repodata_has_zst: list(
+    "Repodata",
+    ["https://conda.anaconda.org/conda-forge"],
+    "Channels known to have zst repodata",
+    {
+      details: "Channels that have repodata.json.zst, so that no request is needed to find out.",
+      env: "none",
+    },
+  ),
+  use_sharded_repodata: boolean("Repodata", true, "Fetch sharded repodata (CEP 16) where a channel has it"),
+  repodata_shards_ttl: integer(
+    "Repodata",
+    86_400,
+    "Seconds for which a shard index is used without asking again",
+  ),
+  repodata_shards_threads: integer("Repodata", 0, "Number of shards fetched at the same time; 0 chooses one"),
+  repodata_fns: list("Repodata", ["repodata.json"], "File names of repodata, tried in order", {
+    env: "none",
+  }),
+  use_index_cache: boolean("Repodata", false, "Use cached repodata even when it is stale", { env: "none" }),
+  mamba_repodata_parsing: boolean("Basic", true, "Accepted for micromamba's sake; there is one parser", {
+    env: "auto",
+  }),
+
+  local_repodata_ttl: integer("Network", 1, "Seconds for which repodata is used without asking again", {
+    details:
+      "0 always asks the server (an answer 304 is respected). 1 respects the header Cache-Control: max-age.\nAny other positive number is the seconds for which cached repodata is used unchecked.",
+    aliases: ["repodata_timeout_secs"],
+    env: "none",
+  }),
+  offline: boolean("Network", false, "Do not use the network"),
+  ssl_verify: sslVerify("Network", "Verify certificates of HTTPS servers", {
+    details:
+      "true, false, '<system>' or 'truststore' for the system's certificates, or the path of a file or directory of certificates.",
+    aliases: ["verify_ssl"],
+  }),
+  ssl_no_revoke: boolean("Network", false, "Skip certificate revocation checks (Windows)"),
+  cacert_path: string("Network", "", "File of certificates to trust instead of the system's", { path: true }),
+  client_ssl_cert: string("Network", "", "File of the client certificate, for servers that ask for one", {
+    aliases: ["client_cert"],
+    env: "none",
+    path: true,
+  }),
+  client_ssl_cert_key: string("Network", "", "File of the client certificate's private key", {
+    aliases: ["client_cert_key"],
+    env: "none",
+    path: true,
+  }),
+  proxy_servers: map("Network", "Proxy URLs by scheme, or by scheme://host", {
+    details:
+      "A map whose keys are a scheme ('https'), 'all', or scheme://host, and whose values are proxy URLs,\noptionally with user:password.",
+    env: "none",
+  }),
+  remote_connect_timeout_secs: number("Network", 10, "Seconds to wait for a connection"),
+  remote_read_timeout_secs: number(
+    "Network",
+    60,
+    "Seconds without any received byte after which a request fails",
+    {
+      env: "none",
+    },
+  ),
+  remote_max_retries: integer("Network", 3, "Number of retries of a failed request"),
+  remote_backoff_factor: number("Network", 3, "Factor by which the wait grows from one retry to the next"),
+  channel_priority: oneOf(
+    "Solver",
+    ["strict", "flexible", "disabled"],
+    "flexible",
+    "How the order of channels counts",
+    {
+      details:
+        "strict: packages of a lower channel are not considered when a higher channel has one of that name.\nflexible: a lower channel may be used when the higher one has no fitting package.\ndisabled: the version counts first, the channel only breaks ties.\ntrue means flexible, false means disabled.",
+    },
+  ),
+});
