@@ -1,0 +1,105 @@
+import type { PackageCacheRecord, PrefixRecord, RepoDataRecord } from "../specs/records.ts";
+import type { Transaction } from "../plan/transaction.ts";
+import { PackageCache } from "../cache/package-cache.ts";
+import { fetchPackages } from "../cache/fetch.ts";
+import { applyTransaction } from "../prefix/transaction.ts";
+import type { PrefixState } from "../prefix/prefix.ts";
+import type { CommandContext } from "./context.ts";
+import { linkOptions } from "./link-options.ts";
+
+/** Everything that is decided before anything is done: --dry-run stops here, and the user is asked about it. */
+export interface ChangePlan {
+  prefix: string;
+  /** The prefix is no environment yet. */
+  fresh: boolean;
+  transaction: Transaction;
+  /** Packages that no cache has yet. */
+  fetch: readonly RepoDataRecord[];
+  notes: readonly string[];
+}
+
+export interface ChangeOutcome {
+  plan: ChangePlan;
+  /** Whether something was done: false for --dry-run, a declined question and when there is nothing to do. */
+  done: boolean;
+  dryRun: boolean;
+  downloadOnly: boolean;
+  declined: boolean;
+}
+
+/** New records of a transaction, in link order. */
+export function newRecords(transaction: Transaction): RepoDataRecord[] {
+  return transaction.operations.flatMap((operation) => (operation.new ? [operation.new] : []));
+}
+
+export function oldRecords(transaction: Transaction): PrefixRecord[] {
+  return transaction.operations.flatMap((operation) => (operation.old ? [operation.old] : []));
+}
+
+export function isEmpty(plan: ChangePlan): boolean {
+  return plan.transaction.operations.length === 0 && plan.transaction.newlyRequested.size === 0;
+}
+
+export function packageCache(context: CommandContext): PackageCache {
+  return new PackageCache([...context.config.pkgsDirs], { events: context.events, pool: context.resources.pool() });
+}
+
+/** Looks up which of the new packages must be fetched. */
+export async function completePlan(
+  plan: Omit<ChangePlan, "fetch">,
+  context: CommandContext,
+): Promise<ChangePlan> {
+  const cache = packageCache(context);
+  const fetch: RepoDataRecord[] = [];
+  for (const record of newRecords(plan.transaction)) if (!(await cache.lookup(record))) fetch.push(record);
+  return { ...plan, fetch };
+}
+
+/** Asks, fetches everything, and only then changes the prefix. */
+export async function executePlan(plan: ChangePlan, state: PrefixState | undefined, context: CommandContext): Promise<ChangeOutcome> {
+  const { config } = context;
+  const outcome: ChangeOutcome = { plan, done: false, dryRun: config.dryRun, downloadOnly: config.downloadOnly, declined: false };
+  if (config.dryRun) return outcome;
+  if (isEmpty(plan) && !plan.fresh) return outcome;
+  if (!(await context.confirm(plan))) return { ...outcome, declined: true };
+  const packages = await fetchAll(plan, context);
+  if (config.downloadOnly) return { ...outcome, done: true };
+  await link(plan, state, packages, context);
+  return { ...outcome, done: true };
+}
+
+async function fetchAll(plan: ChangePlan, context: CommandContext): Promise<Map<string, PackageCacheRecord>> {
+  const records = newRecords(plan.transaction);
+  if (records.length === 0) return new Map();
+  const { config, events } = context;
+  events({ type: "totals", phase: "fetch", items: plan.fetch.length, bytes: plan.fetch.reduce((sum, record) => sum + (record.size ?? 0), 0) });
+  return phase("fetch", plan.fetch.length > 0, context, () =>
+    fetchPackages(
+      records,
+      { downloadThreads: config.downloadThreads, safetyChecks: config.safetyChecks, extraSafetyChecks: config.extraSafetyChecks, offline: config.offline },
+      { http: context.resources.http(), pool: context.resources.pool(), cache: packageCache(context), events, signal: context.signal },
+    ),
+  );
+}
+
+async function link(plan: ChangePlan, state: PrefixState | undefined, fetched: Map<string, PackageCacheRecord>, context: CommandContext): Promise<void> {
+  const packages = new Map<string, PackageCacheRecord>();
+  for (const record of fetched.values()) packages.set(record.name, record);
+  context.events({ type: "totals", phase: "link", items: plan.transaction.operations.length, bytes: 0 });
+  await phase("link", true, context, () =>
+    applyTransaction(
+      { prefix: plan.prefix, transaction: plan.transaction, packages, state, command: [...context.commandLine], options: linkOptions(context) },
+      { pool: context.resources.pool(), events: context.events, signal: context.signal },
+    ),
+  );
+}
+
+async function phase<T>(name: "fetch" | "link", announce: boolean, context: Pick<CommandContext, "events">, work: () => Promise<T>): Promise<T> {
+  const started = performance.now();
+  if (announce) context.events({ type: "phase", phase: name, state: "start" });
+  try {
+    return await work();
+  } finally {
+    if (announce) context.events({ type: "phase", phase: name, state: "end", seconds: (performance.now() - started) / 1000 });
+  }
+}

@@ -1,0 +1,79 @@
+import { resolve } from "node:path";
+import { ToolError } from "../errors.ts";
+import { listDir, pathKind } from "../fs/files.ts";
+import { isEnvironment } from "../prefix/prefix.ts";
+import { type ChangeOutcome, completePlan, executePlan } from "./change.ts";
+import { chooseChannels } from "./channels.ts";
+import type { CommandContext } from "./context.ts";
+import { planExplicit } from "./explicit.ts";
+import { finishEnvironment } from "./finish.ts";
+import { gatherInputs, type Inputs, type InputSources } from "./inputs.ts";
+import { readState, solveChange } from "./solve-change.ts";
+import { prefixFromPath, resolveTarget, type TargetContext, type TargetOptions } from "./target.ts";
+
+export interface CreateIntent extends InputSources {
+  target: TargetOptions;
+  channels: readonly string[];
+  noDefaultPackages: boolean;
+}
+
+/**
+ * Creates an environment. One that is there already is replaced, after the user agreed; a directory that is not empty
+ * and no environment is left alone.
+ */
+export async function create(intent: CreateIntent, context: CommandContext): Promise<ChangeOutcome> {
+  const inputs = await gatherInputs(intent, context);
+  const prefix = await newPrefix(intent.target, inputs, context);
+  await refuseForeignDirectory(prefix);
+  const state = await readState(prefix);
+  const plan = await completePlan(await planCreate(intent, inputs, prefix, state, context), context);
+  const outcome = await executePlan(plan, state, context);
+  if (outcome.done && !outcome.downloadOnly) await finishEnvironment(prefix, inputs, context);
+  return outcome;
+}
+
+async function planCreate(intent: CreateIntent, inputs: Inputs, prefix: string, state: Awaited<ReturnType<typeof readState>>, context: CommandContext) {
+  if (inputs.explicit.length > 0) {
+    if (inputs.specs.length > 0) throw new ToolError("usage", "package URLs and specs cannot be mixed when creating an environment", { hint: "create it from the URLs, then `install` the specs" });
+    return planExplicit({ command: "create", prefix, entries: inputs.explicit }, state, context);
+  }
+  const specs = [...inputs.specs];
+  if (!intent.noDefaultPackages) specs.push(...context.config.createDefaultPackages);
+  const channels = specs.length === 0 ? [] : chooseChannels({ channels: intent.channels, fileChannels: inputs.channels, nodefaults: inputs.nodefaults }, context);
+  return solveChange({ command: "create", prefix, specs, channels }, state, context);
+}
+
+export function targetContext(context: CommandContext): TargetContext {
+  return {
+    rootPrefix: context.config.rootPrefix,
+    envsDirs: context.config.envsDirs,
+    activePrefix: context.config.targetPrefix || context.env["CONDA_PREFIX"] || undefined,
+    cwd: context.cwd,
+    home: context.home,
+  };
+}
+
+/** -n or -p, else what the files say. The active environment is never created anew by accident. */
+async function newPrefix(target: TargetOptions, inputs: Inputs, context: CommandContext): Promise<string> {
+  const where = { ...targetContext(context), activePrefix: undefined };
+  const named = await resolveTarget(target, where);
+  if (named) return named;
+  if (inputs.prefix) return prefixFromPath(inputs.prefix, context);
+  if (inputs.name) return (await resolveTarget({ name: inputs.name }, where))!;
+  throw new ToolError("usage", "the new environment has no name", { hint: "give it one with -n NAME, or a path with -p PATH" });
+}
+
+/** A directory with anything in it that is no environment belongs to somebody. */
+async function refuseForeignDirectory(prefix: string): Promise<void> {
+  const kind = await pathKind(prefix);
+  if (kind === undefined || (await isEnvironment(prefix))) return;
+  if (kind !== "directory" && kind !== "symlink") {
+    throw new ToolError("not-an-environment", `\`${prefix}\` is a file`, { hint: "choose another path with -p" });
+  }
+  const names = await listDir(prefix);
+  const ours = new Set([".condarc", "condarc", "condarc.d", ".mambarc", "envs", "pkgs", "conda-meta"]);
+  if (names.every((name) => ours.has(name))) return;
+  throw new ToolError("not-an-environment", `\`${resolve(prefix)}\` is a directory with files in it, but no environment`, {
+    hint: `choose another path, or empty it first; it holds \`${names.find((name) => !ours.has(name))}\``,
+  });
+}

@@ -1,0 +1,23 @@
+import { join } from "node:path";
+import type { LinkOptions } from "../prefix/options.ts";
+import type { CommandContext } from "./context.ts";
+import { platformOf } from "./solve-change.ts";
+
+/** The part of the configuration that linking reads. */
+export function linkOptions(context: CommandContext): LinkOptions {
+  const { config } = context;
+  return {
+    platform: platformOf(context),
+    compilePyc: config.compilePyc,
+    alwaysCopy: config.alwaysCopy,
+    alwaysSoftlink: config.alwaysSoftlink,
+    allowSoftlinks: config.allowSoftlinks,
+    linkScripts: config.skipRunLinkScripts ? "skip" : "run",
+    pathConflict: config.pathConflict,
+    shortcuts: config.shortcuts,
+    lockTimeout: config.lockTimeout,
+    rootPrefix: config.rootPrefix,
+    environmentsTxt: config.registerEnvs ? join(context.home, ".conda", "environments.txt") : undefined,
+    env: context.env,
+  };
+}
