@@ -256,8 +256,11 @@ async function sendBody(
     if (response.destroyed) throw new Error("client went away");
     if (!response.write(bytes)) {
       await new Promise<void>((done) => {
-        response.once("drain", done);
-        response.once("close", done);
+        const go = (): void => {
+          response.off("drain", go).off("close", go);
+          done();
+        };
+        response.once("drain", go).once("close", go);
       });
     }
   };

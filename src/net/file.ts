@@ -1,0 +1,48 @@
+import { fileURLToPath } from "node:url";
+import { ToolError } from "../errors.ts";
+import { openFile } from "../fs/streams.ts";
+import { makeResponse } from "./response.ts";
+import type { FetchOptions, HttpResponse } from "./types.ts";
+
+/** Serves `file:` URLs with the statuses and validators of HTTP, so that callers need no second path. */
+export async function fetchFile(url: string, options: FetchOptions): Promise<HttpResponse> {
+  let path: string;
+  try {
+    path = fileURLToPath(url);
+  } catch {
+    throw new ToolError("channel-invalid", `\`${url}\` is no path on this machine`, {
+      hint: "file URLs look like `file:///path`",
+    });
+  }
+  const file = await openFile(path);
+  if (!file) return makeResponse({ status: 404, headers: {}, url }, undefined);
+  const etag = `"${file.size.toString(16)}-${file.modified.toString(16)}"`;
+  const headers: Record<string, string> = {
+    etag,
+    "last-modified": new Date(file.modified).toUTCString(),
+    "content-length": String(file.size),
+  };
+  if (options.headers?.["if-none-match"] === etag) {
+    await file.close();
+    return makeResponse({ status: 304, headers, url }, undefined);
+  }
+  if (options.method === "HEAD") {
+    await file.close();
+    return makeResponse({ status: 200, headers, url }, undefined);
+  }
+  return makeResponse(
+    { status: 200, headers, url },
+    { chunks: abortable(file.read(), options.signal), discard: () => void file.close().catch(() => {}) },
+  );
+}
+
+async function* abortable(
+  chunks: AsyncIterable<Uint8Array>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    if (signal?.aborted)
+      throw signal.reason instanceof ToolError ? signal.reason : new ToolError("interrupted", "interrupted");
+    yield chunk;
+  }
+}

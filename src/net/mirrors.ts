@@ -1,0 +1,36 @@
+/** Which URLs stand for one URL, and which of them were left out because they failed. */
+export interface Mirrors {
+  candidates(url: string): string[];
+  fail(url: string): void;
+}
+
+/** `bases`: channel base URL (no trailing slash) to the ordered bases that serve the same files (`mirrored_channels`). */
+export function createMirrors(bases: Readonly<Record<string, readonly string[]>>): Mirrors {
+  // Longest first, so that a channel below another one has its own mirrors.
+  const entries = Object.entries(bases)
+    .map(([base, mirrors]) => [trim(base), mirrors.map(trim)] as const)
+    .filter(([, mirrors]) => mirrors.length > 0)
+    .sort((a, b) => b[0].length - a[0].length);
+  const failed = new Set<string>();
+
+  return {
+    candidates: (url) => {
+      for (const [base, mirrors] of entries) {
+        if (!isBelow(url, base)) continue;
+        const rest = url.slice(base.length);
+        const healthy = mirrors.filter((mirror) => !failed.has(mirror));
+        // When all have failed, all are tried again: one may have recovered, and the error then tells of each.
+        return (healthy.length > 0 ? healthy : mirrors).map((mirror) => mirror + rest);
+      }
+      return [url];
+    },
+    fail: (url) => {
+      for (const [, mirrors] of entries)
+        for (const mirror of mirrors) if (isBelow(url, mirror)) failed.add(mirror);
+    },
+  };
+}
+
+const trim = (base: string): string => base.replace(/\/+$/, "");
+const isBelow = (url: string, base: string): boolean =>
+  url.startsWith(base) && (url.length === base.length || url[base.length] === "/");

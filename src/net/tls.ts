@@ -1,0 +1,94 @@
+import { join } from "node:path";
+import * as tls from "node:tls";
+import { ToolError } from "../errors.ts";
+import type { EventSink } from "../events.ts";
+import { listDir, pathKind, readBytes, readText, realPath } from "../fs/files.ts";
+
+export interface TlsSettings {
+  sslVerify?: boolean | string | undefined;
+  clientCert?: string | undefined;
+  clientKey?: string | undefined;
+}
+
+export interface TlsMaterial {
+  rejectUnauthorized?: false;
+  ca?: string[];
+  cert?: Buffer;
+  key?: Buffer;
+}
+
+/** Where distributions keep the system's roots, for Node versions that cannot ask the system themselves. */
+const SYSTEM_BUNDLES = [
+  "/etc/ssl/certs/ca-certificates.crt",
+  "/etc/pki/tls/certs/ca-bundle.crt",
+  "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+  "/etc/ssl/ca-bundle.pem",
+  "/etc/ssl/cert.pem",
+];
+
+/** Reads what `ssl_verify`, `client_ssl_cert` and `client_ssl_cert_key` name, once, before the first connection. */
+export async function loadTls(settings: TlsSettings, events: EventSink): Promise<TlsMaterial> {
+  const material: TlsMaterial = {};
+  const verify = settings.sslVerify ?? true;
+  if (verify === false || verify === "<false>") {
+    material.rejectUnauthorized = false;
+    events({
+      type: "warning",
+      code: "tls-unverified",
+      message: "TLS certificates are not verified (`ssl_verify` is false)",
+      hint: "set `ssl_verify` to your CA bundle instead",
+    });
+  } else if (verify === "<system>" || verify === "truststore") material.ca = await systemRoots(events);
+  else if (typeof verify === "string" && verify !== "" && verify !== "<true>")
+    material.ca = await readRoots(verify);
+  if (settings.clientCert) {
+    material.cert = await requireFile(settings.clientCert, "client_ssl_cert");
+    // One PEM file may hold both, as in conda.
+    material.key = settings.clientKey
+      ? await requireFile(settings.clientKey, "client_ssl_cert_key")
+      : material.cert;
+  }
+  return material;
+}
+
+async function requireFile(path: string, key: string): Promise<Buffer> {
+  const bytes = await readBytes(path);
+  if (!bytes) throw new ToolError("config-invalid", `\`${key}\` names \`${path}\`, which does not exist`);
+  return bytes;
+}
+
+async function readRoots(path: string): Promise<string[]> {
+  const kind = await pathKind(realPath(path));
+  if (kind === "directory") {
+    const texts = await Promise.all(
+      (await listDir(path))
+        .filter((name) => /\.(pem|crt|cer)$|^[0-9a-f]{8}\.\d+$/.test(name))
+        .map((name) => readText(join(path, name))),
+    );
+    const roots = texts.filter((text): text is string => !!text?.includes("BEGIN CERTIFICATE"));
+    if (roots.length > 0) return roots;
+  }
+  const text = kind === "file" ? await readText(path) : undefined;
+  if (text?.includes("BEGIN ")) return [text];
+  throw new ToolError("config-invalid", `\`ssl_verify\` names \`${path}\`, which holds no certificates`, {
+    hint: "give a PEM file or a directory of them, `<system>`, or true",
+  });
+}
+
+async function systemRoots(events: EventSink): Promise<string[]> {
+  // Node 22.15 and later ask the operating system.
+  const ask = (tls as { getCACertificates?: (kind: "system") => string[] }).getCACertificates;
+  const roots = ask?.("system") ?? [];
+  if (roots.length > 0) return roots;
+  for (const path of SYSTEM_BUNDLES) {
+    const text = await readText(path).catch(() => undefined);
+    if (text?.includes("BEGIN CERTIFICATE")) return [text];
+  }
+  events({
+    type: "warning",
+    code: "tls-no-system-roots",
+    message: "no system certificates were found; Node's built-in roots are used",
+    hint: "set `ssl_verify` to a PEM file",
+  });
+  return [...tls.rootCertificates];
+}
