@@ -1,0 +1,199 @@
+import { grown } from "./int-list.ts";
+import type {
+  Condition,
+  NameId,
+  Problem,
+  Provider,
+  Requirement,
+  SolvableId,
+  VersionSetId,
+} from "./provider.ts";
+import { type Falsified, KIND, type Lit, neg, pos, type State, type Var } from "./state.ts";
+
+/** A requirement of a selected solvable, for the walk that decides. */
+export interface EncodedRequirement {
+  readonly variable: Var;
+  /** Literals that must all be true before the requirement holds. */
+  readonly conditions: readonly Lit[];
+}
+
+/**
+ * Turns the provider's answers into clauses, the first time that they are needed.
+ *
+ * | clause | formula | made when |
+ * | --- | --- | --- |
+ * | dependency | ¬s ∨ r | s is about to be selected |
+ * | conditional dependency | ¬s ∨ ¬c₁ ∨ … ∨ r | the same |
+ * | requirement | ¬r ∨ d₁ ∨ … ∨ dₙ | r is first mentioned; one clause per version set, shared by all that need it |
+ * | exclusion | ¬s ∨ f | s is about to be selected |
+ * | constraint | ¬f ∨ ¬d for each d outside | f is mentioned and a requirement has reached the name |
+ * | condition | ¬d ∨ c for each d inside | c is first mentioned |
+ * | at most one | ¬d ∨ ¬e for siblings d, e | never stored: propagation knows it |
+ */
+export class Encoder {
+  readonly root: Var;
+  readonly impossible: Var;
+  /** Per variable of kind root or solvable: undefined until expanded. */
+  readonly requirementsOf: (readonly EncodedRequirement[] | undefined)[] = [];
+  readonly matchingOf = new Map<Var, readonly Var[]>();
+  hasConditions = false;
+  candidates = 0;
+  private solvableVars = new Int32Array(1024);
+  private readonly requirementVars = new Map<VersionSetId, Var>();
+  private readonly constraintVars = new Map<VersionSetId, Var>();
+  private readonly conditionVars = new Map<VersionSetId, Var>();
+  private readonly waiting = new Map<NameId, Var[]>();
+  private readonly loaded = new Set<NameId>();
+  private falsified: Falsified | undefined;
+
+  constructor(
+    private readonly state: State,
+    private readonly provider: Provider,
+    private readonly problem: Problem,
+  ) {
+    this.root = state.addVariable(KIND.root, 0);
+    this.impossible = state.addVariable(KIND.impossible, 0);
+    state.value[this.impossible] = -1;
+  }
+
+  /** Adds the clauses of a root or solvable variable; returns one that is false now. Does nothing the second time. */
+  expand(v: Var): Falsified | undefined {
+    if (this.requirementsOf[v]) return undefined;
+    this.falsified = undefined;
+    const dependencies =
+      v === this.root ? this.problem : this.provider.dependencies(this.state.payload[v]! as SolvableId);
+    const encoded: EncodedRequirement[] = [];
+    this.requirementsOf[v] = encoded;
+    if ("unusable" in dependencies && dependencies.unusable) this.addPair(neg(v), pos(this.impossible));
+    for (const requirement of dependencies.requirements) encoded.push(this.addRequirement(v, requirement));
+    for (const constraint of dependencies.constraints)
+      this.addPair(neg(v), pos(this.constraintVar(constraint)));
+    return this.falsified;
+  }
+
+  variableOf(solvable: SolvableId): Var {
+    this.loadName(this.provider.nameOf(solvable));
+    return this.solvableVars[solvable]!;
+  }
+
+  private addRequirement(v: Var, requirement: Requirement): EncodedRequirement {
+    const variable = this.requirementVar(requirement.versionSet);
+    const conditions = (requirement.conditions ?? []).map((condition) => this.conditionLit(condition));
+    if (conditions.length === 0) this.addPair(neg(v), pos(variable));
+    else {
+      this.hasConditions = true;
+      this.addLong([neg(v), ...conditions.map((lit) => lit ^ 1), pos(variable)]);
+    }
+    return { variable, conditions };
+  }
+
+  private conditionLit(condition: Condition): Lit {
+    if (condition.kind === "solvable") return pos(this.variableOf(condition.id));
+    let c = this.conditionVars.get(condition.id);
+    if (c === undefined) {
+      c = this.state.addVariable(KIND.condition, condition.id);
+      this.conditionVars.set(condition.id, c);
+      for (const d of this.variablesOf(condition.id)) this.addPair(neg(d), pos(c));
+    }
+    return pos(c);
+  }
+
+  private requirementVar(versionSet: VersionSetId): Var {
+    let r = this.requirementVars.get(versionSet);
+    if (r === undefined) {
+      const matching = this.variablesOf(versionSet);
+      r = this.state.addVariable(KIND.requirement, versionSet);
+      this.requirementVars.set(versionSet, r);
+      this.matchingOf.set(r, matching);
+      if (matching.length === 0) {
+        // False for ever: at level 0 and not on the trail. Nothing depends on it yet, so nothing has to be told.
+        this.state.value[r] = -1;
+        this.state.level[r] = 0;
+        this.state.reason[r] = this.state.addClause([neg(r)], 1);
+      } else if (matching.length === 1) this.addPair(neg(r), pos(matching[0]!));
+      else this.addLong([neg(r), ...matching.map(pos)]);
+    }
+    return r;
+  }
+
+  private constraintVar(versionSet: VersionSetId): Var {
+    let f = this.constraintVars.get(versionSet);
+    if (f === undefined) {
+      f = this.state.addVariable(KIND.constraint, versionSet);
+      this.constraintVars.set(versionSet, f);
+      // Names that no requirement has reached cannot be selected: their constraints wait, unread.
+      for (const name of this.provider.namesOf(versionSet)) {
+        if (this.loaded.has(name)) this.constrain(f, name);
+        else {
+          const list = this.waiting.get(name);
+          if (list) list.push(f);
+          else this.waiting.set(name, [f]);
+        }
+      }
+    }
+    return f;
+  }
+
+  private constrain(f: Var, name: NameId): void {
+    const allowed = new Set(Array.from(this.provider.matching(this.state.payload[f]!)));
+    const all = this.provider.candidates(name);
+    for (let i = 0; i < all.length; i++) {
+      if (!allowed.has(all[i]!)) this.addPair(neg(f), neg(this.solvableVars[all[i]!]!));
+    }
+  }
+
+  private variablesOf(versionSet: VersionSetId): Var[] {
+    for (const name of this.provider.namesOf(versionSet)) this.loadName(name);
+    return Array.from(this.provider.matching(versionSet), (solvable) => this.solvableVars[solvable]!);
+  }
+
+  private loadName(name: NameId): void {
+    if (this.loaded.has(name)) return;
+    this.loaded.add(name);
+    const all = this.provider.candidates(name);
+    const { state } = this;
+    const first = state.variables;
+    for (let i = 0; i < all.length; i++) {
+      const solvable = all[i]!;
+      const v = state.addVariable(KIND.solvable, solvable);
+      if (solvable >= this.solvableVars.length) this.solvableVars = grown(this.solvableVars, solvable + 1);
+      this.solvableVars[solvable] = v;
+      state.first[v] = first;
+      state.last[v] = first + all.length;
+    }
+    this.candidates += all.length;
+    for (const f of this.waiting.get(name) ?? []) this.constrain(f, name);
+    this.waiting.delete(name);
+  }
+
+  /** Adds `a ∨ b` and draws its consequence under the present assignment. */
+  private addPair(a: Lit, b: Lit): void {
+    const { state } = this;
+    state.addEdges(a, b);
+    const va = state.valueOf(a);
+    const vb = state.valueOf(b);
+    if (va > 0 || vb > 0) return;
+    if (va < 0 && vb < 0) this.falsified ??= { a, b };
+    else if (va < 0) state.assign(b, -1 - a);
+    else if (vb < 0) state.assign(a, -1 - b);
+  }
+
+  /** Adds a longer clause, watched by the literals that will stay undecided longest. */
+  private addLong(lits: Lit[]): void {
+    const { state } = this;
+    const weight = (lit: Lit): number => {
+      const value = state.valueOf(lit);
+      return value > 0 ? 2e9 : value === 0 ? 1e9 : state.level[lit >> 1]!;
+    };
+    for (let slot = 0; slot < 2; slot++) {
+      let best = slot;
+      for (let i = slot + 1; i < lits.length; i++) if (weight(lits[i]!) > weight(lits[best]!)) best = i;
+      [lits[slot], lits[best]] = [lits[best]!, lits[slot]!];
+    }
+    const ref = state.addClause(lits, lits.length);
+    const first = state.valueOf(lits[0]!);
+    if (first > 0 || state.valueOf(lits[1]!) >= 0) return;
+    if (first < 0) this.falsified ??= { ref };
+    else state.assign(lits[0]!, ref);
+  }
+}

@@ -1,0 +1,170 @@
+import { grown, IntList } from "./int-list.ts";
+
+/** A variable's number. Literals are `variable * 2` (true) and `variable * 2 + 1` (false). */
+export type Var = number;
+export type Lit = number;
+
+/** What a variable stands for; `payload` is the id in brackets. */
+export const KIND = {
+  /** The question itself: true from level 1 on. */
+  root: 0,
+  /** The solvable [id] is selected. */
+  solvable: 1,
+  /** Something of the version set [id] must be selected. */
+  requirement: 2,
+  /** Nothing but the version set [id] may be selected of its names. */
+  constraint: 3,
+  /** Something of the version set [id] is selected: the condition of a conditional requirement. */
+  condition: 4,
+  /** The answer to a requirement lies in its best classes; internal to the choice of the best answer. */
+  selector: 5,
+  /** Never true. */
+  impossible: 6,
+} as const;
+
+export const pos = (v: Var): Lit => v << 1;
+export const neg = (v: Var): Lit => (v << 1) | 1;
+
+/**
+ * Variables, assignment, trail and clauses of one search.
+ *
+ * Clauses live in three shapes:
+ * - `a ∨ b`: a pair of implication edges, ¬a → b and ¬b → a (linked lists in typed arrays);
+ * - at most one solvable of a name: no clause at all, the solvables of a name are consecutive variables;
+ * - longer ones: `[size, next0, next1, lit0, lit1, …]` in one arena, watched by lit0 and lit1.
+ *
+ * A reason is 0 (decision), a clause reference (> 0) or `-1 - lit` for a two-literal clause whose other literal is `lit`.
+ */
+export class State {
+  variables = 1;
+  kind = new Uint8Array(1024);
+  payload = new Int32Array(1024);
+  /** 1 true, -1 false, 0 open. */
+  value = new Int8Array(1024);
+  level = new Int32Array(1024);
+  reason = new Int32Array(1024);
+  /** First and one past the last variable of the solvable's name; 0 for other kinds. */
+  first = new Int32Array(1024);
+  last = new Int32Array(1024);
+  activity = new Float64Array(1024);
+
+  readonly trail = new IntList(1024);
+  readonly levelStart: number[] = [0];
+  head = 0;
+
+  /** Per literal: the first edge that fires when the literal becomes true. */
+  edgeHead = new Int32Array(2048);
+  readonly edgeTo = new IntList(4096);
+  readonly edgeNext = new IntList(4096);
+
+  watchHead = new Int32Array(2048);
+  arena = new Int32Array(1 << 14);
+  arenaEnd = 1;
+  /** Per learnt clause: what it was resolved from. */
+  readonly antecedents = new Map<number, Antecedent[]>();
+  clauses = 0;
+
+  constructor() {
+    this.edgeTo.push(0);
+    this.edgeNext.push(0);
+  }
+
+  addVariable(kind: number, payload: number): Var {
+    const v = this.variables++;
+    if (v >= this.value.length) this.grow(v + 1);
+    this.kind[v] = kind;
+    this.payload[v] = payload;
+    return v;
+  }
+
+  private grow(needed: number): void {
+    this.kind = grown(this.kind, needed);
+    const size = this.kind.length;
+    this.payload = grown(this.payload, size);
+    this.value = grown(this.value, size);
+    this.level = grown(this.level, size);
+    this.reason = grown(this.reason, size);
+    this.first = grown(this.first, size);
+    this.last = grown(this.last, size);
+    this.activity = grown(this.activity, size);
+    this.edgeHead = grown(this.edgeHead, size * 2);
+    this.watchHead = grown(this.watchHead, size * 2);
+  }
+
+  /** 1 when the literal is true, -1 when false, 0 when open. */
+  valueOf(lit: Lit): number {
+    const value = this.value[lit >> 1]!;
+    return lit & 1 ? -value : value;
+  }
+
+  get currentLevel(): number {
+    return this.levelStart.length - 1;
+  }
+
+  assign(lit: Lit, reason: number): void {
+    const v = lit >> 1;
+    this.value[v] = lit & 1 ? -1 : 1;
+    this.level[v] = this.levelStart.length - 1;
+    this.reason[v] = reason;
+    this.trail.push(lit);
+  }
+
+  newLevel(): void {
+    this.levelStart.push(this.trail.length);
+  }
+
+  backtrack(level: number): void {
+    const start = this.levelStart[level + 1];
+    if (start === undefined) return;
+    const { data } = this.trail;
+    for (let i = this.trail.length - 1; i >= start; i--) this.value[data[i]! >> 1] = 0;
+    this.trail.length = start;
+    this.levelStart.length = level + 1;
+    this.head = start;
+  }
+
+  /** Stores the clause; the caller says which literals come first, and those are watched. */
+  addClause(lits: ArrayLike<Lit>, size: number): number {
+    const ref = this.arenaEnd;
+    const end = ref + 3 + size;
+    if (end > this.arena.length) this.arena = grown(this.arena, end);
+    const { arena } = this;
+    arena[ref] = size;
+    for (let i = 0; i < size; i++) arena[ref + 3 + i] = lits[i]!;
+    this.arenaEnd = end;
+    this.clauses++;
+    if (size > 1) {
+      this.watch(ref, 0);
+      this.watch(ref, 1);
+    }
+    return ref;
+  }
+
+  private watch(ref: number, slot: number): void {
+    const lit = this.arena[ref + 3 + slot]!;
+    this.arena[ref + 1 + slot] = this.watchHead[lit]!;
+    this.watchHead[lit] = ref;
+  }
+
+  /** Stores `a ∨ b` without looking at the assignment. */
+  addEdges(a: Lit, b: Lit): void {
+    this.pushEdge(a ^ 1, b);
+    this.pushEdge(b ^ 1, a);
+    this.clauses++;
+  }
+
+  private pushEdge(from: Lit, to: Lit): void {
+    this.edgeTo.push(to);
+    this.edgeNext.push(this.edgeHead[from]!);
+    this.edgeHead[from] = this.edgeTo.length - 1;
+  }
+}
+
+/** Where a learnt clause comes from: a clause, a two-literal clause, or a fact of the ground level. */
+export type Antecedent =
+  | { readonly kind: "clause"; readonly ref: number }
+  | { readonly kind: "pair"; readonly a: Lit; readonly b: Lit }
+  | { readonly kind: "fact"; readonly variable: Var };
+
+/** A clause that is false now: a reference, or the two literals of a pair. */
+export type Falsified = { readonly ref: number } | { readonly a: Lit; readonly b: Lit };
