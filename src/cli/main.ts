@@ -1,0 +1,62 @@
+import { basename } from "node:path";
+import { CommanderError } from "commander";
+import { EXIT, exitCodeOf } from "./exit-codes.ts";
+import type { Invocation, VerbModule } from "./invocation.ts";
+import { normalizeArguments } from "./normalize.ts";
+import { buildProgram } from "./program.ts";
+import { asToolError, errorDocument, renderError } from "./render/error.ts";
+import type { Session } from "./session.ts";
+import { terminalFacts } from "./terminal.ts";
+
+/** Runs the command line and sets the exit code. Never throws. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const name = programName(argv[1]);
+  const interrupt = listenForInterrupts();
+  let session: Session | undefined;
+  let invocation: Invocation | undefined;
+  try {
+    const program = buildProgram(name, async (verb: VerbModule, found: Invocation) => {
+      invocation = found;
+      const { openSession } = await import("./session.ts");
+      session = await openSession(found, argv, interrupt.signal);
+      process.exitCode = await verb.run(found, session);
+    });
+    await program.parseAsync(["node", name, ...normalizeArguments(argv.slice(2))]);
+  } catch (error) {
+    process.exitCode = await reportFailure(error, session, invocation, argv);
+  } finally {
+    await session?.close();
+    interrupt.stop();
+  }
+}
+
+/** The name that the user typed: `conda`, `mamba` and `micromamba` are other names of this program. */
+function programName(path: string | undefined): string {
+  const name = basename(path ?? "taipan").replace(/\.(js|mjs|exe|cmd)$/, "");
+  return ["conda", "mamba", "micromamba"].includes(name) ? name : "taipan";
+}
+
+async function reportFailure(error: unknown, session: Session | undefined, invocation: Invocation | undefined, argv: readonly string[]): Promise<number> {
+  // commander has printed its own message already; help and --version end with code 0.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  session?.settle();
+  const failure = asToolError(error);
+  const json = session?.json ?? invocation?.options["json"] ?? argv.includes("--json");
+  if (json) process.stdout.write(`${JSON.stringify(errorDocument(failure), null, 2)}\n`);
+  const facts = terminalFacts(process.stderr, process.env);
+  process.stderr.write(renderError(failure, facts.colors, session?.verbosity ?? 0));
+  return exitCodeOf(failure);
+}
+
+/** The first Ctrl-C asks the command to stop cleanly, the second ends the process at once. */
+function listenForInterrupts(): { signal: AbortSignal; stop(): void } {
+  const controller = new AbortController();
+  const onSignal = (name: NodeJS.Signals) => {
+    if (controller.signal.aborted) process.exit(EXIT.interrupted);
+    if (process.stderr.isTTY) process.stderr.write(`\n${name === "SIGINT" ? "Interrupted" : "Stopped"}: cleaning up (once more to stop at once) ...\n`);
+    controller.abort();
+  };
+  const names: NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+  for (const name of names) process.on(name, onSignal);
+  return { signal: controller.signal, stop: () => names.forEach((name) => void process.off(name, onSignal)) };
+}

@@ -1,0 +1,66 @@
+import type { ChangeOutcome } from "../../commands/change.ts";
+import type { RepoDataRecord } from "../../specs/records.ts";
+
+/**
+ * A package in micromamba's JSON: every key of the record plus `build_string`; `timestamp` in seconds.
+ */
+export function packageDocument(record: RepoDataRecord): Record<string, unknown> {
+  const timestamp = record.timestamp ?? 0;
+  return {
+    build: record.build,
+    build_number: record.build_number,
+    build_string: record.build,
+    channel: record.channel,
+    constrains: record.constrains ?? [],
+    depends: record.depends,
+    fn: record.fn,
+    license: record.license ?? "",
+    md5: record.md5 ?? "",
+    name: record.name,
+    ...(record.noarch ? { noarch: record.noarch } : {}),
+    sha256: record.sha256 ?? "",
+    size: record.size ?? 0,
+    subdir: record.subdir,
+    timestamp: timestamp > 253_402_300_799 ? Math.floor(timestamp / 1000) : timestamp,
+    track_features: record.track_features ?? "",
+    url: record.url,
+    version: record.version,
+  };
+}
+
+/** conda's short form of a package, as `list --json` prints it. */
+export function listDocument(record: RepoDataRecord): Record<string, unknown> {
+  const channel = record.channel.replace(/\/$/, "");
+  return {
+    base_url: record.url ? record.url.slice(0, record.url.lastIndexOf("/")).replace(/\/[^/]+$/, "") : channel,
+    build_number: record.build_number,
+    build_string: record.build,
+    channel,
+    dist_name: `${record.name}-${record.version}-${record.build}`,
+    md5: record.md5 ?? "",
+    name: record.name,
+    platform: record.subdir,
+    sha256: record.sha256 ?? "",
+    url: record.url,
+    version: record.version,
+  };
+}
+
+/** The document of create, install, update and remove: `actions` with FETCH, LINK, UNLINK and PREFIX; empty lists are left out. */
+export function changeDocument(outcome: ChangeOutcome): Record<string, unknown> {
+  const { plan, dryRun } = outcome;
+  const { operations } = plan.transaction;
+  const link = operations.flatMap((operation) => (operation.new ? [packageDocument(operation.new)] : []));
+  const unlink = operations.flatMap((operation) => (operation.old ? [packageDocument(operation.old)] : []));
+  const base = { dry_run: dryRun, prefix: plan.prefix, success: true };
+  if (operations.length === 0) return { ...base, message: "All requested packages already installed" };
+  return {
+    actions: {
+      ...(plan.fetch.length ? { FETCH: plan.fetch.map(packageDocument) } : {}),
+      ...(link.length ? { LINK: link } : {}),
+      ...(unlink.length ? { UNLINK: unlink } : {}),
+      PREFIX: plan.prefix,
+    },
+    ...base,
+  };
+}

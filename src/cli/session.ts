@@ -1,0 +1,177 @@
+import { homedir } from "node:os";
+import type { ChangePlan } from "../commands/change.ts";
+import type { CommandContext, Resources } from "../commands/context.ts";
+import { type Config, loadConfig } from "../config/config.ts";
+import type { ConfigValues } from "../config/keys.ts";
+import { ToolError } from "../errors.ts";
+import { openResources } from "../commands/resources.ts";
+import { hostPlatform } from "../specs/platform.ts";
+import { flag, type Invocation, list, text } from "./invocation.ts";
+import { askYesNo } from "./prompt.ts";
+import { createProgress, type ProgressMode, type ProgressRenderer } from "./render/progress.ts";
+import { renderPlan } from "./render/plan.ts";
+import { type TerminalFacts, terminalFacts } from "./terminal.ts";
+
+/** One command's run: its configuration, context and the two output streams. */
+export interface Session {
+  config: Config;
+  context: CommandContext;
+  out: TerminalFacts;
+  err: TerminalFacts;
+  json: boolean;
+  quiet: boolean;
+  verbosity: number;
+  /** Writes a line (or lines) to stdout. */
+  print(text: string): void;
+  /** Writes the one JSON document to stdout. */
+  printJson(value: unknown): void;
+  /** Writes to stderr, unless quiet. */
+  say(text: string): void;
+  /** Takes down the progress display before results are printed. */
+  settle(): void;
+  close(): Promise<void>;
+}
+
+export async function openSession(invocation: Invocation, argv: readonly string[], signal: AbortSignal): Promise<Session> {
+  const env = process.env;
+  const home = env["HOME"] ?? env["USERPROFILE"] ?? homedir();
+  const platform = hostPlatform(process.platform, process.arch);
+  const config = await loadConfig({
+    overrides: configOverrides(invocation),
+    env,
+    home,
+    cwd: process.cwd(),
+    platform,
+    programName: invocation.name,
+    targetPrefix: env["CONDA_PREFIX"],
+  });
+  const { values } = config;
+  const err = terminalFacts(process.stderr, env);
+  const out = terminalFacts(process.stdout, env);
+  const progress = createProgress(progressMode(values, err), process.stderr, err, values.verbose);
+  for (const warning of config.warnings) progress.sink({ type: "warning", code: "config", message: warning.message, hint: warning.hint });
+  const resources = openResources(values, { env, home, events: progress.sink });
+  const session: Session = makeSession({ config, progress, resources, out, err });
+  session.context = {
+    config: values,
+    env,
+    cwd: process.cwd(),
+    home,
+    hostPlatform: platform,
+    commandLine: argv.slice(1),
+    events: progress.sink,
+    signal,
+    resources,
+    confirm: (plan) => confirmPlan(plan, session, signal),
+  };
+  return session;
+}
+
+interface Parts {
+  config: Config;
+  progress: ProgressRenderer;
+  resources: Resources;
+  out: TerminalFacts;
+  err: TerminalFacts;
+}
+
+function makeSession({ config, progress, resources, out, err }: Parts): Session {
+  const { values } = config;
+  return {
+    config,
+    context: undefined as unknown as CommandContext,
+    out,
+    err,
+    json: values.json,
+    quiet: values.quiet,
+    verbosity: values.verbose,
+    print: (line) => void process.stdout.write(`${line}\n`),
+    printJson: (value) => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
+    say: (line) => void (values.quiet || values.json || process.stderr.write(`${line}\n`)),
+    settle: () => progress.close(),
+    close: async () => {
+      progress.close();
+      await resources.close();
+    },
+  };
+}
+
+/** -q and --json show warnings only; a terminal gets a live line; everything else a plain log. */
+function progressMode(values: ConfigValues, facts: TerminalFacts): ProgressMode {
+  if (values.progress !== "auto") return values.progress;
+  if (values.json || values.quiet) return "none";
+  return facts.interactive ? "tty" : "plain";
+}
+
+async function confirmPlan(plan: ChangePlan, session: Session, signal: AbortSignal): Promise<boolean> {
+  session.settle();
+  const { config, json, quiet } = session;
+  if (!json && !quiet) session.print(renderPlan(plan, session.out.colors));
+  if (config.values.alwaysYes || json || quiet) return true;
+  if (!process.stdin.isTTY) {
+    throw new ToolError("usage", "confirmation is needed, but standard input is no terminal", { hint: "add --yes to go ahead, or --dry-run to only look" });
+  }
+  return askYesNo("Confirm changes:", process.stdin, process.stderr, signal);
+}
+
+/** Command-line options that are configuration keys, by the key's camel-case name. */
+function configOverrides(invocation: Invocation): Partial<ConfigValues> {
+  const { options } = invocation;
+  const overrides: Record<string, unknown> = {};
+  for (const key of SAME_NAME) if (options[key] !== undefined) overrides[key] = options[key];
+  const rename: [string, keyof ConfigValues][] = [
+    ["yes", "alwaysYes"],
+    ["repodataTtl", "localRepodataTtl"],
+    ["strategy", "solveStrategy"],
+    ["solverTimeout", "solverTimeoutSecs"],
+    ["pyc", "compilePyc"],
+  ];
+  for (const [from, to] of rename) if (options[from] !== undefined) overrides[to] = options[from];
+  for (const [from, to] of [["pin", "noPin"], ["pyPin", "noPyPin"], ["deps", "noDeps"], ["rc", "noRc"], ["env", "noEnv"]] as const) {
+    if (options[from] === false) overrides[to] = true;
+  }
+  for (const key of ["localRepodataTtl", "solverTimeoutSecs"]) if (overrides[key] !== undefined) overrides[key] = numberOption(key, overrides[key]);
+  if (flag(invocation, "strictChannelPriority")) overrides["channelPriority"] = "strict";
+  if (options["channelPriority"] === false) overrides["channelPriority"] = "disabled";
+  if (flag(invocation, "runLinkScripts")) overrides["skipRunLinkScripts"] = false;
+  if (flag(invocation, "jsonEvents")) overrides["progress"] = "json";
+  if (list(invocation, "rcFile").length) overrides["rcFiles"] = list(invocation, "rcFile");
+  const verify = text(invocation, "sslVerify");
+  if (verify !== undefined) overrides["sslVerify"] = verify === "<false>" || verify === "false" ? false : verify;
+  return overrides as Partial<ConfigValues>;
+}
+
+const SAME_NAME = [
+  "rootPrefix",
+  "verbose",
+  "quiet",
+  "json",
+  "progress",
+  "dryRun",
+  "offline",
+  "downloadOnly",
+  "overrideChannels",
+  "channelPriority",
+  "channelAlias",
+  "cacertPath",
+  "useIndexCache",
+  "skipRunLinkScripts",
+  "alwaysCopy",
+  "alwaysSoftlink",
+  "allowSoftlinks",
+  "safetyChecks",
+  "extraSafetyChecks",
+  "onlyDeps",
+  "allowUninstall",
+  "allowDowngrade",
+  "excludeNewer",
+  "platform",
+  "freezeInstalled",
+  "forceReinstall",
+] as const satisfies readonly (keyof ConfigValues)[];
+
+function numberOption(key: string, value: unknown): number {
+  const number = Number(value);
+  if (Number.isFinite(number) && number >= 0) return number;
+  throw new ToolError("usage", `\`${String(value)}\` is not a number of seconds`, { hint: `give --${key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} a number` });
+}

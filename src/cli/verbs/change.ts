@@ -1,0 +1,57 @@
+import { text as readStream } from "node:stream/consumers";
+import { type ChangeOutcome, isEmpty } from "../../commands/change.ts";
+import { displayName } from "../../commands/target.ts";
+import { EXIT } from "../exit-codes.ts";
+import { type Invocation, list, text } from "../invocation.ts";
+import { changeDocument } from "../render/json.ts";
+import { renderPlan, summaryLine } from "../render/plan.ts";
+import type { Session } from "../session.ts";
+
+/** What create, install and update share: specs, files, channels and the target. */
+export function changeSources(invocation: Invocation) {
+  let stdin: Promise<string> | undefined;
+  return {
+    specs: invocation.args,
+    files: list(invocation, "file"),
+    channels: list(invocation, "channel"),
+    target: { name: text(invocation, "name"), prefix: text(invocation, "prefix") },
+    readStdin: () => (stdin ??= readStream(process.stdin)),
+  };
+}
+
+/** Prints what was done, or would be; returns the exit code. */
+export function reportChange(outcome: ChangeOutcome, session: Session): number {
+  session.settle();
+  const { plan } = outcome;
+  if (session.json) {
+    session.printJson(changeDocument(outcome));
+    return EXIT.ok;
+  }
+  if (outcome.declined) {
+    session.say("Nothing was changed.");
+    return EXIT.failure;
+  }
+  if (isEmpty(plan) && !plan.fresh) {
+    session.say(summaryLine(plan));
+    return EXIT.ok;
+  }
+  if (outcome.dryRun) {
+    if (!session.quiet) session.print(renderPlan(plan, session.out.colors));
+    session.say("\nDry run: nothing was changed.");
+    return EXIT.ok;
+  }
+  if (outcome.downloadOnly) session.say("Fetched into the package cache; nothing was linked.");
+  return EXIT.ok;
+}
+
+/** How to use the environment from here. */
+export function sayHowToUse(outcome: ChangeOutcome, name: string, session: Session): void {
+  if (!outcome.done || outcome.downloadOnly) return;
+  const shown = displayName(outcome.plan.prefix, session.config.values);
+  const flag = shown === outcome.plan.prefix ? `-p ${quote(shown)}` : `-n ${shown}`;
+  session.say(`\nTo run a program in the environment:\n\n    ${name} run ${flag} PROGRAM`);
+}
+
+function quote(path: string): string {
+  return /[^\w./@%+=:,-]/.test(path) ? `'${path.replaceAll("'", `'\\''`)}'` : path;
+}

@@ -1,0 +1,24 @@
+import { knownEnvironments } from "../../commands/info.ts";
+import { displayName } from "../../commands/target.ts";
+import { EXIT } from "../exit-codes.ts";
+import type { Invocation } from "../invocation.ts";
+import { renderTable } from "../render/table.ts";
+import type { Session } from "../session.ts";
+
+export async function run(_: Invocation, session: Session): Promise<number> {
+  printEnvironments(await knownEnvironments(session.context), session);
+  return EXIT.ok;
+}
+
+export function printEnvironments(prefixes: readonly string[], session: Session): void {
+  if (session.json) {
+    session.printJson({ envs: prefixes });
+    return;
+  }
+  const active = session.context.env["CONDA_PREFIX"];
+  const rows = prefixes.map((prefix) => {
+    const name = displayName(prefix, session.config.values);
+    return [name === prefix ? "" : name, prefix === active ? "*" : "", prefix];
+  });
+  session.print(renderTable([{ title: "Name" }, { title: "Active" }, { title: "Path" }], rows).join("\n"));
+}

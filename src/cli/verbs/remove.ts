@@ -1,0 +1,15 @@
+import { remove } from "../../commands/remove.ts";
+import { flag, type Invocation, text } from "../invocation.ts";
+import type { Session } from "../session.ts";
+import { reportChange } from "./change.ts";
+import { removeWhole } from "./env-remove.ts";
+
+export async function run(invocation: Invocation, session: Session): Promise<number> {
+  const target = { name: text(invocation, "name"), prefix: text(invocation, "prefix") };
+  if (flag(invocation, "all")) return removeWhole(target, session);
+  const outcome = await remove(
+    { target, specs: invocation.args, force: flag(invocation, "force"), prune: invocation.options["pruneDeps"] !== false },
+    session.context,
+  );
+  return reportChange(outcome, session);
+}
