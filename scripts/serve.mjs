@@ -1,0 +1,34 @@
+// A static file server on loopback, for the demo and the benchmarks: `node scripts/serve.mjs DIR [PORT]` prints its URL.
+import { createReadStream, statSync } from "node:fs";
+import { createServer } from "node:http";
+import { join, normalize, resolve, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** Serves `directory`; resolves to `{ url, close }`. Only GET and HEAD of files below the directory. */
+export function serve(directory, port = 0) {
+  const root = resolve(directory);
+  const server = createServer((request, response) => {
+    const path = normalize(join(root, decodeURIComponent(new URL(request.url ?? "/", "http://localhost").pathname)));
+    let stat;
+    try {
+      if (path.startsWith(root + sep)) stat = statSync(path);
+    } catch {}
+    if (!stat?.isFile()) return void response.writeHead(404).end();
+    const etag = `"${stat.mtimeMs.toString(36)}-${stat.size.toString(36)}"`;
+    if (request.headers["if-none-match"] === etag) return void response.writeHead(304, { etag }).end();
+    response.writeHead(200, { "content-length": stat.size, etag, "last-modified": stat.mtime.toUTCString() });
+    if (request.method === "HEAD") return void response.end();
+    createReadStream(path, { highWaterMark: 256 * 1024 }).pipe(response);
+  });
+  return new Promise((done) => {
+    server.listen(port, "127.0.0.1", () => {
+      const close = () => new Promise((closed) => { server.closeAllConnections(); server.close(closed); });
+      done({ url: `http://127.0.0.1:${server.address().port}`, close });
+    });
+  });
+}
+
+if (process.argv[1] && fileURLToPath(import.meta.url) === process.argv[1]) {
+  const { url } = await serve(process.argv[2] ?? ".", Number(process.argv[3] ?? 0));
+  console.log(url);
+}
