@@ -1,6 +1,6 @@
 import { posix, win32 } from "node:path";
 import { ToolError } from "../errors.ts";
-import { directoryExists, listConfigDir, readConfigFile } from "../fs/config-files.ts";
+import { isDirectorySync, listPathsSync, readTextSync } from "../fs/sync-files.ts";
 import { type ConvertContext, convertValue, expandPath, rawFromVariable } from "./convert.ts";
 import { deriveDefaults } from "./defaults.ts";
 import type { KeyDefinition } from "./key-types.ts";
@@ -90,7 +90,7 @@ export function loadConfig(input: ConfigInput): Config {
   const defaults = deriveDefaults({
     home: input.home,
     platform: input.platform,
-    exists: directoryExists,
+    exists: isDirectorySync,
     rootPrefix: (cli.values.get("root_prefix") ?? variables?.values.get("root_prefix"))?.value as
       | string
       | undefined,
@@ -158,7 +158,7 @@ function rcPaths(
 ): string[] {
   if (input.rcFiles?.length) {
     const files = input.rcFiles.map((path) => expandPath(path, context)).reverse();
-    const missing = files.find((path) => readConfigFile(path) === undefined);
+    const missing = files.find((path) => readTextSync(path) === undefined);
     if (missing !== undefined)
       throw new ToolError("config-invalid", `configuration file \`${missing}\` does not exist`);
     return files;
@@ -173,7 +173,7 @@ function rcPaths(
   return rcSearchPath(search).flatMap(({ path, directory }) => {
     const full = expandPath(path, context);
     if (!directory) return [full];
-    return listConfigDir(full).filter((file) => isRcFileName(file.split(/[/\\]/).at(-1) ?? ""));
+    return listPathsSync(full).filter((file) => isRcFileName(file.split(/[/\\]/).at(-1) ?? ""));
   });
 }
 
@@ -184,7 +184,7 @@ interface FileContext {
 }
 
 function fileLayer(path: string, { context, warnings, lenient }: FileContext): ConfigLayer[] {
-  const text = readConfigFile(path);
+  const text = readTextSync(path);
   if (text === undefined) return [];
   const values = new Map<KeyName, Contribution>();
   for (const entry of parseRc(text, path)) {

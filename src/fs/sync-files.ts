@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { fromSystemError } from "../errors.ts";
 
 /**
- * Text of a configuration file, or undefined when it does not exist or is a directory. Synchronous: some forty paths
- * are tried at every start, nearly all missing, and a thread-pool round trip for each costs more than the system call.
+ * Text of a small file, or undefined when it does not exist or is a directory. Synchronous: at every start some forty
+ * places of configuration are tried, nearly all missing, and a thread-pool round trip costs more than the system call.
  */
-export function readConfigFile(path: string): string | undefined {
+export function readTextSync(path: string): string | undefined {
   if (!isKind(path, "file")) return undefined;
   try {
     return readFileSync(path, "utf8").replace(/^\uFEFF/, "");
@@ -16,7 +16,7 @@ export function readConfigFile(path: string): string | undefined {
 }
 
 /** Paths of the entries of a directory, sorted; empty when it is missing or may not be read. */
-export function listConfigDir(path: string): string[] {
+export function listPathsSync(path: string): string[] {
   try {
     return readdirSync(path)
       .sort()
@@ -26,7 +26,7 @@ export function listConfigDir(path: string): string[] {
   }
 }
 
-export function directoryExists(path: string): boolean {
+export function isDirectorySync(path: string): boolean {
   return isKind(path, "directory");
 }
 

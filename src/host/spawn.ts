@@ -1,0 +1,77 @@
+import { constants } from "node:os";
+import { cannotStart, ended, start } from "./exec.ts";
+
+/** Signals that a terminal or a supervisor sends and that belong to the child while it runs. */
+const FORWARDED: readonly NodeJS.Signals[] = [
+  "SIGINT",
+  "SIGTERM",
+  "SIGHUP",
+  "SIGQUIT",
+  "SIGUSR1",
+  "SIGUSR2",
+  "SIGCONT",
+  "SIGWINCH",
+];
+
+export interface AttachedOptions {
+  env: Readonly<Record<string, string | undefined>>;
+  cwd?: string | undefined;
+  /** Streams passed through; the others are closed (`/dev/null`). Default all three. */
+  attach?: readonly ("stdin" | "stdout" | "stderr")[] | undefined;
+}
+
+/**
+ * Runs a program in the foreground with this process's terminal and waits. Signals sent to this process go to the
+ * child. A terminal's Ctrl-C reaches the child by itself, as both are in the foreground process group, so that one
+ * is only swallowed here. Returns the code to exit with: the child's, or 128 plus the signal that ended it.
+ */
+export async function spawnAttached(
+  file: string,
+  args: readonly string[],
+  options: AttachedOptions,
+): Promise<number> {
+  const attach = options.attach ?? ["stdin", "stdout", "stderr"];
+  const stdio = (["stdin", "stdout", "stderr"] as const).map((name) =>
+    attach.includes(name) ? "inherit" : "ignore",
+  );
+  const child = start(file, args, {
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    env: options.env,
+    stdio: stdio as ("inherit" | "ignore")[],
+  });
+  const terminal = process.stdin.isTTY === true;
+  const forward = (signal: NodeJS.Signals) => {
+    const fromTerminal = signal === "SIGINT" || signal === "SIGQUIT";
+    if (!(terminal && fromTerminal)) child.kill(signal);
+  };
+  const signals = process.platform === "win32" ? (["SIGINT"] as const) : FORWARDED;
+  for (const signal of signals) process.on(signal, forward);
+  try {
+    const { code, signal } = await ended(child, file, "exit");
+    return signal ? 128 + (constants.signals[signal] ?? 0) : (code ?? 1);
+  } finally {
+    for (const signal of signals) process.off(signal, forward);
+  }
+}
+
+/**
+ * Starts a program that outlives this process, in its own session and without a terminal. Returns its process id.
+ */
+export async function spawnDetached(
+  file: string,
+  args: readonly string[],
+  options: Omit<AttachedOptions, "attach">,
+): Promise<number> {
+  const child = start(file, args, {
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    env: options.env,
+    stdio: "ignore",
+    detached: true,
+  });
+  await new Promise<void>((resolve, reject) => {
+    child.once("spawn", resolve);
+    child.once("error", (error) => reject(cannotStart(file, error)));
+  });
+  child.unref();
+  return child.pid ?? 0;
+}

@@ -1,0 +1,58 @@
+import { availableParallelism, homedir, hostname, tmpdir, userInfo } from "node:os";
+
+/** Facts of this machine and process that do not change while it runs. */
+export interface SystemFacts {
+  cores: number;
+  hostname: string;
+  home: string;
+  temporaryDirectory: string;
+  /** Undefined on Windows. */
+  uid: number | undefined;
+  gid: number | undefined;
+  userName: string;
+  nodePlatform: NodeJS.Platform;
+  nodeArch: string;
+}
+
+export function systemFacts(): SystemFacts {
+  return {
+    cores: availableParallelism(),
+    hostname: hostname(),
+    home: homedir(),
+    temporaryDirectory: tmpdir(),
+    uid: process.getuid?.(),
+    gid: process.getgid?.(),
+    userName: userName(),
+    nodePlatform: process.platform,
+    nodeArch: process.arch,
+  };
+}
+
+/** Containers often run with a uid that has no name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? "");
+  }
+}
+
+/** Whether a process id names a running process. */
+export function processExists(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** Sends a signal; false when the process is gone. */
+export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+    throw error;
+  }
+}
