@@ -206,8 +206,11 @@ function emit(node: Node, program: Instruction[], source: string): void {
 
 function emitChoice(items: readonly Node[], program: Instruction[], source: string): void {
   const jumps: { op: "jump"; a: number }[] = [];
-  items.forEach((item, index) => {
-    if (index === items.length - 1) return emit(item, program, source);
+  for (const [index, item] of items.entries()) {
+    if (index === items.length - 1) {
+      emit(item, program, source);
+      break;
+    }
     const split = { op: "split" as const, a: program.length + 1, b: 0 };
     program.push(split);
     emit(item, program, source);
@@ -215,7 +218,7 @@ function emitChoice(items: readonly Node[], program: Instruction[], source: stri
     program.push(jump);
     jumps.push(jump);
     split.b = program.length;
-  });
+  }
   for (const jump of jumps) jump.a = program.length;
 }
 
