@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, rmSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Worker } from "node:worker_threads";
+import { serveInThread } from "./serve.mjs";
 import { ensureBuild, ensureDependencies } from "./setup.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -23,7 +23,7 @@ if (!existsSync(join(channel, "noarch", "repodata.json"))) {
 }
 
 // The server has a thread of its own, since the commands below are waited for.
-const server = await startServer(channels);
+const server = await serveInThread(channels);
 say(`\nserving it at ${server.url}`);
 
 const taipan = join(root, "bin", "taipan.js");
@@ -55,18 +55,3 @@ What to try next:
   node bin/taipan.js create -n sci -c conda-forge python=3.12 numpy      a real environment from conda-forge
   node bin/taipan.js env create -f environment.yml                       one of yours
   npm test                                                               the test suite`);
-
-function startServer(directory) {
-  const code = `
-    import { parentPort, workerData } from "node:worker_threads";
-    const { serve } = await import(workerData.module);
-    const { url } = await serve(workerData.directory);
-    parentPort.postMessage(url);`;
-  const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`), {
-    workerData: { directory, module: new URL("./serve.mjs", import.meta.url).href },
-  });
-  return new Promise((done, fail) => {
-    worker.once("error", fail);
-    worker.once("message", (url) => done({ url, close: () => worker.terminate() }));
-  });
-}

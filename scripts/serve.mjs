@@ -3,6 +3,7 @@ import { createReadStream, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { join, normalize, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
 
 /** Serves `directory`; resolves to `{ url, close }`. Only GET and HEAD of files below the directory. */
 export function serve(directory, port = 0) {
@@ -25,6 +26,22 @@ export function serve(directory, port = 0) {
       const close = () => new Promise((closed) => { server.closeAllConnections(); server.close(closed); });
       done({ url: `http://127.0.0.1:${server.address().port}`, close });
     });
+  });
+}
+
+/** `serve` in a thread of its own, for callers that block while they wait for child processes. */
+export function serveInThread(directory) {
+  const code = `
+    import { parentPort, workerData } from "node:worker_threads";
+    const { serve } = await import(workerData.module);
+    const { url } = await serve(workerData.directory);
+    parentPort.postMessage(url);`;
+  const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`), {
+    workerData: { directory, module: import.meta.url },
+  });
+  return new Promise((done, fail) => {
+    worker.once("error", fail);
+    worker.once("message", (url) => done({ url, close: () => worker.terminate() }));
   });
 }
 
