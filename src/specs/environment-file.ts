@@ -2,6 +2,7 @@ import { isMap, isScalar, isSeq, type Node, type YAMLMap } from "yaml";
 import { ToolError } from "../errors.ts";
 import { redactUrl } from "./credentials.ts";
 import { type ExpandContext, expandPath, expandVariables } from "./expand.ts";
+import { similarNames } from "./names.ts";
 import { isPlatform } from "./platform.ts";
 import { applyCommentSelectors, evaluateSelector } from "./selectors.ts";
 import { type FilePosition, fileError, YamlDocument } from "./yaml-document.ts";
@@ -127,37 +128,13 @@ function warnUnknownKey(state: State, key: string, entry: { key: Node; value: un
   // An anchor's holder (`x: &p python=3.11`) is there to be referred to.
   const holder = state.yaml.resolve(entry.value) as { anchor?: string } | undefined;
   if (holder?.anchor !== undefined) return;
-  const nearest = FOREIGN_KEYS.has(key) ? undefined : nearestKey(key);
+  const nearest = FOREIGN_KEYS.has(key) ? undefined : similarNames(key.slice(0, 40), KEYS, 1)[0];
   warn(
     state,
     entry.key,
     `the key \`${key}\` is ignored`,
     nearest === undefined ? undefined : `did you mean \`${nearest}\`?`,
   );
-}
-
-/** The known key within two edits. */
-function nearestKey(key: string): string | undefined {
-  const ranked = KEYS.map((known) => ({
-    known,
-    distance: editDistance(key.toLowerCase().slice(0, 40), known),
-  }));
-  ranked.sort((a, b) => a.distance - b.distance);
-  const best = ranked[0];
-  return best && best.distance <= 2 ? best.known : undefined;
-}
-
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(change, (previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
-    }
-    previous = row;
-  }
-  return previous[b.length] ?? 0;
 }
 
 /**

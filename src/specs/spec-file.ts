@@ -45,13 +45,14 @@ export function parseSpecFile(text: string, options: SpecFileOptions): SpecFile 
   const marker = lines.findIndex((line) => line.trim() === EXPLICIT);
   const content = lines
     .map((line, index) => ({ source: line.trim(), line: index + 1 }))
-    .filter(({ source }) => source !== "" && !source.startsWith("#"));
+    .filter(({ source }) => source !== "" && !source.startsWith("#"))
+    // No spec starts with `@`: a misspelt marker is skipped, as in mamba.
+    .filter(({ source }) => !source.startsWith("@"));
   if (marker < 0) {
     const positions = new Map(content.map(({ source, line }) => [source, line]));
     return { kind: "specs", specs: content.map(({ source }) => source), positions, ...shared };
   }
   const entries = content
-    .filter(({ source }) => source !== EXPLICIT)
     // What stands before the marker counts only when it is an archive: mamba reads specs there as nothing.
     .filter(({ source, line }) => line > marker || ARCHIVE_LINE.test(source))
     .map(({ source, line }) => parseExplicitLine(source, line, options));
