@@ -30,6 +30,10 @@ export function isDirectorySync(path: string): boolean {
   return isKind(path, "directory");
 }
 
+export function isFileSync(path: string): boolean {
+  return isKind(path, "file");
+}
+
 /** A path below a directory that may not be searched counts as missing. */
 function isKind(path: string, kind: "file" | "directory"): boolean {
   try {
