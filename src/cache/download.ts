@@ -1,0 +1,151 @@
+import { ToolError } from "../errors.ts";
+import type { EventSink } from "../events.ts";
+import { statusError } from "../net/failures.ts";
+import type { HttpClient, HttpResponse } from "../net/http.ts";
+import { redactUrl } from "../specs/credentials.ts";
+import type { RepoDataRecord } from "../specs/records.ts";
+import type { ArchiveFacts, ExtractInput, WorkerPool } from "../workers/protocol.ts";
+
+export interface DownloadContext {
+  http: HttpClient;
+  pool: WorkerPool;
+  events: EventSink;
+  signal: AbortSignal;
+}
+
+/** Fresh paths for each try: what a failed one left is not trusted. */
+export type NewTarget = () => Promise<{ destination: string; archive: string | undefined }>;
+
+interface Target {
+  destination: string;
+  archive: string | undefined;
+}
+
+/** Tries beyond one per mirror, for bytes that arrive damaged and bodies that must start again. */
+const EXTRA_TRIES = 2;
+/** Progress is told each time this many bytes came. */
+const PROGRESS_BYTES = 256 * 1024;
+
+/** Downloads and extracts at once, from one mirror after the other until the bytes are those that the record promises. */
+export async function download(
+  record: RepoDataRecord,
+  input: Pick<ExtractInput, "fn" | "kind" | "expected" | "wantMd5">,
+  newTarget: NewTarget,
+  context: DownloadContext,
+): Promise<{ facts: ArchiveFacts; target: Target }> {
+  const failures: { url: string; error: ToolError }[] = [];
+  const mirrors = context.http.mirrorsOf(record.url);
+  for (let attempt = 0; attempt < mirrors.length + EXTRA_TRIES; attempt += 1) {
+    const url = pickUrl(context.http.mirrorsOf(record.url), failures);
+    if (url === undefined) break;
+    const target = await newTarget();
+    try {
+      const facts = await attemptDownload(url, { ...input, ...target }, failures.length > 0, context);
+      return { facts, target };
+    } catch (error) {
+      if (context.signal.aborted || !(error instanceof ToolError) || !isWorthAnother(error)) throw error;
+      failures.push({ url, error });
+      if (error.code === "checksum-mismatch" || error.code === "channel-unreachable")
+        context.http.reportBad(url);
+      context.events({ type: "fetch", id: record.fn, state: "retry", reason: error.message });
+    }
+  }
+  throw finalError(record.fn, failures);
+}
+
+/** The first mirror that has not failed for this package; a damaged or broken-off download may be tried once more where it came from. */
+function pickUrl(
+  urls: readonly string[],
+  failures: readonly { url: string; error: ToolError }[],
+): string | undefined {
+  const tries = (url: string): ToolError[] =>
+    failures.filter((failure) => failure.url === url).map((failure) => failure.error);
+  const fresh = urls.find((url) => tries(url).length === 0);
+  if (fresh !== undefined) return fresh;
+  return urls.find(
+    (url) =>
+      tries(url).length <= EXTRA_TRIES &&
+      tries(url).every((error) => error.code === "checksum-mismatch" || error.details?.restart === true),
+  );
+}
+
+function isWorthAnother(error: ToolError): boolean {
+  return ["checksum-mismatch", "http-error", "channel-unreachable", "auth-error", "archive-invalid"].includes(
+    error.code,
+  );
+}
+
+async function attemptDownload(
+  url: string,
+  input: ExtractInput & Target,
+  again: boolean,
+  context: DownloadContext,
+): Promise<ArchiveFacts> {
+  const { events, signal } = context;
+  const id = input.fn;
+  // A damaged file may sit in a cache on the way.
+  const headers = again ? { "cache-control": "no-cache" } : undefined;
+  const response = await context.http.fetch(url, {
+    signal,
+    headers,
+    noMirrors: true,
+    onRetry: (retry) => events({ type: "fetch", id, state: "retry", reason: retry.reason }),
+  });
+  if (response.status !== 200) {
+    response.discard();
+    throw statusError(response, `\`${id}\``);
+  }
+  const stream = context.pool.stream("extract-stream", input, { signal });
+  try {
+    await shovel(response, stream.write, input, events);
+    return await stream.end();
+  } catch (error) {
+    await stream.abort(error);
+    throw error;
+  }
+}
+
+async function shovel(
+  response: HttpResponse,
+  write: (chunk: Uint8Array) => Promise<void>,
+  input: ExtractInput,
+  events: EventSink,
+): Promise<void> {
+  const length = Number(response.headers["content-length"] ?? Number.NaN);
+  const total = input.expected.size ?? (Number.isFinite(length) ? length : undefined);
+  const tell = (bytes: number): void =>
+    events({
+      type: "fetch",
+      id: input.fn,
+      state: "progress",
+      bytes,
+      ...(total === undefined ? {} : { total }),
+    });
+  let bytes = 0;
+  let told = 0;
+  for await (const chunk of response.body) {
+    bytes += chunk.byteLength;
+    await write(chunk);
+    if (bytes - told >= PROGRESS_BYTES) {
+      told = bytes;
+      tell(bytes);
+    }
+  }
+  if (bytes > told) tell(bytes);
+}
+
+function finalError(fn: string, failures: readonly { url: string; error: ToolError }[]): ToolError {
+  const last = failures.at(-1)?.error;
+  if (last && failures.every((failure) => failure.error.message === last.message)) return last;
+  const tries = failures.map(({ url, error }) => `\`${redactUrl(url)}\`: ${error.message}`).join("; ");
+  return new ToolError(
+    last?.code ?? "http-error",
+    `cannot fetch \`${fn}\` from any of its addresses: ${tries}`,
+    {
+      hint: last?.hint,
+      details: {
+        attempts: failures.map(({ url, error }) => ({ url: redactUrl(url), outcome: error.message })),
+      },
+    },
+  );
+}

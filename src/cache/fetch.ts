@@ -1,0 +1,287 @@
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import pLimit from "p-limit";
+import { readInfo } from "../archive/info.ts";
+import { ToolError } from "../errors.ts";
+import type { EventSink } from "../events.ts";
+import { removeTree } from "../fs/files.ts";
+import type { HttpClient } from "../net/http.ts";
+import { redactUrl } from "../specs/credentials.ts";
+import { checkRecordNames } from "../specs/names.ts";
+import type { PackageCacheRecord, RepoDataRecord } from "../specs/records.ts";
+import type { ArchiveFacts, ExtractInput, WorkerPool } from "../workers/protocol.ts";
+import { download } from "./download.ts";
+import { type ArchiveKind, archiveName } from "./layout.ts";
+import type { CacheOptions, PackageCache } from "./package-cache.ts";
+import { publish, writeRepodataRecord } from "./publish.ts";
+import { createTemporary } from "./temporary.ts";
+
+export interface FetchPackagesOptions extends Partial<CacheOptions> {
+  /** Downloads at once (`download_threads`); default 5. */
+  downloadThreads?: number | undefined;
+  /** Keep archives beside the extracted packages, as conda does; default true. */
+  keepArchives?: boolean | undefined;
+  /** URLs whose records hold no more than the URL and hashes (`recordFromUrl`): completed from the package itself. */
+  learn?: ReadonlySet<string> | undefined;
+}
+
+export interface FetchContext {
+  http: HttpClient;
+  pool: WorkerPool;
+  cache: PackageCache;
+  events: EventSink;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Makes every package available, extracted and verified, and returns its cache entry by URL. All or one ToolError: the first
+ * failure stops the others, and nothing half-done stays behind.
+ */
+export async function fetchPackages(
+  records: readonly RepoDataRecord[],
+  options: FetchPackagesOptions,
+  context: FetchContext,
+): Promise<Map<string, PackageCacheRecord>> {
+  const results = new Map<string, PackageCacheRecord>();
+  const unique = [...new Map(records.map((record) => [record.url, record])).values()];
+  for (const record of unique) checkRecord(record, options);
+  const missing = await lookupAll(unique, options, context, results);
+  if (missing.length === 0) return results;
+  await refuseOffline(missing, context);
+
+  const stop = new AbortController();
+  const onAbort = (): void => stop.abort(context.signal?.reason);
+  if (context.signal?.aborted) onAbort();
+  context.signal?.addEventListener("abort", onAbort, { once: true });
+  const pkgs = await context.cache.writable();
+  const run: Run = {
+    pkgs,
+    scratch: await createTemporary(pkgs),
+    next: 0,
+    options,
+    context: { ...context, signal: stop.signal },
+  };
+  try {
+    await fetchAll(missing, run, stop, results);
+  } finally {
+    context.signal?.removeEventListener("abort", onAbort);
+    await removeTree(run.scratch);
+  }
+  return results;
+}
+
+interface Run {
+  pkgs: string;
+  scratch: string;
+  next: number;
+  options: FetchPackagesOptions;
+  context: FetchContext & { signal: AbortSignal };
+}
+
+function checkRecord(record: RepoDataRecord, options: FetchPackagesOptions): void {
+  archiveName(record.fn);
+  if (!options.learn?.has(record.url)) checkRecordNames(record);
+}
+
+/** Looks all records up, a few at a time, and returns those that must be fetched, largest first: the long ones must not come last. */
+async function lookupAll(
+  records: readonly RepoDataRecord[],
+  options: FetchPackagesOptions,
+  { cache, events, signal }: FetchContext,
+  results: Map<string, PackageCacheRecord>,
+): Promise<RepoDataRecord[]> {
+  const limit = pLimit(Math.max(4, availableParallelism()));
+  const missing: RepoDataRecord[] = [];
+  await Promise.all(
+    records.map((record) =>
+      limit(async () => {
+        const found = await cache.lookup(record, {
+          ...options,
+          learn: options.learn?.has(record.url),
+          signal,
+        });
+        if (found) {
+          results.set(record.url, found);
+          events({ type: "fetch", id: record.fn, state: "cached" });
+        } else missing.push(record);
+      }),
+    ),
+  );
+  return missing.sort((a, b) => (b.size ?? 0) - (a.size ?? 0) || (a.fn < b.fn ? -1 : 1));
+}
+
+/** Offline, everything that is missing is named at once, so that one trip online is enough. */
+async function refuseOffline(
+  missing: readonly RepoDataRecord[],
+  { http, cache }: FetchContext,
+): Promise<void> {
+  if (!http.offline) return;
+  const unreachable: RepoDataRecord[] = [];
+  for (const record of missing) {
+    const local = http.mirrorsOf(record.url).some((url) => url.startsWith("file:"));
+    if (!local && (await cache.findArchives(record)).length === 0) unreachable.push(record);
+  }
+  if (unreachable.length === 0) return;
+  const urls = unreachable.map((record) => redactUrl(record.url));
+  const shown = urls.map((url) => `\n  ${url}`).join("");
+  throw new ToolError(
+    "offline-missing",
+    `${urls.length} ${urls.length === 1 ? "package is" : "packages are"} not in the package cache, and taipan is offline:${shown}`,
+    {
+      hint: "run the command once with `--download-only` while online",
+      details: { urls },
+    },
+  );
+}
+
+async function fetchAll(
+  missing: readonly RepoDataRecord[],
+  run: Run,
+  stop: AbortController,
+  results: Map<string, PackageCacheRecord>,
+): Promise<void> {
+  const { events } = run.context;
+  events({
+    type: "totals",
+    phase: "fetch",
+    items: missing.length,
+    bytes: missing.reduce((sum, record) => sum + (record.size ?? 0), 0),
+  });
+  const limit = pLimit(Math.max(1, run.options.downloadThreads ?? 5));
+  let failure: unknown;
+  await Promise.all(
+    missing.map((record) =>
+      limit(async () => {
+        if (stop.signal.aborted) return;
+        try {
+          results.set(record.url, await fetchOne(record, run));
+        } catch (error) {
+          failure ??= error;
+          stop.abort(new ToolError("interrupted", "another package failed"));
+        }
+      }),
+    ),
+  );
+  if (run.context.signal.aborted) throw failure ?? interruption(run.context.signal);
+}
+
+function interruption(signal: AbortSignal): ToolError {
+  return signal.reason instanceof ToolError ? signal.reason : new ToolError("interrupted", "interrupted");
+}
+
+async function fetchOne(record: RepoDataRecord, run: Run): Promise<PackageCacheRecord> {
+  const { events } = run.context;
+  const learn = run.options.learn?.has(record.url) === true;
+  const { kind } = archiveName(record.fn);
+  const input = {
+    fn: record.fn,
+    kind,
+    expected: { sha256: record.sha256, md5: record.md5, size: record.size },
+    wantMd5: learn,
+  };
+  events({
+    type: "fetch",
+    id: record.fn,
+    state: "start",
+    ...(record.size === undefined ? {} : { total: record.size }),
+  });
+  events({ type: "extract", id: record.fn, state: "start" });
+  const fetched = (await fromArchives(record, input, run)) ?? (await fromUrl(record, input, run));
+  events({ type: "fetch", id: record.fn, state: "done", bytes: fetched.facts.size });
+  const full = await completeRecord(record, fetched, learn);
+  await writeRepodataRecord(fetched.extracted, full);
+  const published = await publish(run.context.cache, run.pkgs, {
+    record: full,
+    scratch: run.scratch,
+    extracted: fetched.extracted,
+    archive: fetched.archive,
+    learn,
+  });
+  events({ type: "extract", id: record.fn, state: "done" });
+  return published;
+}
+
+interface Fetched {
+  facts: ArchiveFacts;
+  extracted: string;
+  /** New archive to be kept in the cache directory. */
+  archive: string | undefined;
+}
+
+type Input = Omit<ExtractInput, "destination"> & { kind: ArchiveKind };
+
+/** Extracts an archive that a cache directory already has (`clean --packages`, an interrupted run), when its hash is right. */
+async function fromArchives(record: RepoDataRecord, input: Input, run: Run): Promise<Fetched | undefined> {
+  for (const archive of await run.context.cache.findArchives(record)) {
+    const extracted = nextPath(run);
+    try {
+      const facts = await run.context.pool.run(
+        "extract-file",
+        { ...input, archive, destination: extracted },
+        { signal: run.context.signal },
+      );
+      return { facts, extracted, archive: undefined };
+    } catch (error) {
+      if (
+        run.context.signal.aborted ||
+        !(error instanceof ToolError) ||
+        !["checksum-mismatch", "archive-invalid", "io-error", "permission-denied"].includes(error.code)
+      )
+        throw error;
+    }
+  }
+  return undefined;
+}
+
+async function fromUrl(record: RepoDataRecord, input: Input, run: Run): Promise<Fetched> {
+  const { context } = run;
+  const local = context.http.mirrorsOf(record.url).find((url) => url.startsWith("file:"));
+  if (local !== undefined) {
+    // No copy into the cache: the archive is on this machine, or on a mounted disk that is read once either way.
+    const extracted = nextPath(run);
+    const facts = await context.pool.run(
+      "extract-file",
+      { ...input, archive: localPath(local), destination: extracted },
+      { signal: context.signal },
+    );
+    return { facts, extracted, archive: undefined };
+  }
+  const newTarget = async (): Promise<{ destination: string; archive: string | undefined }> => {
+    const path = nextPath(run);
+    return { destination: path, archive: run.options.keepArchives === false ? undefined : `${path}.archive` };
+  };
+  const { facts, target } = await download(record, input, newTarget, context);
+  return { facts, extracted: target.destination, archive: target.archive };
+}
+
+function nextPath(run: Run): string {
+  run.next += 1;
+  return join(run.scratch, String(run.next));
+}
+
+function localPath(url: string): string {
+  try {
+    return fileURLToPath(url);
+  } catch {
+    throw new ToolError("channel-invalid", `\`${url}\` is no path on this machine`);
+  }
+}
+
+/** Adds what the bytes told; for explicit URLs everything that info/index.json says. */
+async function completeRecord(
+  record: RepoDataRecord,
+  { facts, extracted }: Fetched,
+  learn: boolean,
+): Promise<RepoDataRecord> {
+  const found = {
+    sha256: record.sha256 ?? facts.sha256,
+    md5: record.md5 ?? facts.md5,
+    size: record.size ?? facts.size,
+  };
+  if (!learn) return { ...record, ...found };
+  const { index } = await readInfo(extracted);
+  const full = { ...index, ...found, fn: record.fn, url: record.url, channel: record.channel };
+  checkRecordNames(full);
+  return full;
+}

@@ -1,0 +1,90 @@
+import { dirname, join } from "node:path";
+import { ToolError } from "../errors.ts";
+import { appendText, fileIdentity, tryRename } from "../fs/cache-files.ts";
+import { ensureDir, writeAtomic } from "../fs/files.ts";
+import { splitCredentials } from "../specs/credentials.ts";
+import type { PackageCacheRecord, RepoDataRecord } from "../specs/records.ts";
+import { archiveName, placesOf } from "./layout.ts";
+import type { PackageCache } from "./package-cache.ts";
+
+/** A package that is extracted and verified, in a private directory of the cache directory it goes to. */
+export interface Prepared {
+  record: RepoDataRecord;
+  /** Private directory; what is replaced is moved there and removed with it. */
+  scratch: string;
+  extracted: string;
+  /** Archive to keep, or undefined. */
+  archive: string | undefined;
+  learn: boolean;
+}
+
+/** Keys in conda's order matter to nobody, so sorted: equal records are equal files. */
+export async function writeRepodataRecord(directory: string, record: RepoDataRecord): Promise<void> {
+  const clean: Record<string, unknown> = {
+    ...record,
+    url: splitCredentials(record.url).url,
+    channel: splitCredentials(record.channel).url,
+  };
+  const sorted = Object.fromEntries(
+    Object.entries(clean)
+      .filter(([, value]) => value !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : 1)),
+  );
+  await writeAtomic(
+    join(directory, "info", "repodata_record.json"),
+    `${JSON.stringify(sorted, undefined, 2)}\n`,
+  );
+}
+
+/**
+ * Makes the package visible by one rename. Readers need no lock: a directory of that name is whole from its first moment.
+ * Whatever valid entry is there is left alone, ours when it is the same package; an other package of the same name keeps
+ * its place, and ours goes to mamba's per-channel directory.
+ */
+export async function publish(
+  cache: PackageCache,
+  pkgs: string,
+  prepared: Prepared,
+): Promise<PackageCacheRecord> {
+  const { record } = prepared;
+  const { flat, nested } = placesOf(pkgs, record, archiveName(record.fn).dist);
+  for (const place of [flat, ...nested.slice(0, 1)]) {
+    if (place !== flat) await ensureDir(dirname(place));
+    if (await settle(cache, place, prepared)) {
+      const archive = join(dirname(place), record.fn);
+      if (prepared.archive !== undefined) await tryRename(prepared.archive, archive);
+      if (place === flat) await appendText(join(pkgs, "urls.txt"), `${splitCredentials(record.url).url}\n`);
+      return { ...record, package_tarball_full_path: archive, extracted_package_dir: place };
+    }
+  }
+  throw new ToolError(
+    "io-error",
+    `cannot publish \`${record.fn}\` in \`${pkgs}\`: its place is taken by another package`,
+    {
+      hint: "`taipan clean --packages` removes unused packages",
+    },
+  );
+}
+
+/** Moves the package to `place`; false when the place belongs to another package. */
+async function settle(cache: PackageCache, place: string, prepared: Prepared): Promise<boolean> {
+  const { record, extracted, learn } = prepared;
+  for (let attempt = 0; attempt < 20; attempt += 1) {
+    const before = await fileIdentity(place);
+    if (before === undefined) {
+      const outcome = await tryRename(extracted, place);
+      if (outcome === "done") return true;
+      if (outcome === "missing")
+        throw new ToolError("io-error", `\`${extracted}\` vanished while \`${record.fn}\` was being fetched`);
+      continue;
+    }
+    // Another process was faster, or the old entry is to be replaced.
+    if (await cache.check(place, record, { safetyChecks: "disabled", learn })) return true;
+    if (!(await cache.isReplaceable(place, record))) return false;
+    const trash = join(prepared.scratch, `old-${attempt}`);
+    await tryRename(place, trash);
+    // The place may have got a good entry between the look and the rename: give that back.
+    if ((await fileIdentity(trash)) !== before) await tryRename(trash, place);
+  }
+  throw new ToolError("io-error", `cannot replace \`${place}\`: other processes keep changing it`);
+}
