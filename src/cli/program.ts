@@ -1,9 +1,9 @@
 import { Command, CommanderError, Option } from "commander";
 import { GROUPS, type GroupName, type OptionSpec } from "./options.ts";
 import type { Invocation, VerbModule } from "./invocation.ts";
+import { VERSION } from "../util/version.ts";
 import { COMMANDS, type CommandSpec } from "./verbs.ts";
 
-export const VERSION = "0.1.0";
 
 type Execute = (verb: VerbModule, invocation: Invocation) => Promise<void>;
 

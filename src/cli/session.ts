@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import type { ChangePlan } from "../commands/change.ts";
 import type { CommandContext, Resources } from "../commands/context.ts";
-import { type Config, loadConfig } from "../config/config.ts";
+import { type Config, type Dialect, loadConfig } from "../config/config.ts";
 import type { ConfigValues } from "../config/keys.ts";
 import { ToolError } from "../errors.ts";
 import { openResources } from "../commands/resources.ts";
@@ -36,13 +36,16 @@ export async function openSession(invocation: Invocation, argv: readonly string[
   const env = process.env;
   const home = env["HOME"] ?? env["USERPROFILE"] ?? homedir();
   const platform = hostPlatform(process.platform, process.arch);
-  const config = await loadConfig({
+  const config = loadConfig({
     overrides: configOverrides(invocation),
     env,
     home,
     cwd: process.cwd(),
     platform,
-    programName: invocation.name,
+    dialect: invocation.name as Dialect,
+    rcFiles: list(invocation, "rcFile"),
+    noRc: invocation.options["rc"] === false,
+    noEnv: invocation.options["env"] === false,
     targetPrefix: env["CONDA_PREFIX"],
   });
   const { values } = config;
@@ -127,7 +130,7 @@ function configOverrides(invocation: Invocation): Partial<ConfigValues> {
     ["pyc", "compilePyc"],
   ];
   for (const [from, to] of rename) if (options[from] !== undefined) overrides[to] = options[from];
-  for (const [from, to] of [["pin", "noPin"], ["pyPin", "noPyPin"], ["deps", "noDeps"], ["rc", "noRc"], ["env", "noEnv"]] as const) {
+  for (const [from, to] of [["pin", "noPin"], ["pyPin", "noPyPin"], ["deps", "noDeps"]] as const) {
     if (options[from] === false) overrides[to] = true;
   }
   for (const key of ["localRepodataTtl", "solverTimeoutSecs"]) if (overrides[key] !== undefined) overrides[key] = numberOption(key, overrides[key]);
@@ -135,7 +138,6 @@ function configOverrides(invocation: Invocation): Partial<ConfigValues> {
   if (options["channelPriority"] === false) overrides["channelPriority"] = "disabled";
   if (flag(invocation, "runLinkScripts")) overrides["skipRunLinkScripts"] = false;
   if (flag(invocation, "jsonEvents")) overrides["progress"] = "json";
-  if (list(invocation, "rcFile").length) overrides["rcFiles"] = list(invocation, "rcFile");
   const verify = text(invocation, "sslVerify");
   if (verify !== undefined) overrides["sslVerify"] = verify === "<false>" || verify === "false" ? false : verify;
   return overrides as Partial<ConfigValues>;

@@ -76,7 +76,7 @@ async function fetchAll(plan: ChangePlan, context: CommandContext): Promise<Map<
   return phase("fetch", plan.fetch.length > 0, context, () =>
     fetchPackages(
       records,
-      { downloadThreads: config.downloadThreads, safetyChecks: config.safetyChecks, extraSafetyChecks: config.extraSafetyChecks, offline: config.offline },
+      { downloadThreads: config.downloadThreads, safetyChecks: config.safetyChecks, extraSafetyChecks: config.extraSafetyChecks },
       { http: context.resources.http(), pool: context.resources.pool(), cache: packageCache(context), events, signal: context.signal },
     ),
   );

@@ -23,7 +23,14 @@ export function chooseChannels(
       hint: "name one with -c, such as `-c conda-forge`; --override-channels ignores the configured ones",
     });
   }
-  return resolveChannels(all, config, {
+  const rules = {
+    channelAlias: config.channelAlias,
+    customChannels: config.customChannels,
+    customMultichannels: config.customMultichannels,
+    defaultChannels: config.defaultChannels,
+    mirroredChannels: config.mirroredChannels,
+  };
+  return resolveChannels(all, rules, {
     platform: config.platform || context.hostPlatform,
     home: context.home,
     cwd: context.cwd,
@@ -41,6 +48,7 @@ export async function writablePkgsDir(pkgsDirs: readonly string[]): Promise<stri
 /** Loads the channels' repodata. `roots` are the package names that the request can start from. */
 export async function loadIndexes(channels: readonly Channel[], roots: readonly string[], context: CommandContext): Promise<PackageIndex[]> {
   const { config, events, signal } = context;
+  context.resources.useChannels(channels);
   const cacheDir = join(await writablePkgsDir(config.pkgsDirs), "cache");
   await ensureDir(cacheDir);
   const started = performance.now();

@@ -1,6 +1,7 @@
 import type { ConfigValues } from "../config/keys.ts";
 import type { EventSink } from "../events.ts";
 import type { HttpClient } from "../net/http.ts";
+import type { Channel } from "../specs/channel.ts";
 import type { Platform } from "../specs/platform.ts";
 import type { WorkerPool } from "../workers/protocol.ts";
 import type { ChangePlan } from "./change.ts";
@@ -26,6 +27,8 @@ export interface CommandContext {
 export interface Resources {
   http(): HttpClient;
   pool(): WorkerPool;
+  /** Makes the channels' credentials known to the HTTP client. */
+  useChannels(channels: readonly Channel[]): void;
   close(): Promise<void>;
 }
 

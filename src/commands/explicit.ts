@@ -1,9 +1,9 @@
 import { ToolError } from "../errors.ts";
+import { recordFromUrl } from "../cache/explicit.ts";
 import { fetchPackages } from "../cache/fetch.ts";
 import { planTransaction } from "../plan/diff.ts";
 import type { PrefixState } from "../prefix/prefix.ts";
 import { orderRecords } from "../solve/order.ts";
-import { recordFromPackageUrl } from "../specs/package-url.ts";
 import type { RepoDataRecord } from "../specs/records.ts";
 import type { ExplicitEntry } from "../specs/spec-file.ts";
 import { type ChangePlan, packageCache } from "./change.ts";
@@ -19,11 +19,11 @@ export async function planExplicit(
   state: PrefixState | undefined,
   context: CommandContext,
 ): Promise<Omit<ChangePlan, "fetch">> {
-  const wanted = intent.entries.map((entry) => fromEntry(entry));
+  const wanted = intent.entries.map((entry) => recordFromUrl(entry.url, entry));
   const { config, events, signal, resources } = context;
   const fetched = await fetchPackages(
     wanted,
-    { downloadThreads: config.downloadThreads, safetyChecks: config.safetyChecks, extraSafetyChecks: config.extraSafetyChecks, offline: config.offline },
+    { downloadThreads: config.downloadThreads, safetyChecks: config.safetyChecks, extraSafetyChecks: config.extraSafetyChecks, learn: new Set(wanted.map((record) => record.url)) },
     { http: resources.http(), pool: resources.pool(), cache: packageCache(context), events, signal },
   );
   const byName = new Map<string, RepoDataRecord>();
@@ -44,9 +44,4 @@ export async function planExplicit(
     { platform: platformOf(context) },
   );
   return { prefix: intent.prefix, fresh: state === undefined, transaction, notes: [] };
-}
-
-function fromEntry(entry: ExplicitEntry): RepoDataRecord {
-  const record = recordFromPackageUrl(entry.url);
-  return { ...record, md5: entry.md5, sha256: entry.sha256 };
 }

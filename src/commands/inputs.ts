@@ -1,8 +1,9 @@
 import { isAbsolute, join, resolve } from "node:path";
 import { ToolError } from "../errors.ts";
 import { listDir, readText } from "../fs/files.ts";
-import { type ExplicitEntry, parseSpecFile } from "../specs/spec-file.ts";
-import { type EnvironmentFile, parseEnvironmentFile } from "../specs/environment-file.ts";
+import { checkDependencies, type EnvironmentFile, parseEnvironmentFile } from "../specs/environment-file.ts";
+import { parseMatchSpec } from "../specs/match-spec.ts";
+import { checkExplicit, checkSpecs, type ExplicitEntry, parseSpecFile } from "../specs/spec-file.ts";
 import { similarNames } from "../specs/names.ts";
 import type { CommandContext } from "./context.ts";
 
@@ -47,7 +48,9 @@ function asPackageFile(argument: string, context: Pick<InputContext, "cwd" | "ho
   if (!/\.(conda|tar\.bz2)(#|$)/.test(argument) || /[[\]]/.test(argument)) return undefined;
   if (!/[/\\]/.test(argument)) return undefined;
   const parsed = parseSpecFile(`@EXPLICIT\n${argument}\n`, { fileName: "command line", cwd: context.cwd, home: context.home });
-  return parsed.kind === "explicit" ? parsed.entries[0] : undefined;
+  if (parsed.kind !== "explicit") return undefined;
+  checkExplicit(parsed.entries, "command line");
+  return parsed.entries[0];
 }
 
 async function readInput(file: string, sources: InputSources, inputs: Inputs, context: InputContext): Promise<void> {
@@ -59,14 +62,20 @@ async function readInput(file: string, sources: InputSources, inputs: Inputs, co
     return;
   }
   const parsed = parseSpecFile(text, { fileName: shown, cwd: context.cwd, home: context.home });
-  if (parsed.kind === "explicit") inputs.explicit.push(...parsed.entries);
-  else inputs.specs.push(...parsed.specs);
+  if (parsed.kind === "explicit") {
+    checkExplicit(parsed.entries, shown);
+    inputs.explicit.push(...parsed.entries);
+  } else {
+    checkSpecs(parsed, shown, parseMatchSpec);
+    inputs.specs.push(...parsed.specs);
+  }
 }
 
 function mergeEnvironment(parsed: EnvironmentFile, file: string, inputs: Inputs, context: InputContext): void {
   for (const warning of parsed.warnings) {
     context.events({ type: "warning", code: "env-file", message: warning.message, hint: warning.hint });
   }
+  checkDependencies(parsed, parseMatchSpec);
   inputs.specs.push(...parsed.dependencies);
   for (const channel of parsed.channels) if (!inputs.channels.includes(channel)) inputs.channels.push(channel);
   inputs.nodefaults ||= parsed.nodefaults;

@@ -1,7 +1,7 @@
 import { info, type InfoResult } from "../../commands/info.ts";
 import { EXIT } from "../exit-codes.ts";
 import { flag, type Invocation } from "../invocation.ts";
-import { VERSION } from "../program.ts";
+import { VERSION } from "../../util/version.ts";
 import type { Session } from "../session.ts";
 import { printEnvironments } from "./env-list.ts";
 

@@ -1,0 +1,2 @@
+/** Version of taipan; package.json holds the same (a test compares them). */
+export const VERSION = "0.1.0";
