@@ -57,6 +57,8 @@ export interface SolveRequest {
   /** Target platform, such as `linux-64`. */
   platform: string;
   signal?: AbortSignal | undefined;
+  /** Monotonic milliseconds, for statistics and the timeout; the process clock when absent. */
+  now?: (() => number) | undefined;
 }
 
 export interface Solution {
@@ -88,7 +90,17 @@ export interface ConflictNode {
   name: string;
   spec?: string;
   versions?: readonly string[];
-  kind: "requested" | "requires" | "missing" | "conflict" | "pin" | "installed" | "virtual" | "constrains" | "channel" | "excluded";
+  kind:
+    | "requested"
+    | "requires"
+    | "missing"
+    | "conflict"
+    | "pin"
+    | "installed"
+    | "virtual"
+    | "constrains"
+    | "channel"
+    | "excluded";
   children: readonly ConflictNode[];
 }
 

@@ -1,0 +1,96 @@
+import type { MatchSpec } from "../specs/match-spec.ts";
+import type { PackageIndex } from "../specs/package-index.ts";
+import type { PackageRecord, PrefixRecord } from "../specs/records.ts";
+import type { ChannelPriority, SolveRequest, SolveStrategy } from "./types.ts";
+
+export type SolveCommand = "create" | "install" | "update" | "remove";
+
+/** Command line switches that change a solve; all are off when absent. */
+export interface SolveFlags {
+  noDeps?: boolean | undefined;
+  onlyDeps?: boolean | undefined;
+  freezeInstalled?: boolean | undefined;
+  forceReinstall?: boolean | undefined;
+  /** `remove --force`: leave what needs the package, and what it needs. */
+  force?: boolean | undefined;
+  updateAll?: boolean | undefined;
+  updateDeps?: boolean | undefined;
+  /** Prune orphans; without it `remove` and `update` do, the others do not. */
+  prune?: boolean | undefined;
+  noPythonPin?: boolean | undefined;
+  noPin?: boolean | undefined;
+  /** True unless set to false. */
+  allowUninstall?: boolean | undefined;
+  /** True unless set to false. */
+  allowDowngrade?: boolean | undefined;
+  strategy?: SolveStrategy | undefined;
+  /** Milliseconds since the epoch. */
+  excludeNewer?: number | undefined;
+  /** Milliseconds. */
+  timeout?: number | undefined;
+}
+
+/** What a command knows before it solves. */
+export interface RequestInput {
+  command: SolveCommand;
+  specs: readonly MatchSpec[];
+  /** `install --remove` and the like: specs to take away in the same step. */
+  alsoRemove?: readonly MatchSpec[] | undefined;
+  flags: SolveFlags;
+  channelPriority: ChannelPriority;
+  /** `add_pip_as_python_dependency`. */
+  addPip: boolean;
+  installed: readonly PrefixRecord[];
+  history: readonly MatchSpec[];
+  pins: readonly MatchSpec[];
+  indexes: readonly PackageIndex[];
+  virtualPackages: readonly PackageRecord[];
+  platform: string;
+  signal?: AbortSignal | undefined;
+  now?: (() => number) | undefined;
+}
+
+/** Translates a command and its switches into the question that is solved: the one path for all commands and dry runs. */
+export function buildRequest(input: RequestInput): SolveRequest {
+  const { command, specs, flags } = input;
+  const installs = command === "create" || command === "install";
+  const removed = command === "remove" ? specs : (input.alsoRemove ?? []);
+  return {
+    jobs: {
+      install: installs ? specs : [],
+      update: command === "update" ? specs : [],
+      updateAll: command !== "remove" && flags.updateAll === true,
+      remove: removed,
+    },
+    options: {
+      channelPriority: input.channelPriority,
+      strategy: flags.strategy ?? "highest",
+      freezeInstalled: flags.freezeInstalled === true,
+      updateDeps: flags.updateDeps === true,
+      forceReinstall: flags.forceReinstall === true,
+      noDeps: flags.noDeps === true || (command === "remove" && flags.force === true),
+      onlyDeps: flags.onlyDeps === true,
+      prune: flags.prune ?? (flags.force !== true && (command === "remove" || command === "update")),
+      allowUninstall: flags.allowUninstall !== false,
+      allowDowngrade: flags.allowDowngrade !== false,
+      pinPython: flags.noPythonPin !== true,
+      addPip: installs && input.addPip,
+      excludeNewer: flags.excludeNewer,
+      timeout: flags.timeout,
+    },
+    indexes: input.indexes,
+    installed: command === "create" ? [] : input.installed,
+    history: command === "create" ? [] : withoutRemoved(input.history, removed),
+    pins: flags.noPin === true ? [] : input.pins,
+    virtualPackages: input.virtualPackages,
+    platform: input.platform,
+    signal: input.signal,
+    now: input.now,
+  };
+}
+
+/** What is to be removed is no longer wished for. */
+function withoutRemoved(history: readonly MatchSpec[], removed: readonly MatchSpec[]): readonly MatchSpec[] {
+  const names = new Set(removed.map(({ name }) => name));
+  return history.filter(({ name }) => name === undefined || !names.has(name));
+}

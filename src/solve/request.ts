@@ -1,0 +1,307 @@
+import type { Problem, Requirement, SolvableId, VersionSetId, Wish } from "../../solver/index.ts";
+import { type MatchSpec, matchSpecMatches, parseMatchSpec } from "../specs/match-spec.ts";
+import type { PrefixRecord } from "../specs/records.ts";
+import { stringMatches } from "../specs/string-matcher.ts";
+import { majorMinor } from "../specs/version.ts";
+import type { CandidateSource } from "./candidates.ts";
+import { dependencyNames } from "./order.ts";
+import { CondaProvider } from "./provider.ts";
+import { removeMatching } from "./removal.ts";
+import type { SolveRequest } from "./types.ts";
+
+/** Why the root asks for a version set. */
+export type RootReason =
+  | "requested"
+  | "pin"
+  | "python-pin"
+  | "frozen"
+  | "virtual"
+  | "removed"
+  | "no-downgrade"
+  | "kept"
+  | "pip";
+
+export interface Prepared {
+  readonly provider: CondaProvider;
+  readonly problem: Problem;
+  readonly reasons: ReadonlyMap<VersionSetId, RootReason>;
+  /** Installed packages that stay in question: without those that are to be removed. */
+  readonly installed: readonly PrefixRecord[];
+  /** Names that the request names, with the texts of their specs. */
+  readonly requested: ReadonlyMap<string, readonly string[]>;
+  readonly notes: readonly string[];
+}
+
+interface Draft {
+  readonly request: SolveRequest;
+  readonly provider: CondaProvider;
+  readonly installed: ReadonlyMap<string, PrefixRecord>;
+  readonly requirements: Requirement[];
+  readonly constraints: VersionSetId[];
+  readonly firstWishes: Wish[];
+  readonly wishes: Wish[];
+  readonly reasons: Map<VersionSetId, RootReason>;
+  readonly notes: string[];
+  /** Names that the request speaks about. */
+  readonly named: Set<string>;
+}
+
+/** Turns what the user asks into a question for the solver. */
+export function prepare(request: SolveRequest, relaxed = false, noDependencies = false): Prepared {
+  const { jobs } = request;
+  const { kept } = removeMatching(request.installed, jobs.remove, true);
+  const installed = new Map(kept.map((record) => [record.name, record]));
+  const provider = new CondaProvider({ ...candidateSource(request, installed), noDependencies });
+  const draft: Draft = {
+    request,
+    provider,
+    installed,
+    requirements: [],
+    constraints: [],
+    firstWishes: [],
+    wishes: [],
+    reasons: new Map(),
+    notes: [],
+    named: new Set(),
+  };
+  addVirtualPackages(draft);
+  for (const spec of jobs.install) addInstall(draft, spec);
+  for (const spec of jobs.update) addUpdate(draft, spec);
+  addPip(draft);
+  addRemovals(draft);
+  addPins(draft);
+  if (request.options.freezeInstalled) freeze(draft);
+  else keepInstalled(draft, relaxed);
+  const requested = new Map<string, string[]>();
+  for (const spec of [...jobs.install, ...jobs.update]) {
+    if (spec.name === undefined) continue;
+    const texts = requested.get(spec.name);
+    if (texts) texts.push(spec.source);
+    else requested.set(spec.name, [spec.source]);
+  }
+  const { requirements, constraints, firstWishes, wishes, reasons, notes } = draft;
+  return {
+    provider,
+    problem: { requirements, constraints, firstWishes, wishes },
+    reasons,
+    installed: kept,
+    requested,
+    notes,
+  };
+}
+
+function candidateSource(
+  request: SolveRequest,
+  installed: ReadonlyMap<string, PrefixRecord>,
+): CandidateSource {
+  const { options, jobs, indexes } = request;
+  const named = [...jobs.install, ...jobs.update];
+  const direct = new Set(named.flatMap((spec) => (spec.name === undefined ? [] : [spec.name])));
+  const withChannel = named.filter((spec) => spec.channel !== undefined && spec.name !== undefined);
+  return {
+    indexes,
+    installed,
+    virtual: new Map(request.virtualPackages.map((record) => [record.name, record])),
+    channelPriority: options.channelPriority,
+    channelNamed: new Set(withChannel.map((spec) => spec.name!)),
+    excludeNewer: options.excludeNewer,
+    noDependencies: false,
+    lowest: (name) =>
+      options.strategy === "lowest" || (options.strategy === "lowest-direct" && direct.has(name)),
+    matchingNames: (spec) => {
+      const names = new Set<string>(installed.keys());
+      for (const index of indexes) for (const name of index.names()) names.add(name);
+      const { nameMatcher } = spec;
+      return [...names]
+        .filter((name) => nameMatcher === undefined || stringMatches(nameMatcher, name))
+        .sort();
+    },
+  };
+}
+
+/** Virtual packages are facts: always selected, so that dependencies and constraints on them can fail. */
+function addVirtualPackages(draft: Draft): void {
+  for (const { name, version, build } of draft.request.virtualPackages) {
+    const ids = [...draft.provider.candidates(draft.provider.nameId(name))];
+    if (ids.length === 0) continue;
+    require(draft, draft.provider.recordSet(`${name}=${version}=${build}`, name, ids), "virtual");
+  }
+}
+
+function require(draft: Draft, versionSet: VersionSetId, reason: RootReason): void {
+  draft.requirements.push({ versionSet });
+  if (!draft.reasons.has(versionSet)) draft.reasons.set(versionSet, reason);
+}
+
+function constrain(draft: Draft, versionSet: VersionSetId, reason: RootReason): void {
+  draft.constraints.push(versionSet);
+  if (!draft.reasons.has(versionSet)) draft.reasons.set(versionSet, reason);
+}
+
+/** An installed package that satisfies every spec of its name is what `install` wants first: nothing has to change. */
+function addInstall(draft: Draft, spec: MatchSpec): void {
+  addSpec(draft, spec);
+  if (spec.name === undefined) return;
+  const record = draft.installed.get(spec.name);
+  const { install } = draft.request.jobs;
+  if (!record || draft.named.has(spec.name)) return;
+  draft.named.add(spec.name);
+  const all = install.filter((other) => other.name === spec.name);
+  if (!all.every((other) => matchSpecMatches(other, record))) return;
+  draft.firstWishes.push({ solvables: [installedId(draft, spec.name)] });
+}
+
+function addSpec(draft: Draft, spec: MatchSpec): void {
+  const parsed = draft.provider.understand(spec);
+  draft.reasons.set(parsed.versionSet, "requested");
+  draft.provider.addRequirements(parsed, [], draft.requirements);
+  if (spec.name !== undefined && !draft.installed.has(spec.name)) draft.named.add(spec.name);
+}
+
+/** `update` touches only what is installed. */
+function addUpdate(draft: Draft, spec: MatchSpec): void {
+  const { name } = spec;
+  if (name === undefined || !draft.installed.has(name)) {
+    draft.notes.push(
+      `\`${spec.source}\` is not installed, so there is nothing to update; \`install\` adds it`,
+    );
+    return;
+  }
+  draft.named.add(name);
+  addSpec(draft, spec);
+}
+
+function installedId(draft: Draft, name: string): SolvableId {
+  const { provider } = draft;
+  const id = [...provider.candidates(provider.nameId(name))].find(
+    (candidate) => provider.candidateOf[candidate]!.origin === "installed",
+  );
+  return id ?? -1;
+}
+
+/** mamba: who asks for python by name gets pip with it. */
+function addPip(draft: Draft): void {
+  const { provider, request } = draft;
+  const { install } = request.jobs;
+  if (!request.options.addPip || draft.named.has("pip") || !install.some((spec) => spec.name === "python"))
+    return;
+  const pip = parseMatchSpec("pip");
+  if (provider.candidates(provider.nameId("pip")).length === 0) return;
+  draft.wishes.push({ solvables: [...provider.matching(provider.specSet(pip))] });
+}
+
+/** What is removed must not come back as a dependency of something else. */
+function addRemovals(draft: Draft): void {
+  for (const spec of draft.request.jobs.remove) {
+    const { name } = spec;
+    if (name === undefined || !draft.request.installed.some((record) => record.name === name)) continue;
+    const all = [...draft.provider.candidates(draft.provider.nameId(name))];
+    const left = all.filter((id) => !matchSpecMatches(spec, draft.provider.recordOf(id)));
+    constrain(draft, draft.provider.recordSet(`${spec.source} removed`, name, left), "removed");
+  }
+}
+
+function addPins(draft: Draft): void {
+  const { provider, request, installed } = draft;
+  for (const pin of request.pins) constrain(draft, provider.specSet(pin), "pin");
+  const python = installed.get("python");
+  const { options, jobs } = request;
+  const names = [...jobs.install, ...jobs.update].some((spec) => spec.name === "python");
+  if (python && options.pinPython && !names) {
+    const minor = majorMinor(python.version);
+    if (minor)
+      constrain(draft, provider.specSet(parseMatchSpec(`python ${minor[0]}.${minor[1]}.*`)), "python-pin");
+  }
+  if (!options.allowDowngrade) for (const record of installed.values()) forbidDowngrade(draft, record);
+}
+
+function forbidDowngrade(draft: Draft, record: PrefixRecord): void {
+  const { provider, request } = draft;
+  const { install, update } = request.jobs;
+  if ([...install, ...update].some((spec) => spec.name === record.name && spec.version !== undefined)) return;
+  const spec = parseMatchSpec(`${record.name} >=${record.version}`);
+  const ids = [...provider.matching(provider.specSet(spec))];
+  constrain(draft, provider.recordSet(spec.source, record.name, ids), "no-downgrade");
+}
+
+function freeze(draft: Draft): void {
+  for (const record of draft.installed.values()) {
+    const id = installedId(draft, record.name);
+    if (id < 0) continue;
+    const text = `${record.name}==${record.version}=${record.build}`;
+    require(draft, draft.provider.recordSet(text, record.name, [id]), "frozen");
+  }
+}
+
+/**
+ * Installed packages that the request does not name are kept as they are if they can be, else changed, else dropped. Those that
+ * the user once asked for come first. `update --all` and `--update-deps` want the newest instead, within what the history asks.
+ */
+function keepInstalled(draft: Draft, relaxed: boolean): void {
+  const { request, installed, provider } = draft;
+  const { jobs, options } = request;
+  const history = new Map<string, MatchSpec[]>();
+  for (const spec of request.history) {
+    if (spec.name === undefined) continue;
+    history.set(spec.name, [...(history.get(spec.name) ?? []), spec]);
+  }
+  const refreshed = jobs.updateAll ? new Set(installed.keys()) : refreshedNames(draft);
+  const rank = (name: string): number => (history.has(name) ? 0 : 1);
+  const names = [...installed.keys()].filter((name) => !draft.named.has(name));
+  names.sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+  for (const name of names) {
+    const id = installedId(draft, name);
+    if (id < 0) continue;
+    const asked = history.get(name) ?? [];
+    const all = [...provider.candidates(provider.nameId(name))];
+    const wanted = all.filter((candidate) =>
+      asked.every((spec) => matchSpecMatches(spec, provider.recordOf(candidate))),
+    );
+    if (refreshed.has(name)) {
+      // What the user asked for is answered as a request is: versions first, then the rest.
+      if (asked.length > 0 && !relaxed && wanted.length > 0) {
+        require(draft, provider.recordSet(asked.map((spec) => spec.source).join(" "), name, wanted), "kept");
+      } else draft.wishes.push({ solvables: inTieOrder(provider, wanted, all) });
+    } else {
+      if (!options.allowUninstall && !relaxed) require(draft, provider.recordSet(name, name, all), "kept");
+      draft.wishes.push({ solvables: [id, ...wanted, ...all] });
+    }
+  }
+}
+
+/** Best first, with the better ones of each build number first; `wanted` before the others. */
+function inTieOrder(
+  provider: CondaProvider,
+  wanted: readonly SolvableId[],
+  all: readonly SolvableId[],
+): SolvableId[] {
+  const result: SolvableId[] = [];
+  for (const list of [wanted, all]) {
+    for (let start = 0; start < list.length; ) {
+      let end = start + 1;
+      while (end < list.length && provider.grade(list[end]!, 1) === provider.grade(list[start]!, 1)) end++;
+      const tied = list.slice(start, end);
+      if (tied.length > 1) tied.sort((a, b) => provider.tieRank(a) - provider.tieRank(b));
+      result.push(...tied);
+      start = end;
+    }
+  }
+  return result;
+}
+
+/** With --update-deps: what the named packages depend on, through each other. */
+function refreshedNames(draft: Draft): Set<string> {
+  const refreshed = new Set<string>();
+  if (!draft.request.options.updateDeps) return refreshed;
+  const queue = [...draft.named];
+  for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
+    const record = draft.installed.get(name);
+    if (!record) continue;
+    for (const dependency of dependencyNames(record)) {
+      if (refreshed.has(dependency)) continue;
+      refreshed.add(dependency);
+      queue.push(dependency);
+    }
+  }
+  return refreshed;
+}

@@ -1,0 +1,173 @@
+import { type SolverResult, type SolverStats, solveProblem } from "../../solver/index.ts";
+import { ToolError } from "../errors.ts";
+import { matchSpecMatches } from "../specs/match-spec.ts";
+import type { PrefixRecord, RepoDataRecord } from "../specs/records.ts";
+import { explainConflict } from "./explain.ts";
+import { linkOrder } from "./order.ts";
+import { neededBy, pruneOrphans, removeMatching } from "./removal.ts";
+import { type Prepared, prepare } from "./request.ts";
+import type { Conflict, Solution, SolveRequest, SolveStats } from "./types.ts";
+
+type AnyRecord = RepoDataRecord | PrefixRecord;
+
+/**
+ * The environment that the request leads to, or why there is none. A pure function of the request but for
+ * `stats.milliseconds`, `solver-timeout` and `interrupted`, which are thrown as ToolErrors.
+ */
+export function solve(request: SolveRequest): Solution | Conflict {
+  const clock = startClock(request);
+  if (isPureRemoval(request)) return removal(request, clock);
+  const prepared = prepare(request);
+  const result = run(prepared, clock);
+  if (result.kind === "solved")
+    return finish(request, prepared, result.selected.map(recordsOf(prepared)), clock.stats(result.stats));
+  // Old wishes of the user must not stand in the way of `update --all`: what cannot be kept within them may leave them.
+  const relaxed = tryRelaxed(request, clock);
+  if (relaxed) return relaxed;
+  if (request.options.noDeps) return withoutDependencies(request, clock);
+  return explainConflict(request, prepared, result.core, clock.stats(result.stats), clock.checkpoint);
+}
+
+interface Clock {
+  checkpoint(): void;
+  stats(stats: SolverStats): SolveStats;
+}
+
+function startClock(request: SolveRequest): Clock {
+  const now = request.now ?? (() => performance.now());
+  const start = now();
+  const { timeout } = request.options;
+  return {
+    checkpoint: () => {
+      if (request.signal?.aborted) throw new ToolError("interrupted", "the solve was interrupted");
+      if (timeout !== undefined && now() - start > timeout) {
+        throw new ToolError("solver-timeout", `no solution was found within ${timeout / 1000} s`, {
+          hint: "name versions for the main packages to make the question smaller, or raise --solver-timeout",
+        });
+      }
+    },
+    stats: (stats) => ({ milliseconds: now() - start, ...stats }),
+  };
+}
+
+function run(prepared: Prepared, clock: Clock): SolverResult {
+  return solveProblem(prepared.provider, prepared.problem, { checkpoint: clock.checkpoint });
+}
+
+function recordsOf(prepared: Prepared): (id: number) => AnyRecord {
+  return (id) => prepared.provider.recordOf(id) as AnyRecord;
+}
+
+function tryRelaxed(request: SolveRequest, clock: Clock): Solution | undefined {
+  if (!request.jobs.updateAll) return undefined;
+  const prepared = prepare(request, true);
+  const result = run(prepared, clock);
+  if (result.kind !== "solved") return undefined;
+  return finish(request, prepared, result.selected.map(recordsOf(prepared)), clock.stats(result.stats));
+}
+
+/** --no-deps when the dependencies cannot be met: the best records that the specs match, and nothing more. */
+function withoutDependencies(request: SolveRequest, clock: Clock): Solution | Conflict {
+  const bare: SolveRequest = {
+    ...request,
+    installed: [],
+    history: [],
+    jobs: { ...request.jobs, remove: [] },
+  };
+  const prepared = prepare(bare, false, true);
+  const result = run(prepared, clock);
+  const stats = clock.stats(result.stats);
+  if (result.kind !== "solved") return explainConflict(bare, prepared, result.core, stats, clock.checkpoint);
+  return finish(
+    request,
+    { ...prepared, installed: request.installed },
+    result.selected.map(recordsOf(prepared)),
+    stats,
+  );
+}
+
+function isPureRemoval({ jobs }: SolveRequest): boolean {
+  return jobs.remove.length > 0 && jobs.install.length === 0 && jobs.update.length === 0 && !jobs.updateAll;
+}
+
+/** `remove` needs no search: the named packages go, what needs them goes, and what only they needed goes (prune). */
+function removal(request: SolveRequest, clock: Clock): Solution {
+  const { jobs, options, installed } = request;
+  const { kept, removed } = removeMatching(installed, jobs.remove, !options.noDeps);
+  const notes = jobs.remove
+    .filter((spec) => !installed.some((record) => matchSpecMatches(spec, record)))
+    .map((spec) => `\`${spec.source}\` is not installed`);
+  const records = options.prune ? pruneOrphans(kept, installed, requestedNames(request, removed)).kept : kept;
+  return {
+    kind: "solution",
+    records: linkOrder(records),
+    requested: new Map(),
+    reinstall: new Set(),
+    notes,
+    stats: clock.stats({ candidates: 0, clauses: 0, decisions: 0, conflicts: 0 }),
+  };
+}
+
+/** Names that the user asked for, now or before, without those that are to be removed. */
+function requestedNames(request: SolveRequest, removed: readonly { name: string }[] = []): Set<string> {
+  const { jobs, history } = request;
+  const names = new Set<string>();
+  for (const spec of [...history, ...jobs.install, ...jobs.update])
+    if (spec.name !== undefined) names.add(spec.name);
+  for (const { name } of removed) names.delete(name);
+  return names;
+}
+
+/** From the selected records to the whole environment: unnamed packages, --no-deps, --only-deps, pruning, order. */
+function finish(
+  request: SolveRequest,
+  prepared: Prepared,
+  selected: readonly AnyRecord[],
+  stats: SolveStats,
+): Solution {
+  const { options, virtualPackages } = request;
+  const virtual = new Set(virtualPackages.map(({ name }) => name));
+  let records = selected.filter((record) => !virtual.has(record.name));
+  if (options.noDeps) records = onlyNamed(records, prepared);
+  if (options.onlyDeps) records = withoutNamed(records, prepared);
+  if (options.prune) records = pruneOrphans(records, prepared.installed, requestedNames(request)).kept;
+  const reinstall = new Set<string>();
+  if (options.forceReinstall) {
+    for (const record of records)
+      if (prepared.requested.has(record.name) && "files" in record) reinstall.add(record.name);
+  }
+  return {
+    kind: "solution",
+    records: linkOrder(records),
+    requested: options.onlyDeps ? new Map() : prepared.requested,
+    reinstall,
+    notes: prepared.notes,
+    stats,
+  };
+}
+
+/** --no-deps: only the named packages change. */
+function onlyNamed(records: readonly AnyRecord[], prepared: Prepared): AnyRecord[] {
+  const named = records.filter((record) => prepared.requested.has(record.name));
+  const names = new Set(named.map(({ name }) => name));
+  return [...prepared.installed.filter(({ name }) => !names.has(name)), ...named];
+}
+
+/** --only-deps: the named packages stay as they are (usually: away), what they need comes. */
+function withoutNamed(records: readonly AnyRecord[], prepared: Prepared): AnyRecord[] {
+  const before = new Map(prepared.installed.map((record) => [record.name, record]));
+  const others = records.filter((record) => !prepared.requested.has(record.name));
+  const needed = neededBy(
+    records,
+    others.map(({ name }) => name),
+  );
+  const result: AnyRecord[] = [];
+  for (const record of records) {
+    if (!prepared.requested.has(record.name) || needed.has(record.name)) result.push(record);
+    else {
+      const old = before.get(record.name);
+      if (old) result.push(old);
+    }
+  }
+  return result;
+}
