@@ -1,0 +1,13 @@
+/** taipan as a library. Everything exported here is public. */
+export * from "./errors.ts";
+export * from "./events.ts";
+export * from "./specs/match-spec.ts";
+export * from "./specs/match-spec-condition.ts";
+export * from "./specs/names.ts";
+export * from "./specs/package-index.ts";
+export * from "./specs/package-url.ts";
+export * from "./specs/records.ts";
+export * from "./specs/string-matcher.ts";
+export * from "./specs/version.ts";
+export * from "./specs/version-edit.ts";
+export * from "./specs/version-spec.ts";
