@@ -3,7 +3,7 @@ import { recordFromUrl } from "../cache/explicit.ts";
 import { fetchPackages } from "../cache/fetch.ts";
 import { planTransaction } from "../plan/diff.ts";
 import type { PrefixState } from "../prefix/prefix.ts";
-import { orderRecords } from "../solve/order.ts";
+import { linkOrder } from "../solve/order.ts";
 import type { RepoDataRecord } from "../specs/records.ts";
 import type { ExplicitEntry } from "../specs/spec-file.ts";
 import { type ChangePlan, packageCache } from "./change.ts";
@@ -35,7 +35,7 @@ export async function planExplicit(
     byName.set(record.name, record);
   }
   const kept = intent.command === "create" ? [] : (state?.records ?? []).filter((record) => !byName.has(record.name));
-  const records = orderRecords([...kept, ...byName.values()]);
+  const records = linkOrder([...kept, ...byName.values()]);
   const requested = new Map([...byName.values()].map((record) => [record.name, [`${record.name}==${record.version}=${record.build}`]]));
   const stats = { milliseconds: 0, candidates: records.length, clauses: 0, decisions: 0, conflicts: 0 };
   const transaction = planTransaction(

@@ -2,7 +2,7 @@ import { ToolError } from "../errors.ts";
 import { detectVirtualPackages } from "../host/virtual-packages.ts";
 import { planTransaction } from "../plan/diff.ts";
 import { type PrefixState, readPrefix } from "../prefix/prefix.ts";
-import { buildRequest } from "../solve/build-request.ts";
+import { buildRequest, type SolveCommand } from "../solve/build-request.ts";
 import { solve } from "../solve/solve.ts";
 import type { Conflict, Solution } from "../solve/types.ts";
 import type { Channel } from "../specs/channel.ts";
@@ -12,8 +12,6 @@ import type { ChangePlan } from "./change.ts";
 import { loadIndexes } from "./channels.ts";
 import type { CommandContext } from "./context.ts";
 import { parseWhen } from "./when.ts";
-
-export type SolveCommand = "create" | "install" | "update" | "remove";
 
 export interface SolveIntent {
   command: SolveCommand;
@@ -66,22 +64,25 @@ function runSolve(intent: SolveIntent, inputs: SolveInputs, context: CommandCont
   const request = buildRequest({
     ...inputs,
     command: intent.command,
-    updateAll: intent.updateAll ?? false,
-    updateDeps: intent.updateDeps ?? false,
-    prune: intent.prune ?? false,
-    force: intent.force ?? false,
-    freezeInstalled: config.freezeInstalled,
-    forceReinstall: config.forceReinstall,
-    noDeps: config.noDeps,
-    onlyDeps: config.onlyDeps,
-    allowUninstall: config.allowUninstall,
-    allowDowngrade: config.allowDowngrade,
-    pinPython: !config.noPyPin,
+    flags: {
+      noDeps: config.noDeps,
+      onlyDeps: config.onlyDeps,
+      freezeInstalled: config.freezeInstalled,
+      forceReinstall: config.forceReinstall,
+      force: intent.force,
+      updateAll: intent.updateAll,
+      updateDeps: intent.updateDeps,
+      prune: intent.prune,
+      noPythonPin: config.noPyPin,
+      allowUninstall: config.allowUninstall,
+      allowDowngrade: config.allowDowngrade,
+      strategy: config.solveStrategy,
+      excludeNewer: config.excludeNewer ? parseWhen(config.excludeNewer, Date.now()) : undefined,
+      timeout: config.solverTimeoutSecs > 0 ? config.solverTimeoutSecs * 1000 : undefined,
+    },
     addPip: config.addPipAsPythonDependency,
     channelPriority: config.channelPriority,
-    strategy: config.solveStrategy,
-    excludeNewer: config.excludeNewer ? parseWhen(config.excludeNewer, Date.now()) : undefined,
-    timeout: config.solverTimeoutSecs > 0 ? config.solverTimeoutSecs * 1000 : undefined,
+    now: () => performance.now(),
     virtualPackages: detectVirtualPackages({ env: context.env, platform, hostPlatform: context.hostPlatform }),
     platform,
     signal,

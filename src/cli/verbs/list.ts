@@ -1,6 +1,6 @@
 import { list, type ListResult } from "../../commands/list.ts";
 import { platformOf } from "../../commands/solve-change.ts";
-import { orderRecords } from "../../solve/order.ts";
+import { linkOrder } from "../../solve/order.ts";
 import { redactUrl } from "../../specs/credentials.ts";
 import type { PrefixRecord } from "../../specs/records.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -49,7 +49,7 @@ function channelName(record: PrefixRecord): string {
 /** The @EXPLICIT form (CEP 23): dependencies first, so that it can be linked in order. */
 function printExplicit(result: ListResult, invocation: Invocation, session: Session): void {
   const hash = (record: PrefixRecord) => (flag(invocation, "sha256") ? `#sha256:${record.sha256 ?? ""}` : flag(invocation, "md5") ? `#${record.md5 ?? ""}` : "");
-  const lines = orderRecords(result.records).map((record) => redactUrl(record.url) + hash(record as PrefixRecord));
+  const lines = linkOrder(result.records).map((record) => redactUrl(record.url) + hash(record as PrefixRecord));
   if (session.json) session.printJson(lines);
   else session.print(["# This file may be used to create an environment using:", "# $ taipan create --name <env> --file <this file>", `# platform: ${platformOf(session.context)}`, "@EXPLICIT", ...lines].join("\n"));
 }
@@ -63,9 +63,11 @@ function printExport(result: ListResult, session: Session): void {
 function printRevisions(result: ListResult, session: Session): void {
   const { revisions } = result.state.history;
   if (session.json) {
-    session.printJson(revisions.map((revision) => ({ date: revision.date, install: revision.install, remove: revision.remove, rev: revision.rev })));
+    session.printJson(revisions.map(({ date, linked, unlinked }, rev) => ({ date, install: linked, remove: unlinked, rev })));
     return;
   }
-  const blocks = revisions.map((revision) => [`${revision.date}  (rev ${revision.rev})`, ...revision.remove.map((dist) => `    -${dist}`), ...revision.install.map((dist) => `    +${dist}`), ""].join("\n"));
-  session.print(blocks.join("\n").trimEnd());
+  const blocks = revisions.map(({ date, linked, unlinked }, rev) =>
+    [`${date}  (rev ${rev})`, ...unlinked.map((dist) => `    -${dist}`), ...linked.map((dist) => `    +${dist}`)].join("\n"),
+  );
+  session.print(blocks.join("\n\n"));
 }
