@@ -7,10 +7,14 @@ import { serve } from "./workers/serve.ts";
 export const handlers: TaskHandlers = {
   tasks: {
     "extract-file": async () => (await import("./cache/extract-task.ts")).extractFileTask,
+    "plan-package": async () => (await import("./prefix/link-package.ts")).planPackageTask,
+    "link-package": async () => (await import("./prefix/link-package.ts")).linkPackageTask,
+    "store-pyc": async () => (await import("./prefix/link-package.ts")).storePycTask,
     "check-package": async () => (await import("./cache/check-task.ts")).checkPackageTask,
   },
   streams: {
     "extract-stream": async () => (await import("./cache/extract-task.ts")).extractStreamTask,
+    "index-repodata": async () => (await import("./repodata/index-task.ts")).indexRepodataTask,
   },
 };
 

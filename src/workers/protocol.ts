@@ -3,6 +3,7 @@
  * To add a task: one entry `{ input, output }` here (types only) and one lazily imported handler in src/worker.ts.
  */
 import type { SerializedToolError } from "../errors.ts";
+import type { LinkedPackage, LinkPackageInput, PlannedPackage, PlanPackageInput, StorePycInput } from "./link-tasks.ts";
 
 /** Hashes that an archive must have; whatever is absent is not compared. */
 export interface ExpectedArchive {
@@ -31,9 +32,48 @@ export interface ExtractInput {
   wantMd5: boolean;
 }
 
+export interface IndexRepodataInput {
+  /** `channel/subdir`, for messages. */
+  label: string;
+  /** Where the index will be; it is written under a temporary name beside it. */
+  path: string;
+  compression: "none" | "zst" | "bz2";
+  /** Subdir URL without credentials. */
+  url: string;
+  /** File name that is fetched, such as `repodata.json.zst`. */
+  source: string;
+  validators: Validators;
+}
+
+export interface IndexRepodataOutput {
+  /** The finished index, to be renamed to its place. */
+  temporary: string;
+  records: number;
+  /** Records that were left out because they are malformed. */
+  skipped: number;
+}
+
+/** HTTP facts that decide whether a cached file may be used again (RFC 9111). Times are milliseconds since the epoch. */
+export interface Validators {
+  etag?: string | undefined;
+  lastModified?: string | undefined;
+  cacheControl?: string | undefined;
+  expires?: string | undefined;
+  date?: string | undefined;
+  age?: string | undefined;
+  /** When the response was received, or last confirmed by a 304. */
+  checkedAt: number;
+}
+
 export interface TaskMap {
   /** Hash and extract an archive that is on disk. */
   "extract-file": { input: ExtractInput & { archive: string }; output: ArchiveFacts };
+  /** Judge an extracted package's metadata and list the paths it makes in a prefix. */
+  "plan-package": { input: PlanPackageInput; output: PlannedPackage };
+  /** Link one package and write its conda-meta record. */
+  "link-package": { input: LinkPackageInput; output: LinkedPackage };
+  /** Keep compiled byte code in the package cache; whether it could. */
+  "store-pyc": { input: StorePycInput; output: boolean };
   /** Compare an extracted package with its own paths.json. `output` is the first difference, or undefined. */
   "check-package": { input: { directory: string; hashes: boolean }; output: string | undefined };
 }
@@ -42,6 +82,8 @@ export interface TaskMap {
 export interface StreamTaskMap {
   /** Hash, store at `archive` (when given) and extract an archive while it downloads. */
   "extract-stream": { input: ExtractInput & { archive: string | undefined }; output: ArchiveFacts };
+  /** Write the index of a repodata file while it downloads; posts `{ records }` as progress. */
+  "index-repodata": { input: IndexRepodataInput; output: IndexRepodataOutput };
 }
 
 export type TaskInput<M, K extends keyof M> = M[K] extends { input: infer I } ? I : never;

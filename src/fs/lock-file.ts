@@ -1,0 +1,129 @@
+/**
+ * Lock files that work where fcntl does not (NFS): a lock is made by hard-linking a file that already has its content, which is atomic
+ * everywhere. Where links are impossible it is created exclusively.
+ */
+import { randomBytes } from "node:crypto";
+import * as fs from "node:fs";
+import { dirname, join } from "node:path";
+import { fromSystemError } from "../errors.ts";
+
+const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | null)?.code;
+
+/** Takes the lock by giving it this content; false when somebody has it. */
+export function tryLock(path: string, content: string): boolean {
+  const own = join(dirname(path), `.taipan-${randomBytes(6).toString("hex")}.tmp`);
+  try {
+    fs.writeFileSync(own, content, { flag: "wx", mode: 0o644 });
+  } catch (error) {
+    throw fromSystemError(error, "lock", dirname(path));
+  }
+  try {
+    fs.linkSync(own, path);
+    return true;
+  } catch (error) {
+    const code = codeOf(error);
+    // A lost answer of an NFS server: the link count tells whether the link was made after all.
+    if (code === "EEXIST") return fs.statSync(own).nlink === 2;
+    if (
+      code === "EPERM" ||
+      code === "ENOTSUP" ||
+      code === "EOPNOTSUPP" ||
+      code === "ENOSYS" ||
+      code === "EMLINK"
+    )
+      return createExclusive(path, content);
+    throw fromSystemError(error, "lock", path);
+  } finally {
+    fs.rmSync(own, { force: true });
+  }
+}
+
+function createExclusive(path: string, content: string): boolean {
+  try {
+    fs.writeFileSync(path, content, { flag: "wx", mode: 0o644 });
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return false;
+    throw fromSystemError(error, "lock", path);
+  }
+}
+
+/** Content of a lock and the milliseconds since it was last refreshed by the file system's own clock; undefined when it is free. */
+export function readLock(path: string): { content: string; age: number } | undefined {
+  try {
+    const content = fs.readFileSync(path, "utf8");
+    const held = fs.statSync(path).mtimeMs;
+    return { content, age: Math.max(0, fileSystemTime(dirname(path)) - held) };
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return undefined;
+    throw fromSystemError(error, "read", path);
+  }
+}
+
+/** The clock of the machine that serves the files, which may not be ours. */
+function fileSystemTime(directory: string): number {
+  const probe = join(directory, `.taipan-${randomBytes(6).toString("hex")}.tmp`);
+  try {
+    fs.writeFileSync(probe, "", { flag: "wx" });
+    return fs.statSync(probe).mtimeMs;
+  } catch {
+    return Date.now();
+  } finally {
+    fs.rmSync(probe, { force: true });
+  }
+}
+
+/**
+ * Removes a lock whose holder is dead. Only one process may do so at a time, and only if the content is still the dead one's: else a
+ * process that was slow to decide would remove the lock of the next holder.
+ */
+export function breakLock(path: string, content: string): void {
+  const guard = `${path}.breaking`;
+  try {
+    fs.mkdirSync(guard);
+  } catch {
+    // Another process breaks it; a guard that is old was left by a process that died in the middle.
+    try {
+      if (Date.now() - fs.statSync(guard).mtimeMs > 30_000) fs.rmdirSync(guard);
+    } catch {
+      // Gone by now.
+    }
+    return;
+  }
+  try {
+    if (fs.readFileSync(path, "utf8") === content) fs.unlinkSync(path);
+  } catch {
+    // Released in the meantime.
+  } finally {
+    fs.rmdirSync(guard);
+  }
+}
+
+/** Tells others that the holder lives. */
+export function refreshLock(path: string): void {
+  try {
+    const now = new Date();
+    fs.utimesSync(path, now, now);
+  } catch {
+    // The lock went away with its directory.
+  }
+}
+
+/** Gives the lock up, if it is still this holder's. */
+export function releaseLock(path: string, content: string): void {
+  try {
+    if (fs.readFileSync(path, "utf8") === content) fs.unlinkSync(path);
+  } catch {
+    // Gone with its directory.
+  }
+}
+
+/** Clock ticks after boot at which a process started (Linux); tells a process from a later one with the same id. */
+export function processStart(pid: number): string | undefined {
+  try {
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  } catch {
+    return undefined;
+  }
+}

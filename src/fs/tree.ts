@@ -1,0 +1,204 @@
+/** Synchronous tree operations for transactions: few calls, each one atomic, in an order that the journal knows. */
+import * as fs from "node:fs";
+import { dirname, join, relative, sep } from "node:path";
+import { fromSystemError } from "../errors.ts";
+
+export type EntryKind = "file" | "directory" | "symlink" | "other";
+
+const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | null)?.code;
+const isMissing = (error: unknown): boolean => codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR";
+
+/** Kinds of a directory's entries by name, or undefined when it is not a directory. A symlink to a directory is a symlink. */
+export function entriesOf(path: string): Map<string, EntryKind> | undefined {
+  try {
+    const result = new Map<string, EntryKind>();
+    for (const entry of fs.readdirSync(path, { withFileTypes: true })) {
+      result.set(
+        entry.name,
+        entry.isDirectory()
+          ? "directory"
+          : entry.isSymbolicLink()
+            ? "symlink"
+            : entry.isFile()
+              ? "file"
+              : "other",
+      );
+    }
+    return result;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw fromSystemError(error, "list", path);
+  }
+}
+
+/** What a path is, without following a final symlink; undefined when there is nothing. */
+export function kindAt(path: string): EntryKind | undefined {
+  try {
+    const stat = fs.lstatSync(path);
+    return stat.isDirectory()
+      ? "directory"
+      : stat.isSymbolicLink()
+        ? "symlink"
+        : stat.isFile()
+          ? "file"
+          : "other";
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw fromSystemError(error, "look at", path);
+  }
+}
+
+/** Renames; false when the source does not exist. */
+export function move(from: string, to: string): boolean {
+  try {
+    fs.renameSync(from, to);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" && kindAt(from) === undefined) return false;
+    throw fromSystemError(error, "move", to);
+  }
+}
+
+export function makeDirectory(path: string): void {
+  try {
+    fs.mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw fromSystemError(error, "create directory", path);
+  }
+}
+
+/** Removes a file or tree without following symlinks; directories without write permission are opened first. */
+export function removeAll(path: string): void {
+  try {
+    fs.rmSync(path, { recursive: true, force: true });
+  } catch (error) {
+    if (codeOf(error) !== "EACCES" && codeOf(error) !== "EPERM") throw fromSystemError(error, "remove", path);
+    try {
+      unlockDirectories(path);
+      fs.rmSync(path, { recursive: true, force: true });
+    } catch (again) {
+      throw fromSystemError(again, "remove", path);
+    }
+  }
+}
+
+function unlockDirectories(path: string): void {
+  if (kindAt(path) !== "directory") return;
+  fs.chmodSync(path, 0o700);
+  for (const entry of fs.readdirSync(path, { withFileTypes: true }))
+    if (entry.isDirectory()) unlockDirectories(join(path, entry.name));
+}
+
+/** Removes a directory when it is empty; says whether it did. */
+export function removeIfEmpty(path: string): boolean {
+  try {
+    fs.rmdirSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Writes a small file so that it is there whole or not at all, and on the device before the call returns. */
+export function writeDurable(path: string, text: string): void {
+  const temporary = `${path}.tmp`;
+  try {
+    const fd = fs.openSync(temporary, "w", 0o644);
+    try {
+      fs.writeFileSync(fd, text);
+      fs.fsyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+    fs.renameSync(temporary, path);
+  } catch (error) {
+    throw fromSystemError(error, "write", path);
+  }
+  syncDirectory(dirname(path));
+}
+
+function syncDirectory(path: string): void {
+  try {
+    const fd = fs.openSync(path, "r");
+    try {
+      fs.fsyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+  } catch {
+    // Not possible on Windows and on some network file systems; the rename itself is atomic all the same.
+  }
+}
+
+/** Where a symlinked directory inside `root` leads, relative to `root`; undefined when that is outside of it or no directory. */
+export function directoryInside(root: string, path: string): string | undefined {
+  try {
+    const real = fs.realpathSync(path);
+    if (!fs.statSync(real).isDirectory()) return undefined;
+    const inside = relative(fs.realpathSync(root), real);
+    return inside === "" || (!inside.startsWith("..") && !inside.startsWith(sep))
+      ? inside.split(sep).join("/")
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Target text of a symlink, or undefined. */
+export function linkTarget(path: string): string | undefined {
+  try {
+    return fs.readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+export interface Space {
+  /** Bytes and inodes that this user can still use; inodes are 0 where the file system does not count them. */
+  bytes: number;
+  inodes: number;
+  /** Device id: equal for paths on one file system. */
+  device: number;
+}
+
+/** Free space at a path or its nearest existing parent. */
+export function spaceAt(path: string): Space | undefined {
+  for (let at = path; ; at = dirname(at)) {
+    try {
+      const stat = fs.statfsSync(at);
+      return {
+        bytes: stat.bavail * stat.bsize,
+        inodes: stat.files === 0 ? 0 : stat.ffree,
+        device: fs.statSync(at).dev,
+      };
+    } catch (error) {
+      if (!isMissing(error) || at === dirname(at)) return undefined;
+    }
+  }
+}
+
+/** Whether files can be created in the directory. */
+export function canWrite(path: string): boolean {
+  try {
+    fs.accessSync(path, fs.constants.W_OK | fs.constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The nearest path at or above this one that exists. */
+export function nearestExisting(path: string): string {
+  let at = path;
+  while (kindAt(at) === undefined && at !== dirname(at)) at = dirname(at);
+  return at;
+}
+
+/** Device of a path, or undefined when it is not there. */
+export function deviceOf(path: string): number | undefined {
+  try {
+    return fs.statSync(path).dev;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,69 @@
+import { ToolError } from "../errors.ts";
+import type { PackageRecord } from "../specs/records.ts";
+import { prefixPathProblem } from "./prefix-path.ts";
+import type { PythonInfo } from "./transaction.ts";
+
+export const isWindowsPlatform = (platform: string): boolean => platform.startsWith("win-");
+
+/**
+ * `3.11` out of `3.11.7`, `311`, `lib/python3.11/...`, `bin/python311`: major and minor of a python version wherever it stands.
+ * Without a dot the first digit is the major version.
+ */
+export function pythonMinor(text: string): string {
+  const dotted = /(\d+)\.(\d+)/.exec(text);
+  if (dotted) return `${dotted[1]}.${dotted[2]}`;
+  const digits = /(\d)(\d*)/.exec(text);
+  if (!digits) throw new ToolError("parse-error", `no python version in \`${text}\``);
+  return digits[2] ? `${digits[1]}.${digits[2]}` : digits[1]!;
+}
+
+/** Directory of pure modules relative to the prefix; `override` is the record's python_site_packages_path (CEP 17). */
+export function sitePackagesPath(version: string, platform: string, override?: string): string {
+  if (override) {
+    const path = override.replace(/\\/g, "/").replace(/\/+$/, "");
+    const problem = prefixPathProblem(path);
+    if (problem) {
+      throw new ToolError(
+        "archive-unsafe-path",
+        `python_site_packages_path \`${override}\` of python ${version} is refused: ${problem}`,
+        {
+          hint: "nothing was installed; report the package to its channel",
+        },
+      );
+    }
+    return path;
+  }
+  return isWindowsPlatform(platform)
+    ? "Lib/site-packages"
+    : `lib/python${pythonMinor(version)}/site-packages`;
+}
+
+/** What noarch packages need to know of the python that a prefix has, from its record. */
+export function pythonInfo(
+  record: Pick<PackageRecord, "version" | "python_site_packages_path">,
+  platform: string,
+): PythonInfo {
+  const minor = pythonMinor(record.version);
+  return {
+    version: record.version,
+    minor,
+    sitePackages: sitePackagesPath(record.version, platform, record.python_site_packages_path),
+    executable: isWindowsPlatform(platform) ? "python.exe" : `bin/python${minor}`,
+  };
+}
+
+/** Where a file of a `noarch: python` package goes (CEP 20, 34): site-packages/ and python-scripts/ are mapped, all else stays. */
+export function noarchTarget(path: string, python: PythonInfo, platform: string): string {
+  if (path.startsWith("site-packages/")) return `${python.sitePackages}${path.slice("site-packages".length)}`;
+  if (path.startsWith("python-scripts/"))
+    return `${isWindowsPlatform(platform) ? "Scripts" : "bin"}${path.slice("python-scripts".length)}`;
+  return path;
+}
+
+/** Where python keeps the byte code of a source file: PEP 3147, or beside the source for python 2. */
+export function pycPath(source: string, minor: string): string {
+  if (minor.startsWith("2.")) return `${source}c`;
+  const slash = source.lastIndexOf("/");
+  const stem = source.slice(slash + 1).replace(/\.py$/, "");
+  return `${source.slice(0, slash + 1)}__pycache__/${stem}.cpython-${minor.replace(".", "")}.pyc`;
+}

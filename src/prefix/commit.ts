@@ -1,0 +1,161 @@
+import { join } from "node:path";
+import { ToolError } from "../errors.ts";
+import { kindAt, makeDirectory, move } from "../fs/tree.ts";
+import { prefixRecordFile } from "./conda-meta.ts";
+import { type ConflictPlan, clobberedPaths } from "./conflicts.ts";
+import { applyMoves, discard, type Journal, journalDirectory, undo, writeJournal } from "./journal.ts";
+import type { PrefixLock } from "./lock.ts";
+import { type Moves, planMoves } from "./moves.ts";
+import { discardPrefix } from "./recover.ts";
+import { recordedScript, runLinkScript, type ScriptContext } from "./scripts.ts";
+import type { PlannedOperation, TransactionContext, TransactionRequest } from "./transaction.ts";
+
+export interface CommitInput {
+  request: TransactionRequest;
+  context: TransactionContext;
+  planned: readonly PlannedOperation[];
+  conflicts: ConflictPlan;
+  /** Where everything new is staged. */
+  root: string;
+  lock: PrefixLock;
+}
+
+function scriptContext({ request, context }: CommitInput): ScriptContext {
+  return { prefix: request.prefix, options: request.options, events: context.events, signal: context.signal };
+}
+
+/** pre-link scripts run from the package cache before anything is in the prefix; conda has long discouraged them. */
+async function runPreLink(input: CommitInput): Promise<void> {
+  if (input.request.options.linkScripts !== "run") return;
+  for (const { record, plan } of input.planned) {
+    if (plan.scripts.preLink)
+      await runLinkScript(record, "pre-link", scriptContext(input), record.extracted_package_dir);
+  }
+}
+
+async function runPostLink(input: CommitInput): Promise<void> {
+  if (input.request.options.linkScripts !== "run") return;
+  for (const { record, plan } of input.planned)
+    if (plan.scripts.postLink) await runLinkScript(record, "post-link", scriptContext(input));
+}
+
+/** A new environment: it is complete when it appears under its name, except for what post-link scripts add, which the journal covers. */
+export async function commitFresh(input: CommitInput): Promise<void> {
+  const { root, request, planned, lock } = input;
+  const { prefix, options } = request;
+  await runPreLink(input);
+  const scripts = options.linkScripts === "run" && planned.some(({ plan }) => plan.scripts.postLink);
+  const journal: Journal = {
+    version: 1,
+    state: "applying",
+    fresh: true,
+    createdMeta: false,
+    out: [],
+    in: [],
+  };
+  if (scripts) {
+    makeDirectory(join(root, "conda-meta", ".taipan-transaction"));
+    writeJournal(root, journal);
+    lock.copyTo(join(root, "conda-meta"));
+  }
+  if (kindAt(prefix) !== undefined || !move(root, prefix)) {
+    throw new ToolError("environment-exists", `\`${prefix}\` was made by another program in the meantime`, {
+      hint: "run the command again",
+    });
+  }
+  if (!scripts) return;
+  try {
+    await runPostLink(input);
+    writeJournal(prefix, { ...journal, state: "committed" });
+  } catch (error) {
+    discardPrefix(prefix);
+    throw error;
+  }
+  discard(prefix, false);
+}
+
+/** A change of an environment that exists: journal, renames, post-link scripts, done; or everything back. */
+export async function commitInPlace(input: CommitInput): Promise<void> {
+  const { request, context, root, lock } = input;
+  const { prefix } = request;
+  const moves = plannedMoves(input, root);
+  await runPreUnlink(input);
+  await runPreLink(input);
+  if (context.signal?.aborted) throw new ToolError("interrupted", "interrupted");
+  const journal: Journal = {
+    version: 1,
+    state: "applying",
+    fresh: false,
+    createdMeta: lock.createdMeta,
+    out: moves.out,
+    in: moves.in,
+  };
+  writeJournal(prefix, journal);
+  try {
+    applyMoves(prefix, moves);
+    await runPostLink(input);
+    writeJournal(prefix, { ...journal, state: "committed" });
+  } catch (error) {
+    undo(prefix, journal);
+    throw error;
+  }
+  discard(prefix, false);
+  for (const { old } of request.transaction.operations) {
+    if (old)
+      context.events({ type: "link", id: old.fn, state: "done", action: "unlink", files: old.files.length });
+  }
+}
+
+function plannedMoves({ request, conflicts, context }: CommitInput, root: string): Moves {
+  const { prefix, transaction, options } = request;
+  const metadata = transaction.operations.flatMap((operation) =>
+    operation.old ? [`conda-meta/${prefixRecordFile(operation.old)}`] : [],
+  );
+  const moves = planMoves(
+    prefix,
+    { files: [...conflicts.removed.files, ...metadata], directories: conflicts.removed.directories },
+    root,
+  );
+  const known = clobberedPaths(conflicts);
+  const unowned = moves.overwritten.filter((path) => !known.has(path) && !path.endsWith(".pyc"));
+  if (unowned.length > 0 && options.pathConflict === "prevent") {
+    throw new ToolError(
+      "clobber",
+      `\`${prefix}/${unowned[0]}\` exists and belongs to no package${unowned.length > 1 ? `, nor do ${unowned.length - 1} more` : ""}`,
+      {
+        hint: "path_conflict is `prevent`; move the file away, or use `warn` or `clobber` to replace it",
+        details: { paths: unowned.slice(0, 100) },
+      },
+    );
+  }
+  if (unowned.length > 0) {
+    const more = unowned.length > 1 ? ` and ${unowned.length - 1} more` : "";
+    context.events({
+      type: "warning",
+      code: "clobber",
+      message: `files that belonged to no package are replaced: \`${unowned[0]}\`${more}`,
+    });
+  }
+  for (const path of moves.outside) {
+    context.events({
+      type: "warning",
+      code: "outside",
+      message: `\`${prefix}/${path}\` is a symlink out of the environment; files listed below it were left alone`,
+    });
+  }
+  if (kindAt(journalDirectory(prefix)) === undefined)
+    throw new ToolError("internal", "the staging directory is gone");
+  return moves;
+}
+
+async function runPreUnlink(input: CommitInput): Promise<void> {
+  const { transaction, options } = input.request;
+  if (options.linkScripts !== "run") return;
+  const removed = transaction.operations
+    .flatMap((operation) => (operation.old ? [operation.old] : []))
+    .reverse();
+  for (const record of removed) {
+    if (recordedScript(record, "pre-unlink", options.platform))
+      await runLinkScript(record, "pre-unlink", scriptContext(input));
+  }
+}

@@ -1,0 +1,95 @@
+import { join } from "node:path";
+import { ToolError } from "../errors.ts";
+import { readTextSync } from "../fs/link.ts";
+import { kindAt, makeDirectory, move, removeAll, removeIfEmpty, writeDurable } from "../fs/tree.ts";
+import { prefixPathProblem } from "../plan/prefix-path.ts";
+import type { Moves } from "./moves.ts";
+
+/**
+ * The write-ahead journal of a transaction: `conda-meta/.taipan-transaction/` with
+ *   new/           the new files, staged and complete, laid out like the prefix
+ *   old/N          what the N-th `out` move took away
+ *   journal.json   the moves and how far they are
+ * Without journal.json nothing has been touched. `applying`: each move has happened or not, and which is seen from where its file is, so
+ * undoing needs no further record and may itself be stopped and done again. `committed`: only rubbish is left.
+ * See docs/transactions.md.
+ */
+export interface Journal {
+  version: 1;
+  state: "applying" | "committed";
+  /** The whole prefix is new: undoing removes it. */
+  fresh: boolean;
+  /** conda-meta itself did not exist before. */
+  createdMeta: boolean;
+  out: string[];
+  in: string[];
+}
+
+export const journalDirectory = (prefix: string): string => join(prefix, "conda-meta", ".taipan-transaction");
+export const stagedDirectory = (prefix: string): string => join(journalDirectory(prefix), "new");
+const journalFile = (prefix: string): string => join(journalDirectory(prefix), "journal.json");
+const oldPath = (prefix: string, index: number): string =>
+  join(journalDirectory(prefix), "old", String(index));
+
+export function writeJournal(prefix: string, journal: Journal): void {
+  writeDurable(journalFile(prefix), JSON.stringify(journal));
+}
+
+/** The journal that a transaction left, or undefined; throws when there is one that cannot be trusted. */
+export function readJournal(prefix: string): Journal | undefined {
+  const text = readTextSync(journalFile(prefix));
+  if (text === undefined) return undefined;
+  try {
+    const value = JSON.parse(text) as Journal;
+    const paths = (list: unknown): boolean =>
+      Array.isArray(list) &&
+      list.every((path) => typeof path === "string" && prefixPathProblem(path) === undefined);
+    if (
+      value.version === 1 &&
+      (value.state === "applying" || value.state === "committed") &&
+      paths(value.out) &&
+      paths(value.in)
+    )
+      return value;
+  } catch {
+    // Told below.
+  }
+  throw new ToolError(
+    "environment-corrupt",
+    `the journal of an unfinished transaction in \`${journalDirectory(prefix)}\` cannot be read`,
+    {
+      hint: "create the environment anew; the old files are in the `old` directory beside the journal",
+    },
+  );
+}
+
+/** Carries out the moves. Each one is atomic; when one fails, `undo` takes back those before it. */
+export function applyMoves(prefix: string, moves: Pick<Moves, "out" | "in">): void {
+  makeDirectory(join(journalDirectory(prefix), "old"));
+  moves.out.forEach((path, index) => move(join(prefix, path), oldPath(prefix, index)));
+  for (const path of moves.in) {
+    if (!move(join(stagedDirectory(prefix), path), join(prefix, path))) {
+      throw new ToolError("internal", `the staged file \`${path}\` is missing`);
+    }
+  }
+}
+
+/** Takes the prefix back to the state before the transaction. May be repeated after having been stopped anywhere. */
+export function undo(prefix: string, journal: Journal): void {
+  const staged = stagedDirectory(prefix);
+  for (const path of [...journal.in].reverse()) {
+    if (kindAt(join(staged, path)) === undefined) move(join(prefix, path), join(staged, path));
+  }
+  for (let index = journal.out.length - 1; index >= 0; index--)
+    move(oldPath(prefix, index), join(prefix, journal.out[index]!));
+  discard(prefix, journal.createdMeta);
+}
+
+/** Removes the journal and everything staged or kept. The journal goes last: until then a stopped removal is done again. */
+export function discard(prefix: string, createdMeta: boolean): void {
+  const directory = journalDirectory(prefix);
+  removeAll(join(directory, "new"));
+  removeAll(join(directory, "old"));
+  removeAll(directory);
+  if (createdMeta) removeIfEmpty(join(prefix, "conda-meta"));
+}

@@ -1,0 +1,137 @@
+import { basename, dirname, join } from "node:path";
+import { ToolError } from "../errors.ts";
+import { breakLock, processStart, readLock, refreshLock, releaseLock, tryLock } from "../fs/lock-file.ts";
+import { kindAt, makeDirectory, removeIfEmpty } from "../fs/tree.ts";
+import { processExists, systemFacts } from "../host/system.ts";
+
+/** Held while a prefix is changed. `release` may be called more than once. */
+export interface PrefixLock {
+  readonly path: string;
+  /** The lock made conda-meta in a directory that had none; it goes with the lock when nothing else came into it. */
+  readonly createdMeta: boolean;
+  /** Puts the same lock into another conda-meta, which is about to become the prefix's. */
+  copyTo(meta: string): void;
+  release(): void;
+}
+
+export interface LockOptions {
+  /** Seconds to wait for another process; 0 waits for as long as it takes. */
+  timeout: number;
+  /** Called once when the lock has to be waited for. */
+  onWait?: ((holder: string) => void) | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+interface Holder {
+  host: string;
+  pid: number;
+  /** Start of the process, in the kernel's ticks; and of the lock, for people. */
+  start?: string | undefined;
+  since: string;
+}
+
+const REFRESH_EVERY = 15_000;
+/** A holder on another machine, whose processes cannot be asked for, is dead after this many milliseconds without a refresh. */
+const DEAD_AFTER = 180_000;
+
+const LOCK_NAME = ".taipan-lock";
+
+/**
+ * Where the lock of a prefix is: inside it, or beside it as long as it does not exist. The name does not end in .json, so that no tool
+ * takes it for a package record.
+ */
+export function lockPath(prefix: string): string {
+  const exists = kindAt(prefix) !== undefined;
+  return exists
+    ? join(prefix, "conda-meta", LOCK_NAME)
+    : join(dirname(prefix), `.${basename(prefix)}.taipan-lock`);
+}
+
+function parseHolder(content: string): Holder | undefined {
+  try {
+    const value = JSON.parse(content) as Holder;
+    return typeof value.pid === "number" && typeof value.host === "string" ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isDead(content: string, age: number, host: string): boolean {
+  const holder = parseHolder(content);
+  if (!holder) return age > DEAD_AFTER;
+  if (holder.host !== host) return age > DEAD_AFTER;
+  if (!processExists(holder.pid)) return true;
+  const start = processStart(holder.pid);
+  return start !== undefined && holder.start !== undefined && start !== holder.start;
+}
+
+function describe(content: string): string {
+  const holder = parseHolder(content);
+  return holder ? `process ${holder.pid} on ${holder.host}, since ${holder.since}` : "another process";
+}
+
+/** Locks a prefix, waiting for its holder. Throws `locked`, which names the holder, after the timeout. */
+export async function lockPrefix(prefix: string, options: LockOptions): Promise<PrefixLock> {
+  const host = systemFacts().hostname;
+  const started = performance.now();
+  const content = JSON.stringify({
+    host,
+    pid: process.pid,
+    start: processStart(process.pid),
+    since: new Date().toISOString(),
+    id: Math.random(),
+  });
+  let told = false;
+  for (let wait = 20; ; wait = Math.min(wait * 2, 500)) {
+    if (options.signal?.aborted)
+      throw new ToolError("interrupted", `stopped waiting for the lock of \`${prefix}\``);
+    const path = lockPath(prefix);
+    const created = kindAt(dirname(path)) === undefined;
+    if (created) makeDirectory(dirname(path));
+    if (tryLock(path, content)) {
+      // The environment may have appeared, or gone, between looking for the place of the lock and taking it.
+      if (lockPath(prefix) === path)
+        return hold(
+          path,
+          content,
+          created && path.endsWith(LOCK_NAME) && dirname(path) === join(prefix, "conda-meta"),
+        );
+      releaseLock(path, content);
+      continue;
+    }
+    const held = readLock(path);
+    if (!held) continue;
+    if (isDead(held.content, held.age, host)) {
+      breakLock(path, held.content);
+      continue;
+    }
+    if (!told) options.onWait?.(describe(held.content));
+    told = true;
+    if (options.timeout > 0 && performance.now() - started > options.timeout * 1000) {
+      throw new ToolError("locked", `\`${prefix}\` is being changed by ${describe(held.content)}`, {
+        hint: `wait for it to end; if it is stuck, stop it and delete \`${path}\``,
+        details: { lock: path, holder: parseHolder(held.content) },
+      });
+    }
+    await new Promise((resolve) => setTimeout(resolve, wait));
+  }
+}
+
+function hold(path: string, content: string, createdMeta: boolean): PrefixLock {
+  const paths = [path];
+  const timer = setInterval(() => paths.forEach(refreshLock), REFRESH_EVERY);
+  timer.unref();
+  return {
+    path,
+    createdMeta,
+    copyTo: (meta) => {
+      const copy = join(meta, LOCK_NAME);
+      if (tryLock(copy, content)) paths.push(copy);
+    },
+    release: () => {
+      clearInterval(timer);
+      for (const held of paths) releaseLock(held, content);
+      if (createdMeta) removeIfEmpty(dirname(path));
+    },
+  };
+}

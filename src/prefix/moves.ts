@@ -1,0 +1,178 @@
+import { ToolError } from "../errors.ts";
+import { directoryInside, type EntryKind, entriesOf } from "../fs/tree.ts";
+
+/**
+ * Which renames take a prefix from the old state to the new one. Whole directories move where everything in them goes or comes, so
+ * that a transaction of tens of thousands of files is a few renames, and a directory that would be left empty goes with its files.
+ */
+export interface Moves {
+  /** Out of the prefix, in this order. */
+  out: string[];
+  /** Into the prefix, after that. */
+  in: string[];
+  /** Files that no package owns and that a new one replaces. */
+  overwritten: string[];
+  /** Listed files that are not inside the prefix, seen through a symlink: left alone. */
+  outside: string[];
+}
+
+interface Node {
+  files: Set<string>;
+  directories: Map<string, Node>;
+}
+
+const newNode = (): Node => ({ files: new Set(), directories: new Map() });
+
+function treeOf(paths: Iterable<string>, directories: Iterable<string>): Node {
+  const root = newNode();
+  const nodes = new Map<string, Node>([["", root]]);
+  const nodeOf = (directory: string): Node => {
+    const known = nodes.get(directory);
+    if (known) return known;
+    const slash = directory.lastIndexOf("/");
+    const parent = nodeOf(slash < 0 ? "" : directory.slice(0, slash));
+    const node = newNode();
+    parent.directories.set(directory.slice(slash + 1), node);
+    nodes.set(directory, node);
+    return node;
+  };
+  for (const path of paths) {
+    const slash = path.lastIndexOf("/");
+    nodeOf(slash < 0 ? "" : path.slice(0, slash)).files.add(path.slice(slash + 1));
+  }
+  for (const directory of directories) nodeOf(directory);
+  return root;
+}
+
+const join = (directory: string, name: string): string => (directory === "" ? name : `${directory}/${name}`);
+
+/**
+ * Plans the renames: `removed` are the paths that go (nothing that another package needs) and the empty directories that came with a
+ * package, `staged` is the absolute directory of the new files, laid out like the prefix.
+ */
+export function planMoves(
+  prefix: string,
+  removed: { files: Iterable<string>; directories: Iterable<string> },
+  staged: string | undefined,
+): Moves {
+  const moves: Moves = { out: [], in: [], overwritten: [], outside: [] };
+  const gone = new Set<string>();
+  const out = (path: string): void => {
+    moves.out.push(path);
+    gone.add(path);
+  };
+  collectRemovals(prefix, "", treeOf(removed.files, removed.directories), { out, moves });
+  if (staged !== undefined) collectArrivals(prefix, staged, "", { out, gone, moves });
+  return moves;
+}
+
+interface RemovalContext {
+  out: (path: string) => void;
+  moves: Moves;
+}
+
+/** Moves out what is listed below `directory`. True when all of it may go: the caller then moves the directory itself. */
+function collectRemovals(prefix: string, directory: string, node: Node, context: RemovalContext): boolean {
+  const entries = entriesOf(directory === "" ? prefix : `${prefix}/${directory}`);
+  if (!entries) return false;
+  const whole: string[] = [];
+  let left = 0;
+  for (const [name, kind] of entries) {
+    const path = join(directory, name);
+    const child = node.directories.get(name);
+    if (kind === "directory") {
+      // Everything in conda-meta is decided one by one.
+      if (child) {
+        if (collectRemovals(prefix, path, child, context)) whole.push(name);
+        else left++;
+      } else if (name === "__pycache__" && isOrphanedCache(prefix, path, node, entries)) whole.push(name);
+      else {
+        if (name === "__pycache__")
+          for (const file of orphanedByteCode(prefix, path, node)) context.out(join(path, file));
+        left++;
+      }
+    } else if (node.files.has(name)) {
+      whole.push(name);
+    } else {
+      if (child && kind === "symlink") throughSymlink(prefix, path, child, context);
+      left++;
+    }
+  }
+  if (left === 0 && directory !== "" && directory !== "conda-meta") return true;
+  for (const name of whole) context.out(join(directory, name));
+  return false;
+}
+
+const sourceOf = (pyc: string): string | undefined => /^(.+?)\.[^.]+(?:\.opt-\d)?\.pyc$/.exec(pyc)?.[1];
+
+/** Byte code that Python wrote for sources which go, although nobody recorded it. */
+function orphanedByteCode(prefix: string, cache: string, node: Node): string[] {
+  const entries = entriesOf(`${prefix}/${cache}`);
+  if (!entries) return [];
+  return [...entries.keys()].filter((name) => {
+    const stem = sourceOf(name);
+    return stem !== undefined && node.files.has(`${stem}.py`);
+  });
+}
+
+/** A `__pycache__` that holds nothing but byte code of sources that go or are gone. */
+function isOrphanedCache(
+  prefix: string,
+  cache: string,
+  node: Node,
+  siblings: Map<string, EntryKind>,
+): boolean {
+  const entries = entriesOf(`${prefix}/${cache}`);
+  if (!entries) return false;
+  for (const [name, kind] of entries) {
+    const stem = sourceOf(name);
+    if (kind !== "file" || stem === undefined) return false;
+    if (!node.files.has(`${stem}.py`) && (siblings.has(`${stem}.py`) || node.files.size === 0)) return false;
+  }
+  return true;
+}
+
+/** Files listed below a directory that is a symlink: removed where it leads, if that is inside the prefix. */
+function throughSymlink(prefix: string, path: string, node: Node, context: RemovalContext): void {
+  const real = directoryInside(prefix, `${prefix}/${path}`);
+  if (real === undefined || real === "" || real === "conda-meta" || real.startsWith("conda-meta/")) {
+    context.moves.outside.push(path);
+    return;
+  }
+  // The directory may have been emptied by this, but it belongs to whoever made it: only its files go.
+  if (collectRemovals(prefix, real, node, context))
+    for (const name of node.files) context.out(join(real, name));
+}
+
+interface ArrivalContext {
+  out: (path: string) => void;
+  gone: Set<string>;
+  moves: Moves;
+}
+
+/** Merges the staged tree into the prefix: a directory that is not there moves as a whole. */
+function collectArrivals(prefix: string, staged: string, directory: string, context: ArrivalContext): void {
+  const arriving = entriesOf(directory === "" ? staged : `${staged}/${directory}`);
+  if (!arriving) return;
+  const present =
+    entriesOf(directory === "" ? prefix : `${prefix}/${directory}`) ?? new Map<string, EntryKind>();
+  for (const [name, kind] of arriving) {
+    const path = join(directory, name);
+    const there = context.gone.has(path) ? undefined : present.get(name);
+    if (there === undefined) context.moves.in.push(path);
+    else if (kind === "directory" && there === "directory") collectArrivals(prefix, staged, path, context);
+    else if (there === "directory") {
+      throw new ToolError(
+        "clobber",
+        `\`${prefix}/${path}\` is a directory with files of others where a package has a file`,
+        {
+          hint: "move the directory away and run the command again",
+        },
+      );
+    } else {
+      if (directory !== "conda-meta") context.moves.overwritten.push(path);
+      context.out(path);
+      context.moves.in.push(path);
+    }
+  }
+}

@@ -1,0 +1,73 @@
+import { join } from "node:path";
+import { listDir, pathKind, readText } from "../fs/files.ts";
+import { requestedSpecsOf } from "../plan/diff.ts";
+import { tryParseMatchSpec } from "../specs/match-spec.ts";
+import type { PrefixRecord } from "../specs/records.ts";
+import { parsePrefixRecord } from "./conda-meta.ts";
+import { type Frozen, readFrozen } from "./frozen.ts";
+import { type History, parseHistory, requestedSpecs } from "./history.ts";
+import { type EnvironmentStateFile, readStateFile } from "./state.ts";
+
+/** An environment as conda-meta describes it. */
+export interface PrefixState {
+  path: string;
+  records: PrefixRecord[];
+  history: History;
+  /** Lines of conda-meta/pinned, without comments. */
+  pinned: string[];
+  /** CEP 22: why the environment must not be changed; undefined when it may be. */
+  frozen: Frozen | undefined;
+  state: EnvironmentStateFile;
+  /** What the user asked for, by package name: requested_specs of records, and history for records without. */
+  requestedSpecs: Map<string, string[]>;
+}
+
+/** Whether a directory is an environment: one with `conda-meta/history`, or with any package record (CEP 32 wants the former). */
+export async function isEnvironment(path: string): Promise<boolean> {
+  if ((await pathKind(join(path, "conda-meta", "history"))) === "file") return true;
+  return (await listDir(join(path, "conda-meta"))).some((name) => name.endsWith(".json"));
+}
+
+/** Reads a prefix; undefined when it is no environment. A broken record is an error that names the file. */
+export async function readPrefix(path: string): Promise<PrefixState | undefined> {
+  const meta = join(path, "conda-meta");
+  const names = await listDir(meta);
+  const recordFiles = names.filter((name) => name.endsWith(".json") && !name.startsWith("."));
+  if (recordFiles.length === 0 && !names.includes("history")) return undefined;
+  const records: PrefixRecord[] = [];
+  for (const name of recordFiles) {
+    const text = await readText(join(meta, name));
+    if (text !== undefined) records.push(parsePrefixRecord(text, join(meta, name)));
+  }
+  const history = parseHistory((await readText(join(meta, "history"))) ?? "");
+  const pinned = parsePinned((await readText(join(meta, "pinned"))) ?? "");
+  return {
+    path,
+    records,
+    history,
+    pinned,
+    frozen: await readFrozen(path),
+    state: await readStateFile(path),
+    requestedSpecs: allRequested(records, history),
+  };
+}
+
+/** Lines of conda-meta/pinned that are specs. */
+export function parsePinned(text: string): string[] {
+  return text
+    .split(/\r?\n/)
+    .map((line) => line.replace(/(^|\s)#.*$/, "").trim())
+    .filter((line) => line !== "");
+}
+
+function allRequested(records: readonly PrefixRecord[], history: History): Map<string, string[]> {
+  const result = new Map<string, string[]>();
+  const fromHistory = requestedSpecs(history, (spec) => tryParseMatchSpec(spec)?.name);
+  for (const record of records) {
+    const own = requestedSpecsOf(record);
+    const old = fromHistory.get(record.name);
+    if (own.length > 0) result.set(record.name, own);
+    else if (old !== undefined) result.set(record.name, [old]);
+  }
+  return result;
+}

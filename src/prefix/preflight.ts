@@ -1,0 +1,110 @@
+import { dirname } from "node:path";
+import { ToolError } from "../errors.ts";
+import { canWrite, deviceOf, nearestExisting, spaceAt } from "../fs/tree.ts";
+import { type LinkOptions, linkMethods } from "./options.ts";
+import type { PlannedOperation } from "./transaction.ts";
+
+const PATH_MAX: Record<string, number> = { win: 260, osx: 1024, linux: 4096 };
+const NAME_MAX = 255;
+
+/** Bytes left for records, history and directories when the space is judged. */
+const MARGIN = 4 * 1024 * 1024;
+
+/** Shows a byte count the way the messages need it. */
+const size = (bytes: number): string =>
+  bytes >= 1e9
+    ? `${(bytes / 1e9).toFixed(1)} GB`
+    : bytes >= 1e6
+      ? `${(bytes / 1e6).toFixed(1)} MB`
+      : `${Math.ceil(bytes / 1000)} kB`;
+
+/** Whether a prefix can be written at all; cheap enough to be asked before anything is fetched. Throws `permission-denied`. */
+export function checkWritable(prefix: string): void {
+  const at = nearestExisting(prefix);
+  if (canWrite(at)) return;
+  throw new ToolError(
+    "permission-denied",
+    `no permission to change \`${prefix}\`: \`${at}\` is not writable`,
+    {
+      hint: "check the owner and mode of the directory, or choose another with -p or --root-prefix",
+      details: { path: at },
+    },
+  );
+}
+
+/** Throws `disk-full` when `bytes` and `files` do not fit where the path is. */
+export function checkSpace(path: string, bytes: number, files: number): void {
+  const space = spaceAt(path);
+  if (!space) return;
+  if (space.bytes < bytes + MARGIN) {
+    throw new ToolError(
+      "disk-full",
+      `\`${path}\` needs ${size(bytes)}, but only ${size(space.bytes)} are free there`,
+      {
+        hint: "free some space (`taipan clean --all` empties the package cache), or choose another directory with -p",
+        details: { needed: bytes, free: space.bytes },
+      },
+    );
+  }
+  if (space.inodes > 0 && space.inodes < files) {
+    throw new ToolError(
+      "disk-full",
+      `\`${path}\` needs ${files} files, but its file system has room for ${space.inodes}`,
+      {
+        hint: "free some inodes (`taipan clean --all` empties the package cache), or choose another directory with -p",
+        details: { neededInodes: files, freeInodes: space.inodes },
+      },
+    );
+  }
+}
+
+/** Everything that can be known to fail, before anything is written. */
+export function preflight(input: {
+  prefix: string;
+  fresh: boolean;
+  planned: readonly PlannedOperation[];
+  options: LinkOptions;
+}): void {
+  const { prefix, planned, options } = input;
+  checkWritable(input.fresh ? dirname(prefix) : prefix);
+  checkLengths(prefix, planned, options.platform);
+  let bytes = 0;
+  let files = 0;
+  const hardlinks = linkMethods(options).includes("hardlink");
+  const softlinks = options.alwaysSoftlink;
+  const device = deviceOf(nearestExisting(prefix));
+  for (const { record, plan } of planned) {
+    const shared = softlinks || (hardlinks && deviceOf(record.extracted_package_dir) === device);
+    bytes += shared ? plan.patchedBytes : plan.bytes;
+    // Names of hard links need no inode of their own; directories and patched files are few.
+    files += shared ? 0 : plan.fileCount;
+  }
+  checkSpace(prefix, bytes, files);
+}
+
+function checkLengths(prefix: string, planned: readonly PlannedOperation[], platform: string): void {
+  const limit = PATH_MAX[platform.split("-")[0]!] ?? 4096;
+  const room = limit - Buffer.byteLength(prefix) - 2;
+  for (const { dist, paths } of planned) {
+    for (const path of paths) {
+      // UTF-16 units never outnumber bytes: only a path that is long by them is measured.
+      if (path.length * 3 <= room && path.length <= NAME_MAX / 3) continue;
+      if (Buffer.byteLength(path) > room) {
+        throw new ToolError(
+          "io-error",
+          `the path of \`${path}\` of \`${dist}\` would be longer than ${limit} bytes below \`${prefix}\``,
+          {
+            hint: "choose a shorter path for the environment",
+            details: { limit, prefix: Buffer.byteLength(prefix), path: Buffer.byteLength(path) },
+          },
+        );
+      }
+      if (path.split("/").some((part) => Buffer.byteLength(part) > NAME_MAX)) {
+        throw new ToolError(
+          "io-error",
+          `a file name of \`${dist}\` is longer than ${NAME_MAX} bytes: \`${path.slice(0, 120)}…\``,
+        );
+      }
+    }
+  }
+}

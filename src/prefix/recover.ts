@@ -1,0 +1,68 @@
+import { basename, dirname, join } from "node:path";
+import { kindAt, move, removeAll } from "../fs/tree.ts";
+import { discard, journalDirectory, readJournal, undo } from "./journal.ts";
+import { type LockOptions, lockPrefix } from "./lock.ts";
+
+/** What recovery found: nothing, or a transaction that was taken back or finished. */
+export type Recovery = "clean" | "rolled-back" | "completed";
+
+/** Where a new environment is built before it appears by one rename. */
+export const stageOf = (prefix: string): string => join(dirname(prefix), `.${basename(prefix)}.taipan-new`);
+/** Where an environment goes by one rename before it is deleted. */
+export const trashOf = (prefix: string): string =>
+  join(dirname(prefix), `.${basename(prefix)}.taipan-removed`);
+
+/** Whether a transaction on this prefix was stopped. Costs three lstat calls. */
+export function needsRecovery(prefix: string): boolean {
+  return (
+    kindAt(journalDirectory(prefix)) !== undefined ||
+    kindAt(stageOf(prefix)) !== undefined ||
+    kindAt(trashOf(prefix)) !== undefined
+  );
+}
+
+/** Takes back, or tidies up after, a transaction whose process is gone. The caller holds the lock. */
+export function recoverLocked(prefix: string): Recovery {
+  let result: Recovery = "clean";
+  if (kindAt(journalDirectory(prefix)) !== undefined) {
+    const journal = readJournal(prefix);
+    if (journal?.state === "committed") {
+      discard(prefix, false);
+      result = "completed";
+    } else if (journal?.fresh) {
+      discardPrefix(prefix);
+      result = "rolled-back";
+    } else if (journal) {
+      undo(prefix, journal);
+      result = "rolled-back";
+    } else {
+      discard(prefix, false);
+      result = "rolled-back";
+    }
+  }
+  for (const rubbish of [stageOf(prefix), trashOf(prefix)]) {
+    if (kindAt(rubbish) === undefined) continue;
+    removeAll(rubbish);
+    if (result === "clean") result = rubbish === stageOf(prefix) ? "rolled-back" : "completed";
+  }
+  return result;
+}
+
+/** Makes a whole prefix disappear at once, then deletes it. */
+export function discardPrefix(prefix: string): void {
+  const trash = trashOf(prefix);
+  removeAll(trash);
+  move(prefix, trash);
+  removeAll(trash);
+}
+
+/** What every command that changes a prefix calls first. Takes the lock only when there is something to do. */
+export async function recoverPrefix(prefix: string, options: LockOptions): Promise<Recovery> {
+  if (!needsRecovery(prefix)) return "clean";
+  const lock = await lockPrefix(prefix, options);
+  try {
+    return recoverLocked(prefix);
+  } finally {
+    lock.release();
+  }
+}

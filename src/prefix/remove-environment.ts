@@ -1,0 +1,71 @@
+import { join } from "node:path";
+import { ToolError } from "../errors.ts";
+import { kindAt, move, removeAll } from "../fs/tree.ts";
+import { unregisterEnvironment } from "./environments-txt.ts";
+import { refuseFrozen } from "./frozen.ts";
+import { lockPrefix } from "./lock.ts";
+import type { LinkOptions } from "./options.ts";
+import { isEnvironment, readPrefix } from "./prefix.ts";
+import { recoverLocked, trashOf } from "./recover.ts";
+import { recordedScript, runLinkScript } from "./scripts.ts";
+import type { TransactionContext } from "./transaction.ts";
+
+/**
+ * Deletes an environment with everything in it. It disappears at once by a rename; deleting its files may take longer and, if stopped,
+ * is finished by the next command that uses the path. A directory that is no environment is refused.
+ */
+export async function removeEnvironment(
+  prefix: string,
+  options: LinkOptions,
+  context: TransactionContext,
+): Promise<void> {
+  if (kindAt(prefix) === "symlink") {
+    throw new ToolError("not-an-environment", `\`${prefix}\` is a symlink`, {
+      hint: "name the directory that it leads to",
+    });
+  }
+  if (!(await isEnvironment(prefix))) {
+    throw new ToolError("not-an-environment", `\`${prefix}\` is no environment`, {
+      hint: "it has no conda-meta/history; delete it by hand if you mean it",
+    });
+  }
+  const lock = await lockPrefix(prefix, { timeout: options.lockTimeout, signal: context.signal });
+  try {
+    recoverLocked(prefix);
+    await refuseFrozen(prefix, options.overrideFrozen ?? false);
+    if (options.linkScripts === "run") await runAllPreUnlink(prefix, options, context);
+    const trash = trashOf(prefix);
+    let at = trash;
+    try {
+      move(prefix, trash);
+    } catch {
+      // A mount point, or a parent that is not ours: emptied in place.
+      at = prefix;
+    }
+    removeAll(at);
+    if (options.environmentsTxt) await unregisterEnvironment(options.environmentsTxt, prefix);
+  } finally {
+    lock.release();
+  }
+}
+
+async function runAllPreUnlink(
+  prefix: string,
+  options: LinkOptions,
+  context: TransactionContext,
+): Promise<void> {
+  const state = await readPrefix(prefix).catch(() => undefined);
+  for (const record of state?.records ?? []) {
+    if (
+      !recordedScript(record, "pre-unlink", options.platform) ||
+      kindAt(join(prefix, "conda-meta")) === undefined
+    )
+      continue;
+    await runLinkScript(record, "pre-unlink", {
+      prefix,
+      options,
+      events: context.events,
+      signal: context.signal,
+    });
+  }
+}

@@ -1,0 +1,106 @@
+import { join } from "node:path";
+import { ToolError } from "../errors.ts";
+import type { EventSink } from "../events.ts";
+import { readTextSync } from "../fs/link.ts";
+import { kindAt, removeAll } from "../fs/tree.ts";
+import { exec } from "../host/exec.ts";
+import { distString, type PackageRecord, type PrefixRecord } from "../specs/records.ts";
+import type { LinkOptions } from "./options.ts";
+
+export type LinkScript = "pre-link" | "post-link" | "pre-unlink";
+
+export interface ScriptContext {
+  prefix: string;
+  options: Pick<LinkOptions, "platform" | "env" | "rootPrefix">;
+  events: EventSink;
+  signal?: AbortSignal | undefined;
+}
+
+/** Path of a package's script relative to the prefix (CEP 32). */
+export function scriptPath(name: string, action: LinkScript, platform: string): string {
+  return platform.startsWith("win-") ? `Scripts/.${name}-${action}.bat` : `bin/.${name}-${action}.sh`;
+}
+
+/** Script of an installed package, if its record has one. */
+export function recordedScript(
+  record: PrefixRecord,
+  action: LinkScript,
+  platform: string,
+): string | undefined {
+  const path = scriptPath(record.name, action, platform);
+  return record.files.includes(path) ? path : undefined;
+}
+
+/**
+ * Runs a link script with the variables of CEP 32: PREFIX, PKG_NAME, PKG_VERSION, PKG_BUILDNUM, ROOT_PREFIX (and SOURCE_DIR before
+ * linking). What it wrote to .messages.txt is shown and the file removed. A failing pre-link or post-link script fails the
+ * transaction; a failing pre-unlink script is a warning, as in conda: a package must be removable.
+ */
+export async function runLinkScript(
+  record: PackageRecord,
+  action: LinkScript,
+  context: ScriptContext,
+  sourceDirectory?: string,
+): Promise<void> {
+  const { prefix, options, events } = context;
+  const path = join(sourceDirectory ?? prefix, scriptPath(record.name, action, options.platform));
+  const kind = kindAt(path);
+  if (kind !== "file" && kind !== "symlink") return;
+  const owner = distString(record);
+  const windows = options.platform.startsWith("win-");
+  const bin = windows ? "Scripts" : "bin";
+  const env: Record<string, string | undefined> = {
+    ...options.env,
+    PREFIX: prefix,
+    PKG_NAME: record.name,
+    PKG_VERSION: record.version,
+    PKG_BUILDNUM: String(record.build_number),
+    ROOT_PREFIX: options.rootPrefix,
+    CONDA_PREFIX: prefix,
+    CONDA_DEFAULT_ENV: prefix,
+    PATH: [join(prefix, bin), options.env["PATH"]].filter(Boolean).join(windows ? ";" : ":"),
+  };
+  if (action === "pre-link" && sourceDirectory) env["SOURCE_DIR"] = sourceDirectory;
+  const [file, args] = windows
+    ? [options.env["COMSPEC"] ?? "cmd.exe", ["/d", "/c", path]]
+    : [shellOf(path), [path]];
+  const result = await exec(file, args, { env, cwd: join(path, ".."), signal: context.signal });
+  const messages = takeMessages(prefix);
+  const output = [messages, result.stdout, result.stderr]
+    .map((text) => text.trim())
+    .filter((text) => text !== "")
+    .join("\n");
+  events({ type: "script", id: owner, action, output });
+  if (result.code === 0) return;
+  const message = `the ${action} script of \`${owner}\` failed with ${result.code === null ? `signal ${result.signal}` : `exit code ${result.code}`}`;
+  const details = { script: path, output: output.slice(0, 4000) };
+  if (action === "pre-unlink") {
+    events({ type: "warning", code: "script-failed", message, hint: output.slice(0, 400) || undefined });
+    return;
+  }
+  throw new ToolError("script-failed", message, {
+    hint:
+      output === ""
+        ? "nothing was changed; --link-scripts skip installs without running scripts"
+        : output.slice(-400),
+    details,
+  });
+}
+
+/** The interpreter that the first line names; conda runs scripts with a shell even when they are not executable. */
+function shellOf(path: string): string {
+  const line = (readTextSync(path) ?? "").slice(0, 256).split("\n", 1)[0]!;
+  const named = /^#!\s*(\/\S+)/.exec(line)?.[1];
+  return named && !named.endsWith("/env") && kindAt(named) !== undefined
+    ? named
+    : /\benv\s+bash\b/.test(line) && kindAt("/bin/bash")
+      ? "/bin/bash"
+      : "/bin/sh";
+}
+
+function takeMessages(prefix: string): string {
+  const path = join(prefix, ".messages.txt");
+  const text = readTextSync(path) ?? "";
+  if (text !== "") removeAll(path);
+  return text;
+}
