@@ -1,6 +1,9 @@
 /** taipan as a library. Everything exported here is public. */
 export * from "./errors.ts";
 export * from "./events.ts";
+export * from "./solve/build-request.ts";
+export { solve } from "./solve/solve.ts";
+export type * from "./solve/types.ts";
 export * from "./specs/match-spec.ts";
 export * from "./specs/match-spec-condition.ts";
 export * from "./specs/names.ts";
