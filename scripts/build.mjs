@@ -1,6 +1,6 @@
 // Bundles the CLI, the library, the worker and the fixture builders into dist/, with type declarations.
 import { execFileSync } from "node:child_process";
-import { rmSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,7 +8,9 @@ import { rolldown } from "rolldown";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const types = !process.argv.includes("--no-types");
-rmSync(join(root, "dist"), { recursive: true, force: true });
+// A failed build leaves the last good one alone.
+const fresh = join(root, "dist", `.new-${process.pid}`);
+mkdirSync(fresh, { recursive: true });
 
 // One graph for every entry, so that shared modules become shared chunks and `taipan --help` loads little.
 const bundle = await rolldown({
@@ -25,13 +27,18 @@ const bundle = await rolldown({
   logLevel: "warn",
 });
 await bundle.write({
-  dir: join(root, "dist"),
+  dir: fresh,
   format: "esm",
   sourcemap: false,
   entryFileNames: "[name].js",
   chunkFileNames: "chunks/[name]-[hash].js",
 });
 await bundle.close();
+for (const name of readdirSync(join(root, "dist"))) {
+  if (!name.startsWith(".new-") && name !== "types") rmSync(join(root, "dist", name), { recursive: true, force: true });
+}
+for (const name of readdirSync(fresh)) renameSync(join(fresh, name), join(root, "dist", name));
+rmSync(fresh, { recursive: true, force: true });
 
 if (types) {
   const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");

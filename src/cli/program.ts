@@ -46,12 +46,11 @@ function addCommand(parent: Command, spec: CommandSpec, name: string, execute: E
     command.action(() => command.help({ error: true }));
     return;
   }
-  command.argument(spec.args ?? "[specs...]", spec.argsHelp ?? "");
+  if (spec.args !== null) command.argument(spec.args ?? "[specs...]", spec.argsHelp ?? "");
   if (spec.passThrough) command.passThroughOptions().allowUnknownOption();
   const load = spec.load;
-  command.action(async (first: string | string[] | undefined) => {
-    const args = Array.isArray(first) ? first : first === undefined ? [] : [first];
-    await execute(await load(), { name, path: commandPath(command), args, options: definedOptions(command) });
+  command.action(async () => {
+    await execute(await load(), { name, path: commandPath(command), args: command.args, options: definedOptions(command) });
   });
 }
 

@@ -7,7 +7,8 @@ export interface CommandSpec {
   aliases?: readonly string[];
   summary: string;
   description?: string;
-  args?: string;
+  /** commander's notation; null takes none. */
+  args?: string | null;
   argsHelp?: string;
   groups?: readonly GroupName[];
   options?: readonly OptionSpec[];
@@ -98,7 +99,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: "info",
     summary: "show where things are and what this machine offers",
-    args: "[none]",
+    args: null,
     groups: ["prefix", "general"],
     options: [
       { flags: "-e, --envs", help: "list environments" },
@@ -112,11 +113,11 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: "work with environments",
     commands: [
       { ...create, description: `${create.description} Without -f it reads ./environment.yml.`, examples: ["env create -f environment.yml", "env create -p ./env -f environment.yml -f more.yml"] },
-      { name: "list", summary: "list environments", args: "[none]", groups: ["general"], load: () => import("./verbs/env-list.ts") },
+      { name: "list", summary: "list environments", args: null, groups: ["general"], load: () => import("./verbs/env-list.ts") },
       {
         name: "remove",
         summary: "remove an environment",
-        args: "[none]",
+        args: null,
         groups: ["dry", "prefix", "scripts", "general"],
         examples: ["env remove -n sci", "env remove -p ./env -y"],
         load: () => import("./verbs/env-remove.ts"),
@@ -132,7 +133,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       {
         name: "export",
         summary: "write an environment as a file",
-        args: "[none]",
+        args: null,
         groups: ["prefix", "general"],
         options: [
           { flags: "-e, --explicit", help: "an @EXPLICIT list of URLs" },
@@ -180,7 +181,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: "clean",
     summary: "remove cached packages and indexes",
-    args: "[none]",
+    args: null,
     groups: ["dry", "general"],
     options: [
       { flags: "-a, --all", help: "index cache, archives, unused packages and leftovers" },
