@@ -20,8 +20,52 @@ export interface Transport {
   close(): Promise<void>;
 }
 
+/** HTTP/2 streams on one connection at once. */
+const STREAMS = 100;
+
+/**
+ * What is known of https origins. Before the first connection stands nobody knows whether it speaks HTTP/2; without waiting
+ * for it, a burst of requests opens a connection each. undici also keeps one request per connection unless told otherwise.
+ */
+class Protocols {
+  private readonly known = new Set<string>();
+  private readonly probes = new Map<string, Promise<void>>();
+  private readonly resolvers = new Map<string, () => void>();
+  private readonly http2 = new Set<string>();
+
+  /** Waits while the first request to the origin is connecting. Returns true to the one that is to be first. */
+  async enter(origin: string): Promise<boolean> {
+    if (this.known.has(origin)) return false;
+    const probe = this.probes.get(origin);
+    if (probe) {
+      await probe;
+      return false;
+    }
+    this.probes.set(origin, new Promise((resolve) => this.resolvers.set(origin, resolve)));
+    return true;
+  }
+
+  /** The first connection stands, or failed: the others may go. */
+  settle(origin: string): void {
+    this.known.add(origin);
+    this.resolvers.get(origin)?.();
+    this.resolvers.delete(origin);
+    this.probes.delete(origin);
+  }
+
+  negotiated(origin: string, alpn: string | false | null): void {
+    if (alpn === "h2") this.http2.add(origin);
+    else this.http2.delete(origin);
+  }
+
+  speaksHttp2(origin: string): boolean {
+    return this.http2.has(origin);
+  }
+}
+
 export function createTransport(options: HttpOptions, events: EventSink): Transport {
   const pools = new Map<string, Dispatcher>();
+  const protocols = new Protocols();
   // undici costs 40 ms to load: only when something is fetched.
   let loading: Promise<{ undici: typeof import("undici"); common: object; tlsMaterial: object }> | undefined;
   const load = async (): Promise<{
@@ -64,7 +108,7 @@ export function createTransport(options: HttpOptions, events: EventSink): Transp
             requestTls: connect,
             proxyTls: connect,
           })
-        : new undici.Agent({ ...common, connect });
+        : directAgent(undici, common, connect, protocols);
       pools.set(key, pool);
     }
     return { undici, pool };
@@ -73,19 +117,53 @@ export function createTransport(options: HttpOptions, events: EventSink): Transp
   return {
     send: async (url, { method, headers, signal }) => {
       const { undici, pool } = await poolFor(url);
-      const response = await undici.request(url, {
-        dispatcher: pool,
-        method: method as "GET",
-        headers,
-        signal: signal ?? null,
-      });
-      return { status: response.statusCode, headers: flatten(response.headers), body: response.body };
+      const probing =
+        options.http2 !== false && url.protocol === "https:" && (await protocols.enter(url.origin));
+      try {
+        const response = await undici.request(url, {
+          dispatcher: pool,
+          method: method as "GET",
+          headers,
+          signal: signal ?? null,
+        });
+        return { status: response.statusCode, headers: flatten(response.headers), body: response.body };
+      } finally {
+        if (probing) protocols.settle(url.origin);
+      }
     },
     close: async () => {
       await Promise.all([...pools.values()].map((pool) => pool.destroy()));
       pools.clear();
     },
   };
+}
+
+function directAgent(
+  undici: typeof import("undici"),
+  common: object,
+  connect: object,
+  protocols: Protocols,
+): Dispatcher {
+  const connector = undici.buildConnector({ ...connect, allowH2: (common as { allowH2: boolean }).allowH2 });
+  const agent = new undici.Agent({
+    ...common,
+    connect: (target, done) =>
+      connector(target, (...[error, socket]) => {
+        if (error) return done(error, null);
+        const origin = new URL(`${target.protocol}//${target.host}`).origin;
+        protocols.negotiated(
+          origin,
+          (socket as { alpnProtocol?: string | false | null }).alpnProtocol ?? null,
+        );
+        done(null, socket);
+      }),
+  });
+  agent.on("connect", (url, targets) => {
+    const client = targets.at(-1) as { pipelining?: number } | undefined;
+    if (client && protocols.speaksHttp2(url.origin)) client.pipelining = STREAMS;
+    protocols.settle(url.origin);
+  });
+  return agent;
 }
 
 function flatten(headers: Record<string, string | string[] | undefined>): Record<string, string> {

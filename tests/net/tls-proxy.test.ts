@@ -118,7 +118,7 @@ describe("TLS", () => {
     const body = Buffer.alloc(3_000_000, "abcdefg");
     let sessions = 0;
     let broken = 0;
-    const h2 = createSecureServer({ ...server, allowHTTP1: true });
+    const h2 = createSecureServer({ ...server, allowHTTP1: true, maxSessionMemory: 1000 });
     h2.on("session", () => {
       sessions += 1;
     });
@@ -140,7 +140,6 @@ describe("TLS", () => {
     const http = client({ sslVerify: file("ca.pem"), retries: 2, retryDelay: 5 });
     const get = async (path: string): Promise<Buffer> =>
       Buffer.from(await (await http.fetch(`https://localhost:${port}${path}`)).bytes());
-    await get("/first");
     const all = await Promise.all(Array.from({ length: 20 }, (_, i) => get(`/${i}`)));
     expect(all.every((bytes) => bytes.equals(body))).toBe(true);
     expect(sessions).toBe(1);
