@@ -1,0 +1,47 @@
+import type { EventSink } from "../events.ts";
+import type { HttpClient } from "../net/http.ts";
+import type { WorkerPool } from "../workers/protocol.ts";
+
+export interface LoadOptions {
+  /** Use sharded repodata (CEP 16) where a channel has it; default true. */
+  useShards?: boolean | undefined;
+  /** Prefer `repodata.json.zst`; default true. */
+  useZst?: boolean | undefined;
+  /** conda's `local_repodata_ttl`: 0 always asks, 1 follows the server's headers (default), more is seconds. */
+  ttl?: number | undefined;
+  /** Use whatever is cached, whatever its age. */
+  useIndexCache?: boolean | undefined;
+  /** As `useIndexCache`, and never open a socket. */
+  offline?: boolean | undefined;
+  /**
+   * Package names that a request can start from: with shards only these and what they depend on are fetched.
+   * Undefined: everything is needed, so shards are not used.
+   */
+  roots?: readonly string[] | undefined;
+  /** Also fetch what the roots depend on; default true. */
+  recursive?: boolean | undefined;
+  /** File name without compression, such as `current_repodata.json`; default `repodata.json`. Others have no shards. */
+  repodataFn?: string | undefined;
+  /** CEP 42; 0 ignores `channel_relations`; default 10. */
+  channelRelationsMaxDepth?: number | undefined;
+}
+
+export interface LoadContext {
+  http: HttpClient;
+  pool: WorkerPool;
+  events: EventSink;
+  /** The `cache` directory of a package cache; created when missing. */
+  cacheDir: string;
+  signal?: AbortSignal | undefined;
+  /** Milliseconds since the epoch; the system clock when not given. */
+  now?: (() => number) | undefined;
+}
+
+/** One subdir to load. */
+export interface SubdirRequest {
+  /** Channel as shown to users. */
+  channel: string;
+  subdir: string;
+  /** Without credentials and trailing slash. */
+  url: string;
+}

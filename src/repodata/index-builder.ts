@@ -1,0 +1,176 @@
+import { isSafePackageName } from "../specs/names.ts";
+import { encodeTail, type IndexHeader, type IndexTable, type RepodataInfo } from "./index-format.ts";
+import { readInfo } from "./info.ts";
+import type { ScanSink } from "./scan.ts";
+
+/** A longer run starts a new one, so that what is parsed at once stays bounded. */
+const MAX_RUN = 8 << 20;
+/** Reasons that are kept word for word; the rest is counted. */
+const MAX_PROBLEMS = 10;
+
+/** Collects the runs of a scan and makes the end of the index file out of them. */
+export class IndexBuilder implements ScanSink {
+  records = 0;
+  skippedRecords = 0;
+  readonly problems: string[] = [];
+  readonly #label: string;
+  readonly #ids = new Map<string, number>();
+  readonly #names: string[] = [];
+  readonly #removed: string[] = [];
+  #info: RepodataInfo = {};
+  #runs = 0;
+  #runStart = new Float64Array(1 << 12);
+  #runLength = new Uint32Array(1 << 12);
+  #runInfo = new Uint32Array(1 << 12);
+  #runName = new Uint32Array(1 << 12);
+  /** Bytes of the name of the open run. */
+  readonly #current = Buffer.alloc(256);
+  #currentLength = -1;
+  #currentKind = -1;
+  #currentBad: string | undefined;
+
+  constructor(label: string) {
+    this.#label = label;
+  }
+
+  record(
+    kind: number,
+    window: Buffer,
+    base: number,
+    keyStart: number,
+    end: number,
+    nameStart: number,
+    nameEnd: number,
+  ): void {
+    const start = base + keyStart;
+    const run = this.#runs - 1;
+    if (kind === this.#currentKind && this.#sameName(window, nameStart, nameEnd)) {
+      if (this.#currentBad !== undefined) return this.skipped(keyOf(window, keyStart), this.#currentBad);
+      this.records++;
+      if (base + end - this.#runStart[run]! <= MAX_RUN) {
+        this.#runLength[run] = base + end - this.#runStart[run]!;
+        this.#runInfo[run]! += 4;
+        return;
+      }
+      this.#addRun(this.#runName[run]!, start, base + end, kind);
+      return;
+    }
+    this.#remember(kind, window, nameStart, nameEnd);
+    const name = window.toString("latin1", nameStart, Math.min(nameEnd, nameStart + 256));
+    if (nameEnd === nameStart) this.#currentBad = "it has no name";
+    else if (!isSafePackageName(name))
+      this.#currentBad = `its name ${JSON.stringify(shorten(name))} is no package name`;
+    else this.#currentBad = undefined;
+    if (this.#currentBad !== undefined) {
+      const reason = this.#currentBad;
+      this.#skip(keyOf(window, keyStart), reason);
+      return;
+    }
+    let id = this.#ids.get(name);
+    if (id === undefined) {
+      id = this.#names.length;
+      this.#ids.set(name, id);
+      this.#names.push(name);
+    }
+    this.records++;
+    this.#addRun(id, start, base + end, kind);
+  }
+
+  #sameName(window: Buffer, start: number, end: number): boolean {
+    const length = end - start;
+    if (length !== this.#currentLength) return false;
+    for (let i = 0; i < length; i++) if (window[start + i] !== this.#current[i]) return false;
+    return true;
+  }
+
+  #remember(kind: number, window: Buffer, start: number, end: number): void {
+    this.#currentKind = kind;
+    this.#currentLength = end - start <= this.#current.length ? end - start : -1;
+    if (this.#currentLength > 0) window.copy(this.#current, 0, start, end);
+  }
+
+  #addRun(name: number, start: number, end: number, kind: number): void {
+    if (this.#runs === this.#runStart.length) this.#grow();
+    this.#runStart[this.#runs] = start;
+    this.#runLength[this.#runs] = end - start;
+    this.#runInfo[this.#runs] = 4 | kind;
+    this.#runName[this.#runs] = name;
+    this.#runs++;
+  }
+
+  #grow(): void {
+    const size = this.#runs * 2;
+    const enlarge = <A extends Float64Array | Uint32Array>(from: A, to: A): A => {
+      to.set(from);
+      return to;
+    };
+    this.#runStart = enlarge(this.#runStart, new Float64Array(size));
+    this.#runLength = enlarge(this.#runLength, new Uint32Array(size));
+    this.#runInfo = enlarge(this.#runInfo, new Uint32Array(size));
+    this.#runName = enlarge(this.#runName, new Uint32Array(size));
+  }
+
+  #skip(key: string, reason: string): void {
+    this.skippedRecords++;
+    if (this.problems.length < MAX_PROBLEMS)
+      this.problems.push(`record \`${shorten(key)}\` of \`${this.#label}\` is left out: ${reason}`);
+  }
+
+  skipped(key: string, reason: string): void {
+    // The next record must not continue a run across this one.
+    this.#currentKind = -1;
+    this.#skip(key, reason);
+  }
+
+  removed(fn: string): void {
+    if (fn.length <= 512) this.#removed.push(fn);
+  }
+
+  info(value: Record<string, unknown>): void {
+    this.#info = readInfo(value);
+  }
+
+  /** Ends the index: the `removed` section and the tail, to be appended to `dataLength` bytes of data. */
+  finish(
+    header: Pick<IndexHeader, "id" | "url" | "source" | "validators">,
+    dataLength: number,
+  ): { bytes: Buffer[]; header: IndexHeader } {
+    const removed = this.#removed.filter((fn) => this.#ids.has(nameOfFile(fn)));
+    const removedBytes = Buffer.from(removed.length === 0 ? "" : JSON.stringify(removed), "utf8");
+    const table: IndexTable = {
+      names: this.#names,
+      runs: this.#runs,
+      runStart: this.#runStart,
+      runLength: this.#runLength,
+      runInfo: this.#runInfo,
+      runName: this.#runName,
+      flagged: new Set(removed.map(nameOfFile)),
+    };
+    const full: IndexHeader = {
+      ...header,
+      info: this.#info,
+      records: this.records,
+      skipped: this.skippedRecords,
+      problems: this.problems,
+      dataLength,
+      removedLength: removedBytes.length,
+    };
+    return { bytes: [removedBytes, encodeTail(table, full)], header: full };
+  }
+}
+
+function keyOf(window: Buffer, keyStart: number): string {
+  const end = window.indexOf(0x22, keyStart + 1);
+  return window.toString("utf8", keyStart + 1, Math.min(end < 0 ? keyStart + 201 : end, keyStart + 201));
+}
+
+function shorten(text: string): string {
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+}
+
+/** Package name of `name-version-build.ext`; neither version nor build has a dash (CEP 26). */
+export function nameOfFile(fn: string): string {
+  const build = fn.lastIndexOf("-");
+  const version = build > 0 ? fn.lastIndexOf("-", build - 1) : -1;
+  return version > 0 ? fn.slice(0, version) : "";
+}

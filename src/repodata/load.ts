@@ -1,0 +1,235 @@
+import { ToolError } from "../errors.ts";
+import { ensureDir } from "../fs/files.ts";
+import { discardFile } from "../fs/index-files.ts";
+import type { Channel } from "../specs/channel.ts";
+import type { PackageIndex } from "../specs/package-index.ts";
+import { resolveBase } from "./archive-base.ts";
+import { Closure } from "./closure.ts";
+import type { LoadContext, LoadOptions, SubdirRequest } from "./context.ts";
+import { FlatIndex } from "./flat-index.ts";
+import type { RepodataInfo } from "./index-format.ts";
+import { createInterner, type RecordSource } from "./record.ts";
+import { type ChannelRelation, orderChannels, readRelation } from "./relations.ts";
+import { ShardedIndex } from "./sharded-index.ts";
+import { loadSubdir } from "./subdir.ts";
+
+export type { LoadContext, LoadOptions } from "./context.ts";
+
+/** Malformed records met while solving that are told one by one. */
+const MAX_WARNINGS = 10;
+
+/** The part of a channel that loading needs. */
+type LoadedChannel = Pick<Channel, "name" | "baseUrl"> & { subdirs: SubdirRequest[] };
+
+interface Load {
+  options: LoadOptions;
+  context: LoadContext;
+  platform: string;
+  closure: Closure;
+  intern: (text: string) => string;
+  warn: (message: string) => void;
+  /** By base URL; in the order in which they were found. */
+  indexes: Map<string, Map<string, FlatIndex | ShardedIndex>>;
+  channels: Map<string, LoadedChannel>;
+  relations: ChannelRelation[];
+}
+
+/**
+ * Loads the repodata of channels, all subdirs at once, and of the channels that they name as related (CEP 42).
+ * In order of priority: as the channels, each platform before noarch. A subdir that the server does not have is left out
+ * as long as the channel has another; a channel without any is `channel-invalid`.
+ * Close the result with `closeIndexes` when it is no longer needed; until then cache files stay open.
+ */
+export async function loadChannels(
+  channels: readonly Channel[],
+  platform: string,
+  options: LoadOptions,
+  context: LoadContext,
+): Promise<PackageIndex[]> {
+  await ensureDir(context.cacheDir);
+  const failed = new AbortController();
+  const signal = context.signal ? AbortSignal.any([context.signal, failed.signal]) : failed.signal;
+  const load: Load = {
+    options,
+    context: { ...context, signal },
+    platform,
+    closure: new Closure(options.recursive !== false),
+    intern: createInterner(),
+    warn: limitedWarner(context),
+    indexes: new Map(),
+    channels: new Map(),
+    relations: [],
+  };
+  for (const name of options.roots ?? []) load.closure.want(name);
+  try {
+    const user = channels.map((channel) => loaded(channel, channel.urls(platform)));
+    for (const channel of user) load.channels.set(channel.baseUrl, channel);
+    await Promise.all(user.map((channel) => loadChannel(channel, 0, load)));
+    await load.closure.settled();
+    const order = orderChannels(
+      user.map((channel) => channel.baseUrl),
+      load.relations,
+    );
+    return inOrder(order, load);
+  } catch (error) {
+    failed.abort(error);
+    await load.closure.settled().catch(() => {});
+    for (const subdirs of load.indexes.values()) closeIndexes([...subdirs.values()]);
+    throw error;
+  }
+}
+
+/** Closes the cache files behind indexes; what was read of them stays usable. */
+export function closeIndexes(indexes: Iterable<PackageIndex>): void {
+  for (const index of indexes) if (index instanceof FlatIndex) index.close();
+}
+
+/** Fetches the records of names in sharded indexes, for searches that find names first. Flat indexes need nothing. */
+export async function fetchRecords(indexes: readonly PackageIndex[], names: Iterable<string>): Promise<void> {
+  const closure = new Closure(false);
+  for (const index of indexes) closure.add(index);
+  for (const name of names) closure.want(name);
+  await closure.settled();
+}
+
+function loaded(
+  channel: Pick<Channel, "name" | "baseUrl">,
+  urls: readonly { subdir: string; url: string }[],
+): LoadedChannel {
+  const { name, baseUrl } = channel;
+  return { name, baseUrl, subdirs: urls.map(({ subdir, url }) => ({ channel: name, subdir, url })) };
+}
+
+function limitedWarner(context: LoadContext): (message: string) => void {
+  let count = 0;
+  return (message) => {
+    count++;
+    if (count <= MAX_WARNINGS) context.events({ type: "warning", code: "repodata-invalid", message });
+    else if (count === MAX_WARNINGS + 1)
+      context.events({
+        type: "warning",
+        code: "repodata-invalid",
+        message: "more malformed records are left out",
+      });
+  };
+}
+
+/** Loads a channel's subdirs and, as soon as one of them names a related channel, that channel too. */
+async function loadChannel(channel: LoadedChannel, depth: number, load: Load): Promise<void> {
+  const found = await Promise.all(channel.subdirs.map((request) => loadInto(request, channel, depth, load)));
+  if (found.some(Boolean)) return;
+  const names = channel.subdirs.map(({ subdir }) => `\`${subdir}\``).join(" nor ");
+  throw new ToolError(
+    "channel-invalid",
+    `the channel \`${channel.name}\` has neither ${names} (at ${channel.baseUrl})`,
+    {
+      hint: "check the spelling of the channel, and that it has packages for this platform",
+      details: { channel: channel.name, urls: channel.subdirs.map(({ url }) => url) },
+    },
+  );
+}
+
+/** False when the channel does not have the subdir. */
+async function loadInto(
+  request: SubdirRequest,
+  channel: LoadedChannel,
+  depth: number,
+  load: Load,
+): Promise<boolean> {
+  const data = await loadSubdir(request, load.options, load.context);
+  if (data.kind === "missing") return false;
+  const info = data.kind === "flat" ? data.file.header.info : data.index.info;
+  const label = `${request.channel}/${request.subdir}`;
+  const archiveBase =
+    data.kind === "flat"
+      ? resolveBase(info.base_url, request.url, label, "base_url")
+      : data.index.archiveBase;
+  const { channel: name, subdir } = request;
+  const source: RecordSource = { channel: name, subdir, archiveBase, intern: load.intern };
+  const index =
+    data.kind === "flat"
+      ? new FlatIndex(data.file, { ...source, onProblem: load.warn, onDamage: discardDamaged })
+      : new ShardedIndex(data.index, { ...source, onProblem: load.warn, load: load.context });
+  let subdirs = load.indexes.get(channel.baseUrl);
+  if (!subdirs) load.indexes.set(channel.baseUrl, (subdirs = new Map()));
+  subdirs.set(subdir, index);
+  load.closure.add(index);
+  tellRevision(info, label, load);
+  await followRelations(info, channel, depth, load);
+  return true;
+}
+
+function discardDamaged(file: { path: string; close(): void }): never {
+  file.close();
+  discardFile(file.path);
+  throw new ToolError("repodata-invalid", `the cached index \`${file.path}\` is damaged and was removed`, {
+    hint: "run the command again",
+  });
+}
+
+function tellRevision(info: RepodataInfo, label: string, load: Load): void {
+  if (info.newest_revision === undefined) return;
+  const said = info.revision_message === undefined ? "" : `: ${info.revision_message}`;
+  const message = `\`${label}\` has packages in repodata revision v${info.newest_revision}, which this version does not know${said}`;
+  load.context.events({ type: "note", message });
+}
+
+async function followRelations(
+  info: RepodataInfo,
+  channel: LoadedChannel,
+  depth: number,
+  load: Load,
+): Promise<void> {
+  const limit = load.options.channelRelationsMaxDepth ?? 10;
+  if (limit === 0 || info.channel_relations === undefined) return;
+  const relation = readRelation(channel.baseUrl, info.channel_relations);
+  load.relations.push(relation);
+  const fresh: LoadedChannel[] = [];
+  for (const url of [relation.base, relation.overrides]) {
+    if (url === undefined || load.channels.has(url)) continue;
+    if (depth >= limit) {
+      throw new ToolError(
+        "channel-invalid",
+        `the relations of the channel \`${channel.name}\` are more than ${limit} deep`,
+        {
+          hint: "raise channel_relations_max_depth, or set it to 0 to ignore relations",
+        },
+      );
+    }
+    const related = relatedChannel(url, channel, load.platform);
+    load.channels.set(url, related);
+    fresh.push(related);
+    load.context.events({
+      type: "note",
+      message: `the channel \`${channel.name}\` brings in \`${related.name}\``,
+    });
+  }
+  await Promise.all(fresh.map((related) => loadChannel(related, depth + 1, load)));
+}
+
+/** A sibling of a channel that has a short name has one too: both are below the same alias. */
+function relatedChannel(url: string, channel: LoadedChannel, platform: string): LoadedChannel {
+  const alias = channel.baseUrl.endsWith(`/${channel.name}`)
+    ? channel.baseUrl.slice(0, -channel.name.length)
+    : undefined;
+  const name = alias !== undefined && url.startsWith(alias) ? url.slice(alias.length) : url;
+  const subdirs = [...new Set([platform, "noarch"])];
+  return loaded(
+    { name, baseUrl: url },
+    subdirs.map((subdir) => ({ subdir, url: `${url}/${subdir}` })),
+  );
+}
+
+function inOrder(order: readonly string[], load: Load): PackageIndex[] {
+  const indexes: PackageIndex[] = [];
+  order.forEach((url, priority) => {
+    const subdirs = load.indexes.get(url);
+    for (const { subdir } of load.channels.get(url)?.subdirs ?? []) {
+      const index = subdirs?.get(subdir);
+      if (!index) continue;
+      index.priority = priority;
+      indexes.push(index);
+    }
+  });
+  return indexes;
+}

@@ -1,0 +1,521 @@
+import { repodataError } from "./decoder.ts";
+
+/** Dictionaries that hold records; the position is the kind's number in index files. */
+export const RECORD_KINDS = ["packages", "packages.conda", "v3.tar.bz2", "v3.conda"] as const;
+
+/** What a scan finds. Offsets are bytes of the whole stream; `window` positions hold for the call only. */
+export interface ScanSink {
+  /**
+   * A member of a package dictionary. `keyStart` is its opening quote and `end` is past the closing brace;
+   * `nameStart..nameEnd` is the value of its `name` key without quotes, and empty when there is none.
+   */
+  record(
+    kind: number,
+    window: Buffer,
+    base: number,
+    keyStart: number,
+    end: number,
+    nameStart: number,
+    nameEnd: number,
+  ): void;
+  removed(fn: string): void;
+  info(value: Record<string, unknown>): void;
+  /** A member that is left out, and why. */
+  skipped(key: string, reason: string): void;
+}
+
+/** Largest record that is kept. The largest real ones have some 40 kB. */
+const MAX_RECORD = 4 << 20;
+/** A key or an `info` that does not end within this many bytes is malformed. */
+const MAX_WINDOW = 16 << 20;
+const FIRST_WINDOW = 1 << 21;
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+
+type Mode = "start" | "top" | "group" | "v3" | "info" | "removed" | "skip" | "done";
+
+function isSpace(c: number | undefined): boolean {
+  return c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09;
+}
+
+/**
+ * Finds the records of a repodata.json in a stream of its bytes, without ever holding more than a window of it:
+ * JSON.parse of a whole conda-forge subdir takes 2.5 s and 1.4 GB and stops at V8's string limit.
+ *
+ * The outer structure is checked strictly here (commas, quotes, the end); inside a record only strings and nesting are,
+ * and its grammar is checked when the record is parsed. Malformed outer structure is a `repodata-invalid` ToolError.
+ */
+export class RepodataScanner {
+  readonly #sink: ScanSink;
+  readonly #label: string;
+  #window = Buffer.allocUnsafeSlow(FIRST_WINDOW);
+  #length = 0;
+  #position = 0;
+  /** Stream offset of window[0]. */
+  #base = 0;
+  #mode: Mode = "start";
+  #kind = 0;
+  /** No member of the current container was read yet: no comma is due. */
+  #first = true;
+  #inV3 = false;
+  #skipDepth = 0;
+  #skipString = false;
+  #skipEscape = false;
+  #skipScalar = false;
+  #skipReturn: Mode = "top";
+  #keyStart = 0;
+  #keyEnd = 0;
+  #valueStart = 0;
+  #nameStart = 0;
+  #nameEnd = 0;
+
+  /** `label` names the channel and subdir in errors. */
+  constructor(label: string, sink: ScanSink) {
+    this.#label = label;
+    this.#sink = sink;
+  }
+
+  push(chunk: Uint8Array): void {
+    for (let at = 0; at < chunk.byteLength; ) {
+      const count = Math.min(chunk.byteLength - at, this.#makeRoom());
+      this.#window.set(chunk.subarray(at, at + count), this.#length);
+      this.#length += count;
+      at += count;
+      while (this.#step());
+    }
+  }
+
+  /** No more bytes. An empty file is an empty dictionary (CEP 36). */
+  end(): void {
+    this.#skipSpace();
+    if (this.#mode === "done" || (this.#mode === "start" && this.#position === this.#length)) return;
+    this.#fail("it ends in the middle");
+  }
+
+  /** Bytes that can be added; moves what is unread to the front and grows the window when a member does not fit. */
+  #makeRoom(): number {
+    if (this.#position > 0) {
+      this.#window.copyWithin(0, this.#position, this.#length);
+      this.#base += this.#position;
+      this.#length -= this.#position;
+      this.#position = 0;
+    }
+    if (this.#length === this.#window.length) {
+      if (this.#length >= MAX_WINDOW) this.#fail("a member is too long");
+      const larger = Buffer.allocUnsafeSlow(this.#window.length * 2);
+      this.#window.copy(larger, 0, 0, this.#length);
+      this.#window = larger;
+    }
+    return this.#window.length - this.#length;
+  }
+
+  #fail(reason: string): never {
+    throw repodataError(this.#label, `${reason} (at byte ${this.#base + this.#position})`);
+  }
+
+  #skipSpace(): void {
+    while (this.#position < this.#length && isSpace(this.#window[this.#position])) this.#position++;
+  }
+
+  /** Advances by one member or bracket; false when more bytes are needed. */
+  #step(): boolean {
+    switch (this.#mode) {
+      case "start":
+        return this.#start();
+      case "top":
+        return this.#topMember();
+      case "group":
+        return this.#groupMember();
+      case "v3":
+        return this.#v3Member();
+      case "info":
+        return this.#infoValue();
+      case "removed":
+        return this.#removedItem();
+      case "skip":
+        return this.#skip();
+      case "done":
+        this.#skipSpace();
+        if (this.#position < this.#length) this.#fail("there is something after its end");
+        return false;
+    }
+  }
+
+  #start(): boolean {
+    if (this.#base === 0 && this.#position === 0 && this.#window[0] === 0xef) {
+      if (this.#length < 3) return false;
+      if (this.#window[1] === 0xbb && this.#window[2] === 0xbf) this.#position = 3;
+    }
+    this.#skipSpace();
+    if (this.#position >= this.#length) return false;
+    if (this.#window[this.#position] !== OPEN_BRACE) this.#fail("it is no JSON dictionary");
+    this.#enter("top");
+    return true;
+  }
+
+  /** Steps over the opening bracket at the position. */
+  #enter(mode: Mode): void {
+    this.#position++;
+    this.#mode = mode;
+    this.#first = true;
+  }
+
+  #leave(mode: Mode): void {
+    this.#position++;
+    this.#mode = mode;
+    this.#first = false;
+  }
+
+  /**
+   * Reads `, "key" :` up to the first byte of the value. "close" when the container ends here (its bracket is not consumed);
+   * "more" leaves the position where it was.
+   */
+  #nextKey(): "key" | "close" | "more" {
+    const b = this.#window;
+    const n = this.#length;
+    let i = this.#position;
+    while (i < n && isSpace(b[i])) i++;
+    if (i >= n) return "more";
+    if (b[i] === CLOSE_BRACE) {
+      this.#position = i;
+      return "close";
+    }
+    if (!this.#first) {
+      if (b[i] !== COMMA) {
+        this.#position = i;
+        this.#fail("a comma is missing");
+      }
+      i++;
+      while (i < n && isSpace(b[i])) i++;
+      if (i >= n) return "more";
+    }
+    if (b[i] !== QUOTE) {
+      this.#position = i;
+      this.#fail("a key is missing");
+    }
+    const start = i;
+    i = stringEnd(b, i, n);
+    if (i < 0) return "more";
+    const end = i;
+    while (i < n && isSpace(b[i])) i++;
+    if (i >= n) return "more";
+    if (b[i] !== COLON) {
+      this.#position = i;
+      this.#fail("a colon is missing");
+    }
+    i++;
+    while (i < n && isSpace(b[i])) i++;
+    if (i >= n) return "more";
+    this.#keyStart = start;
+    this.#keyEnd = end;
+    this.#valueStart = i;
+    return "key";
+  }
+
+  /** The key as text, for decisions and messages; long ones are cut. */
+  #keyText(): string {
+    const end = Math.min(this.#keyEnd - 1, this.#keyStart + 201);
+    return this.#window.toString("utf8", this.#keyStart + 1, end);
+  }
+
+  #topMember(): boolean {
+    const found = this.#nextKey();
+    if (found === "more") return false;
+    if (found === "close") {
+      this.#leave("done");
+      return true;
+    }
+    const key = this.#keyText();
+    const opens = this.#window[this.#valueStart];
+    this.#position = this.#valueStart;
+    this.#first = false;
+    if (key === "packages" || key === "packages.conda") {
+      if (opens !== OPEN_BRACE) return this.#notDictionary(key, opens);
+      this.#kind = key === "packages" ? 0 : 1;
+      this.#inV3 = false;
+      this.#enter("group");
+    } else if (key === "v3" && opens === OPEN_BRACE) {
+      this.#enter("v3");
+    } else if (key === "info" && opens === OPEN_BRACE) {
+      this.#mode = "info";
+    } else if (key === "removed" && opens === OPEN_BRACKET) {
+      this.#enter("removed");
+    } else {
+      // Unknown keys are ignored (CEP 36); `signatures` is one of them.
+      this.#beginSkip("top");
+    }
+    return true;
+  }
+
+  #notDictionary(key: string, opens: number | undefined): boolean {
+    // Some hand-made channels write `null` for an empty dictionary.
+    if (opens !== 0x6e) this.#fail(`\`${key}\` is no dictionary`);
+    this.#beginSkip("top");
+    return true;
+  }
+
+  #v3Member(): boolean {
+    const found = this.#nextKey();
+    if (found === "more") return false;
+    if (found === "close") {
+      this.#leave("top");
+      return true;
+    }
+    const key = this.#keyText();
+    this.#position = this.#valueStart;
+    this.#first = false;
+    const kind = (RECORD_KINDS as readonly string[]).indexOf(`v3.${key}`);
+    if (kind >= 0 && this.#window[this.#valueStart] === OPEN_BRACE) {
+      this.#kind = kind;
+      this.#inV3 = true;
+      this.#enter("group");
+    } else this.#beginSkip("v3");
+    return true;
+  }
+
+  #groupMember(): boolean {
+    const found = this.#nextKey();
+    if (found === "more") return false;
+    if (found === "close") {
+      this.#leave(this.#inV3 ? "v3" : "top");
+      return true;
+    }
+    if (this.#window[this.#valueStart] !== OPEN_BRACE) {
+      this.#skipRecord("it is no dictionary");
+      return true;
+    }
+    const end = this.#recordEnd();
+    if (end < 0) {
+      if (this.#length - this.#valueStart <= MAX_RECORD) return false;
+      this.#skipRecord(`it is longer than ${MAX_RECORD >> 20} MB`);
+      return true;
+    }
+    this.#sink.record(
+      this.#kind,
+      this.#window,
+      this.#base,
+      this.#keyStart,
+      end,
+      this.#nameStart,
+      this.#nameEnd,
+    );
+    this.#position = end;
+    this.#first = false;
+    return true;
+  }
+
+  #skipRecord(reason: string): void {
+    this.#sink.skipped(this.#keyText(), reason);
+    this.#position = this.#valueStart;
+    this.#first = false;
+    this.#beginSkip("group");
+  }
+
+  /** End of the dictionary at valueStart, or -1; notes where its own `name` value is. This loop sees every byte. */
+  #recordEnd(): number {
+    const b = this.#window;
+    const n = this.#length;
+    let i = this.#valueStart;
+    let depth = 0;
+    let nameDue = false;
+    this.#nameStart = this.#nameEnd = 0;
+    while (i < n) {
+      const c = b[i++];
+      if (c === QUOTE) {
+        const start = i;
+        for (;;) {
+          if (i >= n) return -1;
+          const d = b[i++];
+          if (d === QUOTE) break;
+          if (d === BACKSLASH) i++;
+        }
+        if (depth !== 1) continue;
+        if (nameDue) {
+          nameDue = false;
+          this.#nameStart = start;
+          this.#nameEnd = i - 1;
+        } else if (
+          i - start === 5 &&
+          b[start] === 0x6e &&
+          b[start + 1] === 0x61 &&
+          b[start + 2] === 0x6d &&
+          b[start + 3] === 0x65
+        ) {
+          let j = i;
+          while (j < n && isSpace(b[j])) j++;
+          if (j >= n) return -1;
+          nameDue = b[j] === COLON;
+        }
+      } else if (c === OPEN_BRACE || c === OPEN_BRACKET) {
+        depth++;
+        nameDue = false;
+      } else if (c === CLOSE_BRACE || c === CLOSE_BRACKET) {
+        nameDue = false;
+        if (--depth === 0) return i;
+      }
+    }
+    return -1;
+  }
+
+  #infoValue(): boolean {
+    const end = valueEnd(this.#window, this.#position, this.#length);
+    if (end < 0) return false;
+    let value: unknown;
+    try {
+      value = JSON.parse(this.#window.toString("utf8", this.#position, end));
+    } catch {
+      this.#fail("`info` is no valid JSON");
+    }
+    this.#sink.info(value as Record<string, unknown>);
+    this.#position = end;
+    this.#mode = "top";
+    this.#first = false;
+    return true;
+  }
+
+  #removedItem(): boolean {
+    const b = this.#window;
+    const n = this.#length;
+    let i = this.#position;
+    while (i < n && isSpace(b[i])) i++;
+    if (i >= n) return false;
+    if (b[i] === CLOSE_BRACKET) {
+      this.#position = i;
+      this.#leave("top");
+      return true;
+    }
+    if (!this.#first) {
+      if (b[i] !== COMMA) this.#fail("a comma is missing in `removed`");
+      i++;
+      while (i < n && isSpace(b[i])) i++;
+      if (i >= n) return false;
+    }
+    if (b[i] !== QUOTE) {
+      this.#position = i;
+      this.#first = false;
+      this.#beginSkip("removed");
+      return true;
+    }
+    const end = stringEnd(b, i, n);
+    if (end < 0) return false;
+    this.#sink.removed(b.toString("utf8", i + 1, end - 1));
+    this.#position = end;
+    this.#first = false;
+    return true;
+  }
+
+  #beginSkip(back: Mode): void {
+    const c = this.#window[this.#position];
+    this.#skipReturn = back;
+    this.#mode = "skip";
+    this.#skipDepth = 0;
+    this.#skipString = this.#skipEscape = false;
+    this.#skipScalar = c !== QUOTE && c !== OPEN_BRACE && c !== OPEN_BRACKET;
+    if (this.#skipScalar && !isScalarByte(c)) this.#fail("a value is missing");
+  }
+
+  /** Steps over a value of any size, a window at a time. */
+  #skip(): boolean {
+    const b = this.#window;
+    const n = this.#length;
+    let i = this.#position;
+    if (this.#skipScalar) {
+      while (i < n && isScalarByte(b[i])) i++;
+      this.#position = i;
+      return i < n && this.#endSkip();
+    }
+    while (i < n) {
+      const c = b[i++];
+      if (this.#skipString) {
+        if (this.#skipEscape) this.#skipEscape = false;
+        else if (c === BACKSLASH) this.#skipEscape = true;
+        else if (c === QUOTE) this.#skipString = false;
+      } else if (c === QUOTE) this.#skipString = true;
+      else if (c === OPEN_BRACE || c === OPEN_BRACKET) this.#skipDepth++;
+      else if (c === CLOSE_BRACE || c === CLOSE_BRACKET) this.#skipDepth--;
+      if (this.#skipDepth === 0 && !this.#skipString) {
+        this.#position = i;
+        return this.#endSkip();
+      }
+    }
+    this.#position = i;
+    return false;
+  }
+
+  #endSkip(): true {
+    this.#mode = this.#skipReturn;
+    this.#first = false;
+    return true;
+  }
+}
+
+/** Bytes of numbers, `true`, `false` and `null`. */
+function isScalarByte(c: number | undefined): boolean {
+  return (
+    c !== undefined &&
+    ((c >= 0x61 && c <= 0x7a) ||
+      (c >= 0x30 && c <= 0x39) ||
+      c === 0x2d ||
+      c === 0x2b ||
+      c === 0x2e ||
+      c === 0x45)
+  );
+}
+
+/** Position past the closing quote of the string whose opening quote is at `i`, or -1 when it goes on. */
+function stringEnd(b: Buffer, i: number, n: number): number {
+  i++;
+  while (i < n) {
+    const c = b[i++];
+    if (c === QUOTE) return i;
+    if (c === BACKSLASH) i++;
+  }
+  return -1;
+}
+
+/** Position past the container at `i`, or -1 when it goes on. */
+function valueEnd(b: Buffer, i: number, n: number): number {
+  let depth = 0;
+  while (i < n) {
+    const c = b[i];
+    if (c === QUOTE) {
+      i = stringEnd(b, i, n);
+      if (i < 0) return -1;
+      continue;
+    }
+    i++;
+    if (c === OPEN_BRACE || c === OPEN_BRACKET) depth++;
+    else if ((c === CLOSE_BRACE || c === CLOSE_BRACKET) && --depth === 0) return i;
+  }
+  return -1;
+}
+
+/** The members of a dictionary text one by one, for a run of records of which at least one is malformed. */
+export function splitMembers(text: string): { key: string; value: string }[] {
+  const members: { key: string; value: string }[] = [];
+  const bytes = Buffer.from(text, "utf8");
+  let i = 1;
+  for (;;) {
+    while (i < bytes.length && (isSpace(bytes[i]) || bytes[i] === COMMA)) i++;
+    if (bytes[i] !== QUOTE) return members;
+    const keyStart = i;
+    i = stringEnd(bytes, i, bytes.length);
+    if (i < 0) return members;
+    const keyEnd = i;
+    while (i < bytes.length && (isSpace(bytes[i]) || bytes[i] === COLON)) i++;
+    const end = valueEnd(bytes, i, bytes.length);
+    if (end < 0) return members;
+    members.push({
+      key: bytes.toString("utf8", keyStart + 1, keyEnd - 1),
+      value: bytes.toString("utf8", i, end),
+    });
+    i = end;
+  }
+}

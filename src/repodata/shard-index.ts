@@ -1,0 +1,245 @@
+import { createHash, randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { decompress } from "../archive/zstd.ts";
+import { ToolError } from "../errors.ts";
+import { readBytes } from "../fs/files.ts";
+import { createWriter, discardFile, openForReading, publishFile, removeOldFiles } from "../fs/index-files.ts";
+import type { HttpResponse } from "../net/http.ts";
+import { isSafePackageName } from "../specs/names.ts";
+import type { Validators } from "../workers/protocol.ts";
+import { resolveBase } from "./archive-base.ts";
+import type { LoadContext, SubdirRequest } from "./context.ts";
+import { repodataError } from "./decoder.ts";
+import { mustNotStore, validatorsOf } from "./http-cache.ts";
+import type { RepodataInfo } from "./index-format.ts";
+import { readInfo } from "./info.ts";
+import { decodeMessage } from "./message.ts";
+
+/** conda-forge's index has 0.7 MB compressed and 1.6 MB decoded. */
+const MAX_INDEX = 64 << 20;
+const MAX_DECODED_INDEX = 256 << 20;
+/** The largest real shards have some 2 MB compressed. */
+const MAX_SHARD = 64 << 20;
+const MAX_DECODED_SHARD = 512 << 20;
+/** Shards that no index names any more are kept this long for processes that still use the old index. */
+const SHARD_LITTER_AGE = 3_600_000;
+const HASH_LENGTH = 32;
+
+interface ShardIndexHeader {
+  id: string;
+  url: string;
+  validators: Validators;
+}
+
+/** `repodata_shards.msgpack.zst` of a subdir: the hash of each package name's shard (CEP 16). */
+export interface ShardIndex extends ShardIndexHeader {
+  info: RepodataInfo;
+  /** With a trailing slash. */
+  archiveBase: string;
+  shardsBase: string;
+  /** Directory of the shards that are cached. */
+  directory: string;
+  hashes: ReadonlyMap<string, Uint8Array>;
+}
+
+/** The cached shard index, or undefined when there is none that is whole and of this URL. The file: header JSON, newline, message. */
+export function openShardIndex(path: string, url: string): ShardIndex | undefined {
+  const file = openForReading(path);
+  if (!file) return undefined;
+  try {
+    const bytes = Buffer.allocUnsafeSlow(file.size);
+    if (!file.read(bytes, 0)) return undefined;
+    const end = bytes.indexOf(0x0a);
+    const header = JSON.parse(bytes.toString("utf8", 0, end)) as ShardIndexHeader & {
+      length: number;
+      sha256: string;
+    };
+    const message = bytes.subarray(end + 1);
+    if (header.url !== url || message.length !== header.length) return undefined;
+    // A file can have its length but not yet its data after a loss of power.
+    if (createHash("sha256").update(message).digest("hex") !== header.sha256) return undefined;
+    const { id, validators } = header;
+    return parseShardIndex(message, { id, url, validators }, `${path}.d`, url);
+  } catch {
+    return undefined;
+  } finally {
+    file.close();
+  }
+}
+
+/** Reads a shard index from the server and caches it; shards that it no longer names are removed. */
+export async function fetchShardIndex(
+  request: SubdirRequest,
+  response: HttpResponse,
+  path: string,
+  now: number,
+  context: LoadContext,
+): Promise<ShardIndex> {
+  const { channel, subdir, url } = request;
+  const label = `${channel}/${subdir}`;
+  const compressed = await response.bytes(MAX_INDEX);
+  const message = await decompressed(compressed, MAX_DECODED_INDEX, label, "its shard index");
+  const validators = validatorsOf(response.headers, now);
+  const header = { id: randomBytes(8).toString("hex"), url, validators };
+  const index = parseShardIndex(message, header, `${path}.d`, label);
+  context.events({
+    type: "repodata",
+    channel,
+    subdir,
+    state: "done",
+    bytes: compressed.byteLength,
+    total: compressed.byteLength,
+  });
+  if (!mustNotStore(validators.cacheControl)) {
+    const writer = createWriter(path);
+    const sha256 = createHash("sha256").update(message).digest("hex");
+    try {
+      writer.write(
+        Buffer.from(`${JSON.stringify({ ...header, length: message.byteLength, sha256 })}\n`, "utf8"),
+      );
+      writer.write(message);
+      writer.close();
+      if (!publishFile(writer.temporary, path)) discardFile(writer.temporary);
+    } catch (error) {
+      writer.discard();
+      throw error;
+    }
+    const named = new Set(Array.from(index.hashes.values(), (hash) => shardFile(hash)));
+    await removeOldFiles(index.directory, (name) => !named.has(name), Date.now() - SHARD_LITTER_AGE);
+  }
+  return index;
+}
+
+async function decompressed(
+  bytes: Uint8Array,
+  limit: number,
+  label: string,
+  what: string,
+): Promise<Uint8Array> {
+  try {
+    return await decompress(bytes, limit);
+  } catch (error) {
+    if (error instanceof ToolError) throw repodataError(label, `${what} is damaged: ${error.message}`, error);
+    throw error;
+  }
+}
+
+function parseShardIndex(
+  message: Uint8Array,
+  header: ShardIndexHeader,
+  directory: string,
+  label: string,
+): ShardIndex {
+  const value = decodeMessage(message, label, "its shard index");
+  const { version, info, shards } = value;
+  if (version !== 1)
+    throw repodataError(label, `its shard index has version ${JSON.stringify(version)}, not 1`);
+  if (!isDictionary(info) || !isDictionary(shards))
+    throw repodataError(label, "its shard index has no `info` and `shards`");
+  const hashes = new Map<string, Uint8Array>();
+  for (const [name, hash] of Object.entries(shards)) {
+    // A name becomes part of nothing but a request for its hash; still nothing with a hostile name can be installed.
+    if (hash instanceof Uint8Array && hash.byteLength === HASH_LENGTH && isSafePackageName(name))
+      hashes.set(name, hash);
+  }
+  const base = (key: string): string | undefined =>
+    typeof info[key] === "string" && info[key] !== "" ? info[key] : undefined;
+  return {
+    ...header,
+    info: readInfo(info),
+    archiveBase: resolveBase(base("base_url"), header.url, label, "base_url"),
+    shardsBase: resolveBase(base("shards_base_url"), header.url, label, "shards_base_url"),
+    directory,
+    hashes,
+  };
+}
+
+function isDictionary(value: unknown): value is Record<string, unknown> {
+  return (
+    value !== null && typeof value === "object" && !Array.isArray(value) && !(value instanceof Uint8Array)
+  );
+}
+
+function shardFile(hash: Uint8Array): string {
+  return `${Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength).toString("hex")}.msgpack.zst`;
+}
+
+/** The decoded shard of a name, from the cache or the server; its bytes are checked against their hash either way. */
+export async function fetchShard(
+  index: ShardIndex,
+  name: string,
+  label: string,
+  context: LoadContext,
+): Promise<{ value: Record<string, unknown>; bytes: number } | undefined> {
+  const hash = index.hashes.get(name);
+  if (!hash) return undefined;
+  const fn = shardFile(hash);
+  const path = join(index.directory, fn);
+  const matches = (bytes: Uint8Array): boolean => createHash("sha256").update(bytes).digest().equals(hash);
+  let bytes: Uint8Array | undefined = await readBytes(path);
+  let received = 0;
+  if (bytes && !matches(bytes)) bytes = undefined;
+  if (!bytes) {
+    bytes = await downloadShard(index.shardsBase + fn, name, label, matches, context);
+    received = bytes.byteLength;
+    if (!mustNotStore(index.validators.cacheControl)) await storeShard(path, bytes);
+  }
+  const what = `the shard of \`${name}\``;
+  return {
+    value: decodeMessage(await decompressed(bytes, MAX_DECODED_SHARD, label, what), label, what),
+    bytes: received,
+  };
+}
+
+async function storeShard(path: string, bytes: Uint8Array): Promise<void> {
+  const writer = createWriter(path);
+  try {
+    writer.write(bytes);
+    writer.close();
+    if (!publishFile(writer.temporary, path)) discardFile(writer.temporary);
+  } catch (error) {
+    writer.discard();
+    throw error;
+  }
+}
+
+async function downloadShard(
+  url: string,
+  name: string,
+  label: string,
+  matches: (bytes: Uint8Array) => boolean,
+  context: LoadContext,
+): Promise<Uint8Array> {
+  if (context.http.offline && !url.startsWith("file:")) {
+    throw new ToolError("offline-missing", `repodata of \`${name}\` in \`${label}\` is not cached`, {
+      hint: "run the command once without --offline",
+      details: { url },
+    });
+  }
+  // A damaged transfer is tried once more: a proxy's cache may have held it.
+  for (let attempt = 1; ; attempt++) {
+    const response = await context.http.fetch(url, { signal: context.signal });
+    if (response.status !== 200) {
+      response.discard();
+      throw new ToolError(
+        "http-error",
+        `the shard of \`${name}\` in \`${label}\` cannot be fetched: HTTP ${response.status} for ${response.url}`,
+        {
+          hint: "the channel may be in the middle of an update; try again, or turn sharded repodata off (use_sharded_repodata: false)",
+        },
+      );
+    }
+    const bytes = await response.bytes(MAX_SHARD);
+    if (matches(bytes)) return bytes;
+    context.http.reportBad(url);
+    if (attempt === 2)
+      throw new ToolError(
+        "checksum-mismatch",
+        `the shard of \`${name}\` in \`${label}\` does not have the hash that the index gives`,
+        {
+          hint: "the channel, or something between it and this machine, is damaged or hostile",
+          details: { url: response.url },
+        },
+      );
+  }
+}

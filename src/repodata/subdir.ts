@@ -1,0 +1,280 @@
+import { ToolError } from "../errors.ts";
+import type { HttpResponse } from "../net/http.ts";
+import type { Validators } from "../workers/protocol.ts";
+import type { LoadContext, LoadOptions, SubdirRequest } from "./context.ts";
+import { indexFlat, openIndex } from "./flat-subdir.ts";
+import { openForeign } from "./foreign-cache.ts";
+import { conditionalHeaders, confirmed, isFresh, validatorsOf } from "./http-cache.ts";
+import type { IndexFile } from "./index-format.ts";
+import { fetchShardIndex, openShardIndex, type ShardIndex } from "./shard-index.ts";
+import {
+  cachePaths,
+  isKnownAbsent,
+  readState,
+  SOURCES,
+  type SourceKind,
+  type SubdirState,
+  writeState,
+} from "./state.ts";
+
+/** The repodata of one subdir in the form that was found. */
+export type SubdirData =
+  | { kind: "flat"; file: IndexFile }
+  | { kind: "shards"; index: ShardIndex }
+  | { kind: "missing" };
+
+/** Files that a server may sometimes refuse rather than not have: object stores answer 403 for what is not there. */
+const ABSENT = new Set([404, 410]);
+const ABSENT_PROBE = new Set([400, 401, 403, 404, 405, 410]);
+/** Times that a download starts over because the file changed under it. */
+const MAX_RESTARTS = 3;
+
+interface Job {
+  request: SubdirRequest;
+  options: LoadOptions;
+  context: LoadContext;
+  paths: ReturnType<typeof cachePaths>;
+  state: SubdirState;
+  now: number;
+}
+
+/** Loads one subdir: from the cache while that is fresh, else from the server, in the best form that it has. */
+export async function loadSubdir(
+  request: SubdirRequest,
+  options: LoadOptions,
+  context: LoadContext,
+): Promise<SubdirData> {
+  const fn = options.repodataFn ?? "repodata.json";
+  // conda and mamba name the cache of any other file after the URL with that file.
+  const key = fn === "repodata.json" ? request.url : `${request.url}/${fn}`;
+  const paths = cachePaths(context.cacheDir, key);
+  const now = context.now?.() ?? Date.now();
+  const job: Job = { request, options, context, paths, now, state: await readState(paths, request.url) };
+  const { channel, subdir } = request;
+  context.events({ type: "repodata", channel, subdir, state: "start" });
+  const data =
+    (await fromCache(job)) ??
+    (await fromServer(job).catch((error) => {
+      throw inContext(error, job);
+    }));
+  if (data.kind === "missing") context.events({ type: "repodata", channel, subdir, state: "missing" });
+  return data;
+}
+
+/** Forms to ask for, in order. */
+function candidates(job: Job): SourceKind[] {
+  const { options, state, now } = job;
+  const plain = options.repodataFn === undefined || options.repodataFn === "repodata.json";
+  return SOURCES.filter((kind) => {
+    if (kind === "shards") {
+      if (options.useShards === false || options.roots === undefined || !plain) return false;
+    } else if (kind === "zst" && options.useZst === false) return false;
+    // The plain file is what a subdir must have: never taken for absent without asking.
+    return kind === "json" || !isKnownAbsent(state, kind, now);
+  });
+}
+
+function fileName(kind: SourceKind, options: LoadOptions): string {
+  if (kind === "shards") return "repodata_shards.msgpack.zst";
+  const fn = options.repodataFn ?? "repodata.json";
+  return kind === "json" ? fn : `${fn}.${kind}`;
+}
+
+/** Facts of a cached file, with what a later 304 said of it. */
+function factsOf(cached: { id: string; validators: Validators }, later: SubdirState["flat"]): Validators {
+  return later?.id === cached.id ? later.validators : cached.validators;
+}
+
+function announceCached(job: Job, records: number | undefined): void {
+  const { channel, subdir } = job.request;
+  job.context.events({
+    type: "repodata",
+    channel,
+    subdir,
+    state: "cached",
+    ...(records === undefined ? {} : { records }),
+  });
+}
+
+/** What may be used without asking the server. Opens the cached files at most once each. */
+async function fromCache(job: Job): Promise<SubdirData | undefined> {
+  const { paths, request, options, state, now, context } = job;
+  const anyAge = options.useIndexCache === true || options.offline === true || context.http.offline;
+  const local = request.url.startsWith("file:");
+  // A local file is asked for its stamp each time: that is as cheap as looking at the cache.
+  if (local && !options.useIndexCache) return undefined;
+  const usable = (validators: Validators): boolean => anyAge || isFresh(validators, options.ttl ?? 1, now);
+  const kinds = candidates(job);
+  if (kinds.includes("shards")) {
+    const shards = openShardIndex(paths.shards, request.url);
+    if (shards && usable(factsOf(shards, state.shards))) {
+      announceCached(job, undefined);
+      return { kind: "shards", index: shards };
+    }
+  }
+  const file = openIndex(paths.index, request.url);
+  if (file && usable(factsOf(file.header, state.flat))) {
+    announceCached(job, file.header.records);
+    return { kind: "flat", file };
+  }
+  file?.close();
+  const foreign = await openForeign(request, paths, usable, context);
+  if (foreign) return { kind: "flat", file: foreign };
+  if (!options.offline && !context.http.offline) return undefined;
+  if (state.absent.json !== undefined) return { kind: "missing" };
+  throw new ToolError(
+    "offline-missing",
+    `repodata of \`${request.channel}/${request.subdir}\` is not cached`,
+    {
+      hint: "run the command once without --offline",
+      details: { url: `${request.url}/${fileName("json", options)}` },
+    },
+  );
+}
+
+async function fromServer(job: Job): Promise<SubdirData> {
+  for (const kind of candidates(job)) {
+    const data = kind === "shards" ? await askShards(job) : await askFlat(job, kind);
+    if (data) return data;
+    job.state.absent[kind] = job.now;
+  }
+  await saveState(job);
+  return { kind: "missing" };
+}
+
+async function saveState(job: Job): Promise<void> {
+  await writeState(job.paths, job.state);
+}
+
+async function ask(
+  job: Job,
+  kind: SourceKind,
+  stored: Validators | undefined,
+): Promise<HttpResponse | undefined> {
+  const { request, options, context } = job;
+  const url = `${request.url}/${fileName(kind, options)}`;
+  const headers = conditionalHeaders(stored);
+  const response = await context.http.fetch(url, {
+    headers,
+    signal: context.signal,
+    compressed: kind === "json",
+  });
+  if (response.status === 200 || (response.status === 304 && stored)) return response;
+  response.discard();
+  if ((kind === "json" ? ABSENT : ABSENT_PROBE).has(response.status)) return undefined;
+  const label = `${request.channel}/${request.subdir}`;
+  if (response.status === 401 || response.status === 403) {
+    throw new ToolError(
+      "auth-error",
+      `the server of \`${label}\` refused access to ${response.url} (HTTP ${response.status})`,
+      {
+        hint: "log in with `taipan auth login`, or check the token in the channel URL",
+      },
+    );
+  }
+  throw new ToolError(
+    "http-error",
+    `repodata of \`${label}\` cannot be fetched: HTTP ${response.status} for ${response.url}`,
+  );
+}
+
+async function askFlat(job: Job, kind: Exclude<SourceKind, "shards">): Promise<SubdirData | undefined> {
+  const { request, options, context, paths, state } = job;
+  const name = fileName(kind, options);
+  const cached = openIndex(paths.index, request.url);
+  const stored = cached?.header.source === name ? factsOf(cached.header, state.flat) : undefined;
+  let file: IndexFile | undefined;
+  try {
+    const response = await ask(job, kind, stored);
+    if (!response) return undefined;
+    if (response.status === 304 && cached && stored) {
+      file = cached;
+      response.discard();
+      announceCached(job, cached.header.records);
+      state.flat = { id: cached.header.id, validators: confirmed(stored, response.headers, job.now) };
+    } else {
+      file = await withRestarts(job, kind, response, (answer) =>
+        indexFlat(
+          request,
+          {
+            name,
+            body: answer.body,
+            total: Number(answer.headers["content-length"]) || undefined,
+            validators: validatorsOf(answer.headers, job.now),
+          },
+          paths.index,
+          context,
+        ),
+      );
+      state.flat = undefined;
+    }
+  } finally {
+    if (cached && file !== cached) cached.close();
+  }
+  delete state.absent.json;
+  delete state.absent[kind];
+  if (!request.url.startsWith("file:")) await saveState(job);
+  return { kind: "flat", file };
+}
+
+async function askShards(job: Job): Promise<SubdirData | undefined> {
+  const { request, context, paths, state } = job;
+  const cached = openShardIndex(paths.shards, request.url);
+  const stored = cached && factsOf(cached, state.shards);
+  const response = await ask(job, "shards", stored);
+  if (!response) return undefined;
+  let index: ShardIndex;
+  if (response.status === 304 && cached && stored) {
+    index = cached;
+    response.discard();
+    announceCached(job, undefined);
+    state.shards = { id: cached.id, validators: confirmed(stored, response.headers, job.now) };
+  } else {
+    index = await withRestarts(job, "shards", response, (answer) =>
+      fetchShardIndex(request, answer, paths.shards, job.now, context),
+    );
+    state.shards = undefined;
+  }
+  delete state.absent.json;
+  delete state.absent.shards;
+  if (!request.url.startsWith("file:")) await saveState(job);
+  return { kind: "shards", index };
+}
+
+/** Fetches again when the file changed on the server in the middle of the download. */
+async function withRestarts<T>(
+  job: Job,
+  kind: SourceKind,
+  first: HttpResponse,
+  use: (response: HttpResponse) => Promise<T>,
+): Promise<T> {
+  let response = first;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await use(response);
+    } catch (error) {
+      const restart = error instanceof ToolError && error.details?.["restart"] === true;
+      if (!restart || attempt > MAX_RESTARTS) throw error;
+      const again = await ask(job, kind, undefined);
+      if (!again) throw error;
+      response = again;
+    }
+  }
+}
+
+/** A failed transfer as an error that names the channel, and says so when there is an older copy to fall back on. */
+function inContext(error: unknown, job: Job): unknown {
+  if (!(error instanceof ToolError)) return error;
+  if (!["http-error", "channel-unreachable"].includes(error.code)) return error;
+  const label = `${job.request.channel}/${job.request.subdir}`;
+  if (error.message.includes(label)) return error;
+  const old = openIndex(job.paths.index, job.request.url);
+  old?.close();
+  const hint = old ? "the repodata cached earlier is still there: use it with --use-index-cache" : error.hint;
+  const { details, message } = error;
+  return new ToolError(error.code, `repodata of \`${label}\` cannot be fetched: ${message}`, {
+    hint,
+    details,
+    cause: error,
+  });
+}
