@@ -7,6 +7,7 @@ export { solve } from "./solve/solve.ts";
 export type * from "./solve/types.ts";
 export * from "./specs/channel.ts";
 export * from "./specs/channel-config.ts";
+export * from "./specs/channel-match.ts";
 export * from "./specs/channel-relations.ts";
 export * from "./specs/credentials.ts";
 export * from "./specs/environment-file.ts";

@@ -1,6 +1,6 @@
 import { isMap, isScalar, isSeq, type Node, type YAMLMap } from "yaml";
 import { ToolError } from "../errors.ts";
-import { redactUrl } from "./credentials.ts";
+import { redactText } from "./credentials.ts";
 import { type ExpandContext, expandPath, expandVariables } from "./expand.ts";
 import { similarNames } from "./names.ts";
 import { isPlatform } from "./platform.ts";
@@ -339,7 +339,7 @@ export function checkDependencies<T>(file: EnvironmentFile, parse: (spec: string
         CODE,
         file.fileName,
         file.positions.get(spec),
-        redactUrl(error.message),
+        redactText(error.message),
         error.hint,
         error,
       );

@@ -1,6 +1,6 @@
 import { ToolError } from "../errors.ts";
 import { pathToFileUrl } from "./channel.ts";
-import { redactUrl } from "./credentials.ts";
+import { redactText, redactUrl } from "./credentials.ts";
 import { type ExpandContext, expandPath } from "./expand.ts";
 import { fileError } from "./yaml-document.ts";
 
@@ -112,7 +112,7 @@ export function checkSpecs<T>(
       if (!(error instanceof ToolError)) throw error;
       const line = file.positions.get(spec);
       const position = line === undefined ? undefined : { line, column: 1 };
-      throw fileError("parse-error", fileName, position, redactUrl(error.message), error.hint, error);
+      throw fileError("parse-error", fileName, position, redactText(error.message), error.hint, error);
     }
   });
 }
