@@ -1,24 +1,7 @@
 import type { Channel, ChannelContext } from "./channel.ts";
 import { resolveChannel } from "./channel.ts";
 import { type ChannelConfig, DEFAULT_CHANNEL_CONFIG } from "./channel-config.ts";
-import { splitCredentials, type UrlAuth, withCredentials } from "./credentials.ts";
-
-/** Every URL prefix that has credentials: what an HTTP client needs to know. Longest prefix first. */
-export function channelCredentials(channels: readonly Channel[]): { prefix: string; auth: UrlAuth }[] {
-  const pairs = channels.flatMap((channel) => [
-    ...(channel.auth ? [{ prefix: channel.baseUrl, auth: channel.auth }] : []),
-    ...Object.entries(channel.mirrorAuth ?? {}).map(([prefix, auth]) => ({ prefix, auth })),
-  ]);
-  return pairs.sort((a, b) => b.prefix.length - a.prefix.length);
-}
-
-/** The URL with the credentials of the channel it belongs to; whole path components decide. */
-export function authorizeUrl(url: string, credentials: readonly { prefix: string; auth: UrlAuth }[]): string {
-  const found = credentials.find(
-    ({ prefix }) => url === prefix || url.startsWith(`${prefix.replace(/\/$/, "")}/`),
-  );
-  return found ? withCredentials(url, found.auth) : url;
-}
+import { splitCredentials } from "./credentials.ts";
 
 export type Containment = "full" | "in_other_platform" | "no";
 

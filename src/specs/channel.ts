@@ -5,7 +5,14 @@ import {
   type ChannelConfig,
   DEFAULT_CHANNEL_ALIAS,
 } from "./channel-config.ts";
-import { findStoredAuth, redactUrl, type StoredAuth, splitCredentials, type UrlAuth } from "./credentials.ts";
+import {
+  findStoredAuth,
+  redactUrl,
+  type StoredAuth,
+  splitCredentials,
+  type UrlAuth,
+  withCredentials,
+} from "./credentials.ts";
 import { isKnownSubdir } from "./platform.ts";
 
 export { type ChannelConfig, DEFAULT_CHANNEL_CONFIG } from "./channel-config.ts";
@@ -348,4 +355,21 @@ function mirrorsOf(name: string, config: ChannelConfig): Pick<Channel, "mirrors"
     mirrors: [...new Set(split.map((mirror) => mirror.url))],
     ...(withAuth.length > 0 ? { mirrorAuth } : {}),
   };
+}
+
+/** Every URL prefix that has credentials: what an HTTP client needs to know. Longest prefix first. */
+export function channelCredentials(channels: readonly Channel[]): { prefix: string; auth: UrlAuth }[] {
+  const pairs = channels.flatMap((channel) => [
+    ...(channel.auth ? [{ prefix: channel.baseUrl, auth: channel.auth }] : []),
+    ...Object.entries(channel.mirrorAuth ?? {}).map(([prefix, auth]) => ({ prefix, auth })),
+  ]);
+  return pairs.sort((a, b) => b.prefix.length - a.prefix.length);
+}
+
+/** The URL with the credentials of the channel it belongs to; whole path components decide. */
+export function authorizeUrl(url: string, credentials: readonly { prefix: string; auth: UrlAuth }[]): string {
+  const found = credentials.find(
+    ({ prefix }) => url === prefix || url.startsWith(`${prefix.replace(/\/$/, "")}/`),
+  );
+  return found ? withCredentials(url, found.auth) : url;
 }
