@@ -88,19 +88,18 @@ function checkRecord(record: RepoDataRecord, options: FetchPackagesOptions): voi
 async function lookupAll(
   records: readonly RepoDataRecord[],
   options: FetchPackagesOptions,
-  { cache, events, signal }: FetchContext,
+  context: FetchContext,
   results: Map<string, PackageCacheRecord>,
 ): Promise<RepoDataRecord[]> {
+  const { cache, events, signal } = context;
   const limit = pLimit(Math.max(4, availableParallelism()));
   const missing: RepoDataRecord[] = [];
   await Promise.all(
     records.map((record) =>
       limit(async () => {
-        const found = await cache.lookup(record, {
-          ...options,
-          learn: options.learn?.has(record.url),
-          signal,
-        });
+        const learn = options.learn?.has(record.url);
+        const wanted = learn ? await identifyLocal(record, context) : record;
+        const found = await cache.lookup(wanted, { ...options, learn, signal });
         if (found) {
           results.set(record.url, found);
           events({ type: "fetch", id: record.fn, state: "cached" });
@@ -109,6 +108,26 @@ async function lookupAll(
     ),
   );
   return missing.sort((a, b) => (b.size ?? 0) - (a.size ?? 0) || (a.fn < b.fn ? -1 : 1));
+}
+
+/** A local archive without a hash may have been built anew under its old name: its bytes say which entry is its own. */
+async function identifyLocal(
+  record: RepoDataRecord,
+  { pool, signal }: FetchContext,
+): Promise<RepoDataRecord> {
+  if (!record.url.startsWith("file:") || record.sha256 !== undefined || record.md5 !== undefined)
+    return record;
+  const { kind } = archiveName(record.fn);
+  const input = {
+    fn: record.fn,
+    kind,
+    archive: localPath(record.url),
+    destination: undefined,
+    expected: {},
+    wantMd5: false,
+  };
+  const facts = await pool.run("extract-file", input, { signal });
+  return { ...record, sha256: facts.sha256, size: facts.size };
 }
 
 /** Offline, everything that is missing is named at once, so that one trip online is enough. */

@@ -1,0 +1,182 @@
+import { basename, join, relative } from "node:path";
+import { fileFacts, listEntries, measureTree, type TreeEntry, tryRename } from "../fs/cache-files.ts";
+import { isWritable, removeTree } from "../fs/files.ts";
+import { createTemporary, findStale } from "./temporary.ts";
+
+/** Package directories or archives by cache directory, in conda's shape (`clean --json`). Sizes are bytes. */
+export interface SizedItems {
+  warnings: string[];
+  pkg_sizes: Record<string, Record<string, number>>;
+  pkgs_dirs: Record<string, string[]>;
+  total_size: number;
+}
+
+/** What `clean` found, in conda's shape; a part is absent when it was not asked for. `locks` and `trash` are mamba's. */
+export interface CleanReport {
+  tarballs?: SizedItems;
+  index_cache?: { files: string[] };
+  packages?: SizedItems;
+  /** Whole cache directories (`--force-pkgs-dirs`). */
+  pkgs_dirs?: string[];
+  locks?: string[];
+  trash?: string[];
+  tempfiles?: string[];
+  logfiles?: string[];
+}
+
+export interface CleanRequest {
+  tarballs?: boolean | undefined;
+  indexCache?: boolean | undefined;
+  /** Extracted packages of which no file is hard-linked into an environment. Links by symlink or copy cannot be seen. */
+  packages?: boolean | undefined;
+  locks?: boolean | undefined;
+  trash?: boolean | undefined;
+  /** Left-overs of interrupted runs. */
+  tempfiles?: boolean | undefined;
+  forcePkgsDirs?: boolean | undefined;
+}
+
+/** Directories below a cache directory that are looked into for mamba's `<channel>/<subdir>` layout. */
+const DEPTH = 6;
+
+/** Finds what can go from the cache directories that this user may write. Nothing is removed. */
+export async function findCleanable(dirs: readonly string[], request: CleanRequest): Promise<CleanReport> {
+  const report: CleanReport = {};
+  const present: string[] = [];
+  for (const dir of dirs) if ((await fileFacts(dir)) && (await isWritable(dir))) present.push(dir);
+  const found = new Map<string, Contents>();
+  if (request.tarballs || request.packages) for (const dir of present) found.set(dir, await contentsOf(dir));
+  if (request.tarballs) {
+    report.tarballs = await sized(
+      found,
+      (contents) => contents.archives,
+      async (path) => (await fileFacts(path))?.size,
+    );
+  }
+  if (request.indexCache) {
+    const caches = present.map((dir) => join(dir, "cache"));
+    report.index_cache = { files: await existing(caches) };
+  }
+  if (request.packages) {
+    report.packages = await sized(
+      found,
+      (contents) => contents.packages,
+      async (path) => {
+        const { bytes, maxLinks } = await measureTree(path);
+        return maxLinks > 1 ? undefined : bytes;
+      },
+    );
+  }
+  if (request.locks)
+    report.locks = await namesIn(
+      present.flatMap((dir) => [dir, join(dir, "cache")]),
+      (name) => name.endsWith(".lock"),
+    );
+  if (request.trash)
+    report.trash = await namesIn(present, (name) => /^\.trash$|\.(conda|mamba)_trash$|\.c~$/.test(name));
+  if (request.tempfiles) {
+    report.tempfiles = (await Promise.all(present.map(findStale))).flat();
+    report.logfiles = await namesIn(
+      present.map((dir) => join(dir, ".logs")),
+      (name) => name.endsWith(".log"),
+    );
+  }
+  if (request.forcePkgsDirs) report.pkgs_dirs = present;
+  return report;
+}
+
+/** Bytes that removing the report's items frees; index caches, locks and litter count too. */
+export async function cleanableBytes(report: CleanReport): Promise<number> {
+  const loose = [
+    ...(report.index_cache?.files ?? []),
+    ...(report.locks ?? []),
+    ...(report.trash ?? []),
+    ...(report.tempfiles ?? []),
+    ...(report.logfiles ?? []),
+  ];
+  let bytes = (report.tarballs?.total_size ?? 0) + (report.packages?.total_size ?? 0);
+  for (const path of [...loose, ...(report.pkgs_dirs ?? [])]) bytes += (await measureTree(path)).bytes;
+  return bytes;
+}
+
+/** Removes everything in the report. Packages vanish by a rename first, so that nobody sees half of one. */
+export async function removeCleanable(report: CleanReport): Promise<void> {
+  for (const items of [report.tarballs, report.packages]) {
+    for (const [dir, names] of Object.entries(items?.pkgs_dirs ?? {}))
+      if (names.length > 0) await removeThroughScratch(dir, names);
+  }
+  const loose = [
+    report.index_cache?.files,
+    report.locks,
+    report.trash,
+    report.tempfiles,
+    report.logfiles,
+    report.pkgs_dirs,
+  ];
+  for (const path of loose.flatMap((paths) => paths ?? [])) await removeTree(path);
+}
+
+async function removeThroughScratch(dir: string, names: readonly string[]): Promise<void> {
+  const scratch = await createTemporary(dir);
+  for (const [i, name] of names.entries()) await tryRename(join(dir, name), join(scratch, String(i)));
+  await removeTree(scratch);
+}
+
+interface Contents {
+  archives: string[];
+  packages: string[];
+}
+
+/** Archives and extracted packages of a cache directory, in conda's and in mamba's layout, and kept byte code. */
+async function contentsOf(dir: string): Promise<Contents> {
+  const contents: Contents = { archives: [], packages: [] };
+  const walk = async (entries: readonly TreeEntry[], depth: number): Promise<void> => {
+    for (const { path, kind } of entries) {
+      const name = basename(path);
+      if (kind === "file" && /\.(conda|tar\.bz2)(\.part(ial)?)?$/.test(name)) contents.archives.push(path);
+      if (kind !== "directory" || name.startsWith(".") || (depth === 0 && name === "cache")) continue;
+      if (await fileFacts(join(path, "info", "index.json"))) contents.packages.push(path);
+      else if (depth < DEPTH) await walk(await listEntries(path), depth + 1);
+    }
+  };
+  await walk(await listEntries(dir), 0);
+  const byteCode = (await listEntries(join(dir, ".pyc"))).filter((entry) => entry.kind === "directory");
+  contents.packages.push(...byteCode.map((entry) => entry.path));
+  return contents;
+}
+
+async function sized(
+  found: ReadonlyMap<string, Contents>,
+  pick: (contents: Contents) => readonly string[],
+  sizeOf: (path: string) => Promise<number | undefined>,
+): Promise<SizedItems> {
+  const items: SizedItems = { warnings: [], pkg_sizes: {}, pkgs_dirs: {}, total_size: 0 };
+  for (const [dir, contents] of found) {
+    const sizes: Record<string, number> = {};
+    for (const path of pick(contents)) {
+      const size = await sizeOf(path);
+      if (size === undefined) continue;
+      sizes[relative(dir, path)] = size;
+      items.total_size += size;
+    }
+    const names = Object.keys(sizes);
+    if (names.length === 0) continue;
+    items.pkg_sizes[dir] = sizes;
+    items.pkgs_dirs[dir] = names;
+  }
+  return items;
+}
+
+async function existing(paths: readonly string[]): Promise<string[]> {
+  const kept: string[] = [];
+  for (const path of paths) if (await fileFacts(path)) kept.push(path);
+  return kept;
+}
+
+async function namesIn(dirs: readonly string[], matches: (name: string) => boolean): Promise<string[]> {
+  const entries = await Promise.all(dirs.map(listEntries));
+  return entries
+    .flat()
+    .filter((entry) => matches(basename(entry.path)))
+    .map((entry) => entry.path);
+}
