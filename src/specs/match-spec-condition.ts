@@ -102,7 +102,7 @@ function endOfSpec(source: string, start: number): number {
     else if (char === "]") depth--;
     else if (
       depth === 0 &&
-      (char === ")" || (/\s/.test(char) && /^\s+(?:and|or)[\s(]/.test(source.slice(i, i + 64))))
+      (char === ")" || (/\s/.test(char) && /^\s+(?:and|or)(?:[\s(]|$)/.test(source.slice(i, i + 64))))
     )
       return i;
   }

@@ -19,11 +19,12 @@ export interface SplitSpec {
  */
 export function splitSpec(source: string): SplitSpec {
   const reader = new KeyReader(source);
-  const open = findKeyBracket(source);
+  const masked = maskRegexes(source);
+  const open = findKeyBracket(masked);
   if (open < 0) {
     const comment = source.indexOf("#");
     const positional = (comment < 0 ? source : source.slice(0, comment)).trim();
-    if (positional.includes("]"))
+    if (masked.includes("]") && !masked.includes("["))
       throw parseError("match spec", source, source.indexOf("]"), "a `]` has no `[`");
     if (!positional.endsWith(")")) return { positional, keys: [] };
     const start = positional.lastIndexOf("(");
@@ -34,6 +35,11 @@ export function splitSpec(source: string): SplitSpec {
   const keys = reader.readBrackets(open);
   const legacy = reader.readTail();
   return { positional: source.slice(0, open).trim(), keys: [...keys, ...legacy] };
+}
+
+/** Brackets inside a positional `^regex$` are not ours: the text of such words becomes dots, positions stay. */
+function maskRegexes(source: string): string {
+  return source.replace(/(?<=^|[\s=:])\^[^\s$]*\$(?=$|[\s[=])/g, (word) => ".".repeat(word.length));
 }
 
 /** The first `[` that is not a platform filter of a channel (`conda-forge[linux-64]::numpy`). */

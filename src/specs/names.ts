@@ -7,7 +7,7 @@ import { type ErrorCode, ToolError } from "../errors.ts";
  */
 
 const PACKAGE_NAME = /^_{0,2}[a-z0-9]+(?:[._-][a-z0-9]+)*[._-]?$/i;
-const VERSION = /^[0-9a-z._+!]+$/i;
+const VERSION = /^[0-9a-z_][0-9a-z._+!]*$/i;
 const BUILD = /^[a-z0-9_.+]+$/i;
 const SUBDIR = /^(?:noarch|[a-z0-9]+-[a-z0-9]+)$/;
 const KNOWN_SUBDIR =
@@ -17,10 +17,10 @@ const CHANNEL_PART = /^[a-z0-9_][a-z0-9_.-]*$/i;
 const ARCHIVE_EXTENSION = /\.(?:conda|tar\.bz2)$/;
 
 const LIMIT = {
-  name: 128,
-  version: 128,
-  build: 128,
-  fn: 255,
+  name: 64,
+  version: 64,
+  build: 64,
+  fn: 211,
   subdir: 32,
   label: 128,
   channelPart: 128,
