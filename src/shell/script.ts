@@ -50,7 +50,11 @@ export function shellScript(request: ShellScriptRequest, context: ShellScriptCon
   return { text: syntax.render(steps), steps, warnings: [...seen.values()].flatMap((data) => data.warnings) };
 }
 
-function chooseSteps(request: ShellScriptRequest, activation: ActivationContext, context: ShellScriptContext): Step[] {
+function chooseSteps(
+  request: ShellScriptRequest,
+  activation: ActivationContext,
+  context: ShellScriptContext,
+): Step[] {
   if (request.operation === "deactivate") return deactivate(activation);
   if (request.operation === "reactivate") return reactivate(activation);
   const options = { stack: request.stack ?? false, autoStack: context.autoStack ?? 0 };
