@@ -11,8 +11,8 @@ const CHECKS = {
   resolve_with_auth: checkAuth,
   redact: checkRedact,
   contains_package: checkContains,
-  channel_match: ({ spec_channel, record_channel, expect, ...item }, { channelMatches }) =>
-    expectEqual(channelMatches(spec_channel, record_channel, configOf(item), contextOf(item)), expect),
+  channel_match: ({ spec_channel, record_channel, expect, ...item }, { isSameChannel }) =>
+    expectEqual(isSameChannel(spec_channel, record_channel, configOf(item), contextOf(item)), expect),
   prioritize_channels: (item, { resolveChannels }) =>
     expectEqual(
       resolveChannels(item.channels, configOf(item), contextOf(item)).map((channel) => channel.name),

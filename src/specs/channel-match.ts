@@ -19,7 +19,7 @@ export function channelContains(channel: Channel, packageUrl: string, platform: 
  * Whether a channel named in a MatchSpec (`conda-forge::`, a URL, a multichannel) is the channel of a record, given as
  * its canonical name or base URL. A bare name also stands for a URL that ends in it, as in conda.
  */
-export function channelMatches(
+export function isSameChannel(
   specChannel: string,
   recordChannel: string,
   config: ChannelConfig = DEFAULT_CHANNEL_CONFIG,

@@ -1,11 +1,26 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { findStoredAuth, redactText, redactUrl, splitCredentials, withCredentials } from "../../src/specs/credentials.ts";
+import {
+  findStoredAuth,
+  redactText,
+  redactUrl,
+  splitCredentials,
+  withCredentials,
+} from "../../src/specs/credentials.ts";
 
 /** Long enough that it cannot occur in the rest of a URL by chance. */
 const secret = fc.stringMatching(/^S[A-Za-z0-9._~!$&'()*+,;=%-]{8,24}$/);
 const host = fc.constantFrom("repo.example.com", "localhost:8080", "10.0.0.1", "[::1]:443", "bücher.example");
-const scheme = fc.constantFrom("https://", "http://", "s3://", "oci://", "ftp://", "HTTPS://", "https:/", "https:\\\\");
+const scheme = fc.constantFrom(
+  "https://",
+  "http://",
+  "s3://",
+  "oci://",
+  "ftp://",
+  "HTTPS://",
+  "https:/",
+  "https:\\\\",
+);
 const path = fc.constantFrom("", "/", "/conda-forge", "/a/b/linux-64/x-1-0.conda", "/conda-forge/label/dev/");
 
 interface Hidden {
@@ -71,12 +86,18 @@ describe("secrets in URLs", () => {
 
   it("redacting twice changes nothing, and any text is accepted", () => {
     fc.assert(
-      fc.property(fc.oneof(fc.string({ unit: "binary" }), credentialed.map(({ url }) => url)), (text) => {
-        const once = redactUrl(text);
-        expect(redactUrl(once)).toBe(once);
-        expect(splitCredentials(splitCredentials(text).url).url).toBe(splitCredentials(text).url);
-        withCredentials(text, { token: "t", user: "u" });
-      }),
+      fc.property(
+        fc.oneof(
+          fc.string({ unit: "binary" }),
+          credentialed.map(({ url }) => url),
+        ),
+        (text) => {
+          const once = redactUrl(text);
+          expect(redactUrl(once)).toBe(once);
+          expect(splitCredentials(splitCredentials(text).url).url).toBe(splitCredentials(text).url);
+          withCredentials(text, { token: "t", user: "u" });
+        },
+      ),
       { numRuns: 2000 },
     );
   });
@@ -102,7 +123,9 @@ describe("secrets in URLs", () => {
       "https://host/conda/t/tk/chan/noarch/repodata.json",
     );
     expect(withCredentials("https://other/x", auth)).toBe("https://other/t/tk/x");
-    expect(withCredentials("https://own:pw@host/chan", { user: "foo", password: "weak" })).toBe("https://own:pw@host/chan");
+    expect(withCredentials("https://own:pw@host/chan", { user: "foo", password: "weak" })).toBe(
+      "https://own:pw@host/chan",
+    );
   });
 
   it("finds a raw slash or at-sign in a password", () => {
@@ -141,7 +164,10 @@ describe("secrets in URLs", () => {
       "host.org:8080": { type: "BearerToken", token: "b" },
     } as const;
     expect(findStoredAuth("https://host.org/chan", store)).toEqual({ token: "a" });
-    expect(findStoredAuth("https://host.org/private/chan/noarch", store)).toEqual({ user: "u%40x", password: "p%2Fw" });
+    expect(findStoredAuth("https://host.org/private/chan/noarch", store)).toEqual({
+      user: "u%40x",
+      password: "p%2Fw",
+    });
     expect(findStoredAuth("https://host.org/privateer", store)).toEqual({ token: "a" });
     expect(findStoredAuth("https://host.org:8080/chan", store)).toEqual({ bearer: "b" });
     expect(findStoredAuth("https://nothost.org/chan", store)).toBeUndefined();
