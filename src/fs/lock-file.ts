@@ -9,9 +9,28 @@ import { fromSystemError } from "../errors.ts";
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | null)?.code;
 
+/** The process is in the name, so that files of a dead one can be told. */
+function temporaryBeside(path: string): string {
+  return join(dirname(path), `.taipan-${process.pid}-${randomBytes(6).toString("hex")}.tmp`);
+}
+
+/** Removes what processes left that died while they took a lock here. */
+export function sweepTemporaries(directory: string, isAlive: (pid: number) => boolean): void {
+  let names: string[] = [];
+  try {
+    names = fs.readdirSync(directory);
+  } catch {
+    return;
+  }
+  for (const name of names) {
+    const pid = /^\.taipan-(\d+)-[0-9a-f]{12}\.tmp$/.exec(name)?.[1];
+    if (pid !== undefined && !isAlive(Number(pid))) fs.rmSync(join(directory, name), { force: true });
+  }
+}
+
 /** Takes the lock by giving it this content; false when somebody has it. */
 export function tryLock(path: string, content: string): boolean {
-  const own = join(dirname(path), `.taipan-${randomBytes(6).toString("hex")}.tmp`);
+  const own = temporaryBeside(path);
   try {
     fs.writeFileSync(own, content, { flag: "wx", mode: 0o644 });
   } catch (error) {
@@ -62,7 +81,7 @@ export function readLock(path: string): { content: string; age: number } | undef
 
 /** The clock of the machine that serves the files, which may not be ours. */
 function fileSystemTime(directory: string): number {
-  const probe = join(directory, `.taipan-${randomBytes(6).toString("hex")}.tmp`);
+  const probe = temporaryBeside(join(directory, "probe"));
   try {
     fs.writeFileSync(probe, "", { flag: "wx" });
     return fs.statSync(probe).mtimeMs;

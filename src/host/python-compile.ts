@@ -122,8 +122,10 @@ export function createPythonCompiler(options: {
     };
     // What killed the interpreter is one file: the others of its batch are tried alone.
     const split = (batch: Batch): void => {
-      if (batch.jobs.length === 1 || closed || restarts >= RESTARTS)
-        return batch.done(batch.jobs.map(() => false));
+      if (batch.jobs.length === 1 || closed || restarts >= RESTARTS) {
+        batch.done(batch.jobs.map(() => false));
+        return;
+      }
       const results: boolean[] = [];
       let left = batch.jobs.length;
       batch.jobs.forEach((job, i) => {

@@ -1,8 +1,21 @@
-import type { Solution } from "../solve/types.ts";
 import { distString, type PrefixRecord, type RepoDataRecord } from "../specs/records.ts";
 import { compareVersions } from "../specs/version.ts";
 import { pythonInfo } from "./python.ts";
 import type { Operation, OperationKind, Transaction } from "./transaction.ts";
+
+/** The part of a solver's answer that a plan is made from. */
+export interface SolvedEnvironment {
+  /** The whole environment afterwards, dependencies before dependents. */
+  records: readonly (RepoDataRecord | PrefixRecord)[];
+  /** Requested specs by package name, for those that this request names. */
+  requested: ReadonlyMap<string, readonly string[]>;
+  /** Names to link again although nothing changes. */
+  reinstall: ReadonlySet<string>;
+  /** The rest of a Solution; not read here. */
+  kind?: "solution";
+  notes?: readonly string[];
+  stats?: object;
+}
 
 const isInstalled = (record: RepoDataRecord | PrefixRecord): record is PrefixRecord =>
   "paths_data" in record || "files" in record;
@@ -29,7 +42,11 @@ function kindOf(old: PrefixRecord, next: RepoDataRecord): OperationKind {
 }
 
 /** Python's minor version or site-packages moved: what was linked for the old one must be linked again. */
-function pythonMoved(installed: readonly PrefixRecord[], solution: Solution, platform: string): boolean {
+function pythonMoved(
+  installed: readonly PrefixRecord[],
+  solution: SolvedEnvironment,
+  platform: string,
+): boolean {
   const before = installed.find((record) => record.name === "python");
   const after = solution.records.find((record) => record.name === "python");
   if (!before || !after) return before !== after;
@@ -43,7 +60,7 @@ function pythonMoved(installed: readonly PrefixRecord[], solution: Solution, pla
  */
 export function planTransaction(
   installed: readonly PrefixRecord[],
-  solution: Solution,
+  solution: SolvedEnvironment,
   context: { platform: string },
 ): Transaction {
   const old = new Map(installed.map((record) => [record.name, record]));

@@ -27,7 +27,7 @@ const DOTTED = /^[\p{ID_Start}_][\p{ID_Continue}]*(\.[\p{ID_Start}_][\p{ID_Conti
 
 /** Parses `command = module:function`, as link.json writes it. Throws `unsafe-name`. */
 export function parseEntryPoint(text: string, owner: string): EntryPoint {
-  const match = /^\s*([^=]*?)\s*=\s*([^:]*?)\s*:\s*(.*?)\s*$/s.exec(text);
+  const match = /^[ \t]*([^=]*?)[ \t]*=[ \t]*([^:]*?)[ \t]*:[ \t]*(.*?)[ \t]*$/s.exec(text);
   const [, command = "", module = "", rest = ""] = match ?? [];
   // `[extra]` after the function is allowed by setuptools and means nothing to an installer.
   const func = rest.replace(/\s*\[[\w\s,.-]*\]$/, "");

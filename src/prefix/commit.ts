@@ -56,7 +56,7 @@ export async function commitFresh(input: CommitInput): Promise<void> {
   if (scripts) {
     makeDirectory(join(root, "conda-meta", ".taipan-transaction"));
     writeJournal(root, journal);
-    lock.copyTo(join(root, "conda-meta"));
+    lock.copyTo(root, prefix);
   }
   if (kindAt(prefix) !== undefined || !move(root, prefix)) {
     throw new ToolError("environment-exists", `\`${prefix}\` was made by another program in the meantime`, {

@@ -66,7 +66,7 @@ export function readJournal(prefix: string): Journal | undefined {
 /** Carries out the moves. Each one is atomic; when one fails, `undo` takes back those before it. */
 export function applyMoves(prefix: string, moves: Pick<Moves, "out" | "in">): void {
   makeDirectory(join(journalDirectory(prefix), "old"));
-  moves.out.forEach((path, index) => move(join(prefix, path), oldPath(prefix, index)));
+  for (const [index, path] of moves.out.entries()) move(join(prefix, path), oldPath(prefix, index));
   for (const path of moves.in) {
     if (!move(join(stagedDirectory(prefix), path), join(prefix, path))) {
       throw new ToolError("internal", `the staged file \`${path}\` is missing`);

@@ -1,6 +1,14 @@
 import { basename, dirname, join } from "node:path";
 import { ToolError } from "../errors.ts";
-import { breakLock, processStart, readLock, refreshLock, releaseLock, tryLock } from "../fs/lock-file.ts";
+import {
+  breakLock,
+  processStart,
+  readLock,
+  refreshLock,
+  releaseLock,
+  sweepTemporaries,
+  tryLock,
+} from "../fs/lock-file.ts";
 import { kindAt, makeDirectory, removeIfEmpty } from "../fs/tree.ts";
 import { processExists, systemFacts } from "../host/system.ts";
 
@@ -9,8 +17,8 @@ export interface PrefixLock {
   readonly path: string;
   /** The lock made conda-meta in a directory that had none; it goes with the lock when nothing else came into it. */
   readonly createdMeta: boolean;
-  /** Puts the same lock into another conda-meta, which is about to become the prefix's. */
-  copyTo(meta: string): void;
+  /** Puts the same lock into the conda-meta of a staged environment, which is about to become `prefix`. */
+  copyTo(root: string, prefix: string): void;
   release(): void;
 }
 
@@ -33,6 +41,9 @@ interface Holder {
 const REFRESH_EVERY = 15_000;
 /** A holder on another machine, whose processes cannot be asked for, is dead after this many milliseconds without a refresh. */
 const DEAD_AFTER = 180_000;
+
+/** Whether somebody holds, or died holding, the lock. */
+export const isLocked = (prefix: string): boolean => kindAt(lockPath(prefix)) !== undefined;
 
 const LOCK_NAME = ".taipan-lock";
 
@@ -90,6 +101,7 @@ export async function lockPrefix(prefix: string, options: LockOptions): Promise<
     if (created) makeDirectory(dirname(path));
     if (tryLock(path, content)) {
       // The environment may have appeared, or gone, between looking for the place of the lock and taking it.
+      sweepTemporaries(dirname(path), processExists);
       if (lockPath(prefix) === path)
         return hold(
           path,
@@ -124,9 +136,9 @@ function hold(path: string, content: string, createdMeta: boolean): PrefixLock {
   return {
     path,
     createdMeta,
-    copyTo: (meta) => {
-      const copy = join(meta, LOCK_NAME);
-      if (tryLock(copy, content)) paths.push(copy);
+    copyTo: (root, prefix) => {
+      if (tryLock(join(root, "conda-meta", LOCK_NAME), content))
+        paths.push(join(prefix, "conda-meta", LOCK_NAME));
     },
     release: () => {
       clearInterval(timer);

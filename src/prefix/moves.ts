@@ -71,65 +71,45 @@ interface RemovalContext {
   moves: Moves;
 }
 
-/** Moves out what is listed below `directory`. True when all of it may go: the caller then moves the directory itself. */
-function collectRemovals(prefix: string, directory: string, node: Node, context: RemovalContext): boolean {
+/**
+ * Moves out what is listed below `directory`. True when all of it may go: the caller then moves the directory itself.
+ * `sources` is the parent of a `__pycache__`: byte code of a source that goes is nobody's, recorded or not.
+ */
+function collectRemovals(
+  prefix: string,
+  directory: string,
+  node: Node,
+  context: RemovalContext,
+  sources?: Node,
+): boolean {
   const entries = entriesOf(directory === "" ? prefix : `${prefix}/${directory}`);
   if (!entries) return false;
   const whole: string[] = [];
   let left = 0;
   for (const [name, kind] of entries) {
     const path = join(directory, name);
-    const child = node.directories.get(name);
+    const cache = name === "__pycache__" && node.files.size > 0;
+    const child = node.directories.get(name) ?? (cache ? newNode() : undefined);
     if (kind === "directory") {
-      // Everything in conda-meta is decided one by one.
-      if (child) {
-        if (collectRemovals(prefix, path, child, context)) whole.push(name);
-        else left++;
-      } else if (name === "__pycache__" && isOrphanedCache(prefix, path, node, entries)) whole.push(name);
-      else {
-        if (name === "__pycache__")
-          for (const file of orphanedByteCode(prefix, path, node)) context.out(join(path, file));
-        left++;
-      }
-    } else if (node.files.has(name)) {
+      if (child && collectRemovals(prefix, path, child, context, cache ? node : undefined)) whole.push(name);
+      else left++;
+    } else if (node.files.has(name) || (sources && kind === "file" && isByteCodeOf(name, sources))) {
       whole.push(name);
     } else {
       if (child && kind === "symlink") throughSymlink(prefix, path, child, context);
       left++;
     }
   }
+  // Everything in conda-meta is decided one by one.
   if (left === 0 && directory !== "" && directory !== "conda-meta") return true;
   for (const name of whole) context.out(join(directory, name));
   return false;
 }
 
-const sourceOf = (pyc: string): string | undefined => /^(.+?)\.[^.]+(?:\.opt-\d)?\.pyc$/.exec(pyc)?.[1];
-
-/** Byte code that Python wrote for sources which go, although nobody recorded it. */
-function orphanedByteCode(prefix: string, cache: string, node: Node): string[] {
-  const entries = entriesOf(`${prefix}/${cache}`);
-  if (!entries) return [];
-  return [...entries.keys()].filter((name) => {
-    const stem = sourceOf(name);
-    return stem !== undefined && node.files.has(`${stem}.py`);
-  });
-}
-
-/** A `__pycache__` that holds nothing but byte code of sources that go or are gone. */
-function isOrphanedCache(
-  prefix: string,
-  cache: string,
-  node: Node,
-  siblings: Map<string, EntryKind>,
-): boolean {
-  const entries = entriesOf(`${prefix}/${cache}`);
-  if (!entries) return false;
-  for (const [name, kind] of entries) {
-    const stem = sourceOf(name);
-    if (kind !== "file" || stem === undefined) return false;
-    if (!node.files.has(`${stem}.py`) && (siblings.has(`${stem}.py`) || node.files.size === 0)) return false;
-  }
-  return true;
+/** Whether `name.cpython-311.pyc` or `name.cpython-311.opt-1.pyc` belongs to a source that goes. */
+function isByteCodeOf(name: string, sources: Node): boolean {
+  const stem = /^(.+?)\.[^.]+(?:\.opt-\d)?\.pyc$/.exec(name)?.[1];
+  return stem !== undefined && sources.files.has(`${stem}.py`);
 }
 
 /** Files listed below a directory that is a symlink: removed where it leads, if that is inside the prefix. */

@@ -1,7 +1,7 @@
 import { basename, dirname, join } from "node:path";
-import { kindAt, move, removeAll } from "../fs/tree.ts";
+import { kindAt, move, removeAll, removeIfEmpty } from "../fs/tree.ts";
 import { discard, journalDirectory, readJournal, undo } from "./journal.ts";
-import { type LockOptions, lockPrefix } from "./lock.ts";
+import { isLocked, type LockOptions, lockPrefix } from "./lock.ts";
 
 /** What recovery found: nothing, or a transaction that was taken back or finished. */
 export type Recovery = "clean" | "rolled-back" | "completed";
@@ -12,13 +12,10 @@ export const stageOf = (prefix: string): string => join(dirname(prefix), `.${bas
 export const trashOf = (prefix: string): string =>
   join(dirname(prefix), `.${basename(prefix)}.taipan-removed`);
 
-/** Whether a transaction on this prefix was stopped. Costs three lstat calls. */
+/** Whether a transaction on this prefix was stopped, or is under way. Costs four lstat calls. */
 export function needsRecovery(prefix: string): boolean {
-  return (
-    kindAt(journalDirectory(prefix)) !== undefined ||
-    kindAt(stageOf(prefix)) !== undefined ||
-    kindAt(trashOf(prefix)) !== undefined
-  );
+  const traces = [journalDirectory(prefix), stageOf(prefix), trashOf(prefix)];
+  return isLocked(prefix) || traces.some((path) => kindAt(path) !== undefined);
 }
 
 /** Takes back, or tidies up after, a transaction whose process is gone. The caller holds the lock. */
@@ -64,5 +61,7 @@ export async function recoverPrefix(prefix: string, options: LockOptions): Promi
     return recoverLocked(prefix);
   } finally {
     lock.release();
+    // Left by a transaction that made conda-meta: empty, it is nothing.
+    removeIfEmpty(join(prefix, "conda-meta"));
   }
 }
