@@ -1,4 +1,4 @@
-import type { Encoder } from "./encode.ts";
+import type { EncodedRequirement, Encoder } from "./encode.ts";
 import type { Problem, Provider, Wish } from "./provider.ts";
 import { KIND, type Lit, neg, pos, type State, type Var } from "./state.ts";
 
@@ -50,17 +50,22 @@ export class Decider {
     const firstWishes = problem.firstWishes.map(wish);
     const wishes = problem.wishes.map(wish);
     this.wishes = [...firstWishes, ...wishes];
-    const requirements = encoder.requirementsOf[encoder.root] ?? [];
+    const all = encoder.requirementsOf[encoder.root] ?? [];
+    const requirements = all.slice(0, problem.requirements.length);
+    const pick = ({ variable, conditions }: EncodedRequirement): Goal => ({
+      kind: "pick",
+      requirement: variable,
+      conditions,
+    });
     for (const variables of firstWishes) this.goals.push({ kind: "wish", variables });
     for (const level of [0, 1] as const) {
       for (const { variable, conditions } of requirements) {
         this.goals.push({ kind: "grade", requirement: variable, conditions, level });
       }
     }
+    this.goals.push(...requirements.map(pick));
     for (const variables of wishes) this.goals.push({ kind: "wish", variables });
-    for (const { variable, conditions } of requirements) {
-      this.goals.push({ kind: "pick", requirement: variable, conditions });
-    }
+    this.goals.push(...all.slice(requirements.length).map(pick));
   }
 
   /** Remembers where the walk stands; call it just before `State.newLevel`. */

@@ -1,6 +1,7 @@
 import { grown } from "./int-list.ts";
 import type {
   Condition,
+  Dependencies,
   NameId,
   Problem,
   Provider,
@@ -61,14 +62,19 @@ export class Encoder {
     if (this.requirementsOf[v]) return undefined;
     this.falsified = undefined;
     const dependencies =
-      v === this.root ? this.problem : this.provider.dependencies(this.state.payload[v]! as SolvableId);
+      v === this.root ? this.question() : this.provider.dependencies(this.state.payload[v]!);
     const encoded: EncodedRequirement[] = [];
     this.requirementsOf[v] = encoded;
-    if ("unusable" in dependencies && dependencies.unusable) this.addPair(neg(v), pos(this.impossible));
+    if (dependencies.unusable) this.addPair(neg(v), pos(this.impossible));
     for (const requirement of dependencies.requirements) encoded.push(this.addRequirement(v, requirement));
     for (const constraint of dependencies.constraints)
       this.addPair(neg(v), pos(this.constraintVar(constraint)));
     return this.falsified;
+  }
+
+  private question(): Dependencies {
+    const { requirements, background, constraints } = this.problem;
+    return { requirements: [...requirements, ...background], constraints };
   }
 
   variableOf(solvable: SolvableId): Var {
@@ -166,34 +172,13 @@ export class Encoder {
     this.waiting.delete(name);
   }
 
-  /** Adds `a ∨ b` and draws its consequence under the present assignment. */
   private addPair(a: Lit, b: Lit): void {
-    const { state } = this;
-    state.addEdges(a, b);
-    const va = state.valueOf(a);
-    const vb = state.valueOf(b);
-    if (va > 0 || vb > 0) return;
-    if (va < 0 && vb < 0) this.falsified ??= { a, b };
-    else if (va < 0) state.assign(b, -1 - a);
-    else if (vb < 0) state.assign(a, -1 - b);
+    const falsified = this.state.addPair(a, b);
+    this.falsified ??= falsified;
   }
 
-  /** Adds a longer clause, watched by the literals that will stay undecided longest. */
   private addLong(lits: Lit[]): void {
-    const { state } = this;
-    const weight = (lit: Lit): number => {
-      const value = state.valueOf(lit);
-      return value > 0 ? 2e9 : value === 0 ? 1e9 : state.level[lit >> 1]!;
-    };
-    for (let slot = 0; slot < 2; slot++) {
-      let best = slot;
-      for (let i = slot + 1; i < lits.length; i++) if (weight(lits[i]!) > weight(lits[best]!)) best = i;
-      [lits[slot], lits[best]] = [lits[best]!, lits[slot]!];
-    }
-    const ref = state.addClause(lits, lits.length);
-    const first = state.valueOf(lits[0]!);
-    if (first > 0 || state.valueOf(lits[1]!) >= 0) return;
-    if (first < 0) this.falsified ??= { ref };
-    else state.assign(lits[0]!, ref);
+    const falsified = this.state.addLong(lits);
+    this.falsified ??= falsified;
   }
 }

@@ -56,13 +56,15 @@ export interface Wish {
  * The question. The answer is the first in this order:
  * 1. `firstWishes`, one after the other;
  * 2. the grade-0 classes of the requirements, in order, then their grade-1 classes;
- * 3. `wishes`, one after the other;
- * 4. the requirements' solvables, in order;
- * 5. the requirements of what has been selected, breadth first: each takes the best solvable with which everything
+ * 3. the requirements' solvables, in order;
+ * 4. `wishes`, one after the other;
+ * 5. the solvables of `background`, in order: requirements that must be met but have no say before;
+ * 6. the requirements of what has been selected, breadth first: each takes the best solvable with which everything
  *    before it stays possible.
  */
 export interface Problem {
   readonly requirements: readonly Requirement[];
+  readonly background: readonly Requirement[];
   readonly constraints: readonly VersionSetId[];
   readonly firstWishes: readonly Wish[];
   readonly wishes: readonly Wish[];

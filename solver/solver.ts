@@ -38,6 +38,7 @@ class Search {
   private seen = new Uint8Array(1024);
   private decisions = 0;
   private conflicts = 0;
+  private pending: Falsified | undefined;
   private readonly start: Falsified | undefined;
   private readonly onSelected = (v: number): Falsified | undefined => this.encoder.expand(v);
 
@@ -58,7 +59,8 @@ class Search {
     const { decider } = this;
     if (this.start || !decider) return this.unsolvable(this.start!);
     for (;;) {
-      const falsified = propagate(this.state, this.onSelected);
+      const falsified = this.pending ?? propagate(this.state, this.onSelected);
+      this.pending = undefined;
       if (falsified) {
         if (!this.resolve(decider, falsified)) return this.unsolvable(falsified);
         continue;
@@ -79,6 +81,7 @@ class Search {
     if ((++this.conflicts & 63) === 0) this.options.checkpoint?.();
     const level = highestLevel(state, falsified);
     if (level <= GROUND) return false;
+    // A clause that came late may be false at an earlier level than this one.
     if (level < state.currentLevel) this.backtrack(decider, level);
     if (this.seen.length < state.variables) this.seen = new Uint8Array(state.variables * 2);
     const { literals, backLevel, antecedents } = analyze(state, falsified, this.seen);
@@ -86,6 +89,7 @@ class Search {
     const ref = state.addClause(literals, literals.length);
     state.antecedents.set(ref, antecedents);
     state.assign(literals[0]!, ref);
+    this.pending = state.reassertLate();
     return true;
   }
 

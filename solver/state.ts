@@ -63,6 +63,9 @@ export class State {
   /** Per learnt clause: what it was resolved from. */
   readonly antecedents = new Map<number, Antecedent[]>();
   clauses = 0;
+  /** Clauses whose consequence belongs to an earlier level than the one at which they were added: see `reassertLate`. */
+  private latePairs: { a: Lit; b: Lit }[] = [];
+  private lateClauses: number[] = [];
 
   constructor() {
     this.edgeTo.push(0);
@@ -151,6 +154,81 @@ export class State {
     this.pushEdge(a ^ 1, b);
     this.pushEdge(b ^ 1, a);
     this.clauses++;
+  }
+
+  /** Adds `a ∨ b` and draws its consequence under the present assignment; returns the pair when it is false now. */
+  addPair(a: Lit, b: Lit): Falsified | undefined {
+    this.addEdges(a, b);
+    return this.enforcePair(a, b);
+  }
+
+  private enforcePair(a: Lit, b: Lit): Falsified | undefined {
+    const va = this.valueOf(a);
+    const vb = this.valueOf(b);
+    if (va > 0 || vb > 0 || (va === 0 && vb === 0)) return undefined;
+    if (va < 0 && vb < 0) {
+      this.latePairs.push({ a, b });
+      return { a, b };
+    }
+    const [cause, implied] = va < 0 ? [a, b] : [b, a];
+    if (this.level[cause >> 1]! < this.currentLevel) this.latePairs.push({ a, b });
+    this.assign(implied, -1 - cause);
+    return undefined;
+  }
+
+  /** Adds a longer clause, watched by the literals that will stay undecided longest, and draws its consequence. */
+  addLong(lits: Lit[]): Falsified | undefined {
+    const weight = (lit: Lit): number => {
+      const value = this.valueOf(lit);
+      return value > 0 ? 2e9 : value === 0 ? 1e9 : this.level[lit >> 1]!;
+    };
+    for (let slot = 0; slot < 2; slot++) {
+      let best = slot;
+      for (let i = slot + 1; i < lits.length; i++) if (weight(lits[i]!) > weight(lits[best]!)) best = i;
+      [lits[slot], lits[best]] = [lits[best]!, lits[slot]!];
+    }
+    return this.enforceClause(this.addClause(lits, lits.length));
+  }
+
+  /** Looks at the two watched literals only: they are the last that can be anything but false. */
+  private enforceClause(ref: number): Falsified | undefined {
+    const first = this.arena[ref + 3]!;
+    const second = this.arena[ref + 4]!;
+    const values = [this.valueOf(first), this.valueOf(second)] as const;
+    if (values[0] > 0 || values[1] > 0 || (values[0] === 0 && values[1] === 0)) return undefined;
+    if (values[0] < 0 && values[1] < 0) {
+      this.lateClauses.push(ref);
+      return { ref };
+    }
+    const [cause, implied] = values[0] < 0 ? [first, second] : [second, first];
+    if (this.level[cause >> 1]! < this.currentLevel) this.lateClauses.push(ref);
+    this.assign(implied, ref);
+    return undefined;
+  }
+
+  /**
+   * Draws consequences again that a backtrack undid although their causes still hold: edges and watches fire only when a literal
+   * changes, and for clauses that came late it changed before. Returns a clause that is false now.
+   */
+  reassertLate(): Falsified | undefined {
+    let falsified: Falsified | undefined;
+    const pairs = this.latePairs;
+    this.latePairs = [];
+    for (const { a, b } of pairs) {
+      const implied = this.valueOf(a) > 0 ? a : this.valueOf(b) > 0 ? b : undefined;
+      const cause = implied === a ? b : a;
+      if (implied === undefined) falsified = this.enforcePair(a, b) ?? falsified;
+      else if (this.valueOf(cause) < 0) this.latePairs.push({ a, b });
+    }
+    const clauses = this.lateClauses;
+    this.lateClauses = [];
+    for (const ref of clauses) {
+      const values = [this.valueOf(this.arena[ref + 3]!), this.valueOf(this.arena[ref + 4]!)] as const;
+      if (values[0] > 0 || values[1] > 0) {
+        if (values[0] < 0 || values[1] < 0) this.lateClauses.push(ref);
+      } else falsified = this.enforceClause(ref) ?? falsified;
+    }
+    return falsified;
   }
 
   private pushEdge(from: Lit, to: Lit): void {

@@ -15,7 +15,10 @@ export interface SolveFlags {
   force?: boolean | undefined;
   updateAll?: boolean | undefined;
   updateDeps?: boolean | undefined;
-  /** Prune orphans; without it `remove` and `update` do, the others do not. */
+  /**
+   * Prune orphans; without it `remove` and `update` do, the others do not. With `install`: drop all that this request does not
+   * need, as `env update --prune` does.
+   */
   prune?: boolean | undefined;
   noPythonPin?: boolean | undefined;
   noPin?: boolean | undefined;
@@ -71,6 +74,7 @@ export function buildRequest(input: RequestInput): SolveRequest {
       noDeps: flags.noDeps === true || (command === "remove" && flags.force === true),
       onlyDeps: flags.onlyDeps === true,
       prune: flags.prune ?? (flags.force !== true && (command === "remove" || command === "update")),
+      onlyRequested: command === "install" && flags.prune === true,
       allowUninstall: flags.allowUninstall !== false,
       allowDowngrade: flags.allowDowngrade !== false,
       pinPython: flags.noPythonPin !== true,

@@ -15,6 +15,8 @@ export interface CandidateSource {
   readonly channelNamed: ReadonlySet<string>;
   readonly excludeNewer: number | undefined;
   readonly noDependencies: boolean;
+  /** The installed record of a name that should stay as it is. */
+  keeps(name: string): PrefixRecord | undefined;
   /** Whether the lowest version of a name is wanted. */
   lowest(name: string): boolean;
   /** Names that a spec without an exact name may mean. */

@@ -7,7 +7,7 @@ import type {
   SolvableId,
   VersionSetId,
 } from "../../solver/index.ts";
-import { type MatchSpec, tryParseMatchSpec } from "../specs/match-spec.ts";
+import { type MatchSpec, matchSpecMatches, tryParseMatchSpec } from "../specs/match-spec.ts";
 import type { PackageRecord } from "../specs/records.ts";
 import { type Candidate, compareBuildNumber, compareGrade0, compareLast } from "./candidate-order.ts";
 import { type CandidateSource, gatherCandidates, type LeftOut } from "./candidates.ts";
@@ -60,7 +60,11 @@ export class CondaProvider implements Provider {
   }
 
   candidates(name: NameId): Int32Array {
-    return (this.loaded[name] ??= this.load(name));
+    const known = this.loaded[name];
+    if (known) return known;
+    const ids = this.load(name);
+    this.loaded[name] = ids;
+    return ids;
   }
 
   private load(name: NameId): Int32Array {
@@ -112,7 +116,11 @@ export class CondaProvider implements Provider {
   }
 
   matching(versionSet: VersionSetId): Int32Array {
-    return (this.matches[versionSet] ??= this.match(this.versionSets[versionSet]!));
+    const known = this.matches[versionSet];
+    if (known) return known;
+    const ids = this.match(this.versionSets[versionSet]!);
+    this.matches[versionSet] = ids;
+    return ids;
   }
 
   private match(set: VersionSet): Int32Array {
@@ -128,17 +136,43 @@ export class CondaProvider implements Provider {
     if (origin === "virtual" || this.source.noDependencies) return NO_DEPENDENCIES;
     const requirements: Requirement[] = [];
     const constraints: VersionSetId[] = [];
+    const broken = origin === "installed" && this.isInconsistent(record);
     for (const text of stringsOf(record.depends)) {
       const parsed = this.parseDependency(text);
       if (!parsed) return this.markUnreadable(solvable, text);
+      if (broken && this.isBrokenAlready(parsed)) continue;
       this.addRequirements(parsed, [], requirements);
     }
     for (const text of stringsOf(record.constrains)) {
       const parsed = this.parseDependency(text);
       if (!parsed) return this.markUnreadable(solvable, text);
+      if (broken && this.isBrokenAlready(parsed)) continue;
       constraints.push(parsed.versionSet);
     }
     return { requirements, constraints };
+  }
+
+  /**
+   * An environment that is inconsistent already (a package of another version was forced in) stays usable: what such a package
+   * asks for and does not get is not asked again. A package whose dependencies are merely missing gets them back.
+   */
+  private isInconsistent(record: PackageRecord): boolean {
+    return [...stringsOf(record.depends), ...stringsOf(record.constrains)].some((text) => {
+      const parsed = this.parseDependency(text);
+      return parsed !== undefined && this.installedOf(parsed).some((other) => !this.meets(parsed, other));
+    });
+  }
+
+  private isBrokenAlready(parsed: ParsedDependency): boolean {
+    return !this.installedOf(parsed).some((other) => this.meets(parsed, other));
+  }
+
+  private installedOf({ versionSet }: ParsedDependency): PackageRecord[] {
+    return this.namesOf(versionSet).flatMap((name) => {
+      const text = this.names[name]!;
+      const record = this.source.installed.get(text) ?? this.source.virtual.get(text);
+      return record ? [record] : [];
+    });
   }
 
   private markUnreadable(solvable: SolvableId, text: string): Dependencies {
@@ -219,19 +253,44 @@ export class CondaProvider implements Provider {
   }
 
   /**
-   * Per build: dependencies that nothing can meet, python's staleness, and the staleness of the other dependencies that all
+   * Per build: dependencies that nothing can meet, installed packages that it cannot live with, python's staleness, and the staleness of the other dependencies that all
    * the builds share, summed. Staleness is the number of better versions that the build does not allow.
    */
   private dependencyKeys(builds: readonly SolvableId[]): number[][] {
     const stale = builds.map((id) => this.stalenessByName(id));
     const shared = [...(stale[0]?.keys() ?? [])].filter((name) => stale.every((map) => map.has(name)));
     const python = this.nameIds.get("python");
-    return stale.map((map) => {
+    return stale.map((map, i) => {
       let missing = 0;
       for (const value of map.values()) if (value === UNMET) missing++;
       const sum = shared.reduce((total, name) => total + (name === python ? 0 : map.get(name)!), 0);
-      return [missing, python !== undefined && shared.includes(python) ? map.get(python)! : 0, sum];
+      return [
+        missing,
+        this.countBroken(builds[i]!),
+        python !== undefined && shared.includes(python) ? map.get(python)! : 0,
+        sum,
+      ];
     });
+  }
+
+  /** Installed packages that are to be kept and that a build does not allow. */
+  private countBroken(build: SolvableId): number {
+    let broken = 0;
+    const { depends, constrains } = this.candidateOf[build]!.record;
+    for (const text of [...stringsOf(depends), ...stringsOf(constrains)]) {
+      const parsed = this.parseDependency(text);
+      if (!parsed || parsed.when) continue;
+      for (const name of this.namesOf(parsed.versionSet)) {
+        const record = this.source.keeps(this.names[name]!);
+        if (record && !this.meets(parsed, record)) broken++;
+      }
+    }
+    return broken;
+  }
+
+  private meets({ versionSet }: ParsedDependency, record: PackageRecord): boolean {
+    const set = this.versionSets[versionSet]!;
+    return set.kind !== "spec" || matchSpecMatches(set.spec, record);
   }
 
   private stalenessByName(solvable: SolvableId): Map<NameId, number> {

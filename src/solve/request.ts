@@ -37,6 +37,7 @@ interface Draft {
   readonly provider: CondaProvider;
   readonly installed: ReadonlyMap<string, PrefixRecord>;
   readonly requirements: Requirement[];
+  readonly background: Requirement[];
   readonly constraints: VersionSetId[];
   readonly firstWishes: Wish[];
   readonly wishes: Wish[];
@@ -57,6 +58,7 @@ export function prepare(request: SolveRequest, relaxed = false, noDependencies =
     provider,
     installed,
     requirements: [],
+    background: [],
     constraints: [],
     firstWishes: [],
     wishes: [],
@@ -79,10 +81,10 @@ export function prepare(request: SolveRequest, relaxed = false, noDependencies =
     if (texts) texts.push(spec.source);
     else requested.set(spec.name, [spec.source]);
   }
-  const { requirements, constraints, firstWishes, wishes, reasons, notes } = draft;
+  const { requirements, background, constraints, firstWishes, wishes, reasons, notes } = draft;
   return {
     provider,
-    problem: { requirements, constraints, firstWishes, wishes },
+    problem: { requirements, background, constraints, firstWishes, wishes },
     reasons,
     installed: kept,
     requested,
@@ -106,6 +108,7 @@ function candidateSource(
     channelNamed: new Set(withChannel.map((spec) => spec.name!)),
     excludeNewer: options.excludeNewer,
     noDependencies: false,
+    keeps: (name) => (jobs.updateAll || direct.has(name) ? undefined : installed.get(name)),
     lowest: (name) =>
       options.strategy === "lowest" || (options.strategy === "lowest-direct" && direct.has(name)),
     matchingNames: (spec) => {
@@ -128,8 +131,9 @@ function addVirtualPackages(draft: Draft): void {
   }
 }
 
+/** Something that must be there but does not compete with what the user asks for. */
 function require(draft: Draft, versionSet: VersionSetId, reason: RootReason): void {
-  draft.requirements.push({ versionSet });
+  draft.background.push({ versionSet });
   if (!draft.reasons.has(versionSet)) draft.reasons.set(versionSet, reason);
 }
 
@@ -252,39 +256,33 @@ function keepInstalled(draft: Draft, relaxed: boolean): void {
   for (const name of names) {
     const id = installedId(draft, name);
     if (id < 0) continue;
-    const asked = history.get(name) ?? [];
     const all = [...provider.candidates(provider.nameId(name))];
-    const wanted = all.filter((candidate) =>
-      asked.every((spec) => matchSpecMatches(spec, provider.recordOf(candidate))),
-    );
-    if (refreshed.has(name)) {
-      // What the user asked for is answered as a request is: versions first, then the rest.
-      if (asked.length > 0 && !relaxed && wanted.length > 0) {
-        require(draft, provider.recordSet(asked.map((spec) => spec.source).join(" "), name, wanted), "kept");
-      } else draft.wishes.push({ solvables: inTieOrder(provider, wanted, all) });
-    } else {
-      if (!options.allowUninstall && !relaxed) require(draft, provider.recordSet(name, name, all), "kept");
-      draft.wishes.push({ solvables: [id, ...wanted, ...all] });
-    }
+    const asked = history.get(name);
+    // What the user once asked for must stay in some version, whatever the new wishes are; the rest may go.
+    const mustStay = !relaxed && !options.onlyRequested && (asked !== undefined || !options.allowUninstall);
+    const set = provider.recordSet(name, name, all);
+    if (mustStay && refreshed.has(name)) draft.requirements.push({ versionSet: set });
+    else if (mustStay) draft.background.push({ versionSet: set });
+    draft.reasons.set(set, "kept");
+    if (!refreshed.has(name)) {
+      const wanted = all.filter((other) =>
+        asked?.every((spec) => matchSpecMatches(spec, provider.recordOf(other))),
+      );
+      draft.wishes.push({ solvables: [id, ...inTieOrder(provider, wanted), ...all] });
+    } else if (!mustStay) draft.wishes.push({ solvables: inTieOrder(provider, all) });
   }
 }
 
-/** Best first, with the better ones of each build number first; `wanted` before the others. */
-function inTieOrder(
-  provider: CondaProvider,
-  wanted: readonly SolvableId[],
-  all: readonly SolvableId[],
-): SolvableId[] {
+/** Best first, and the better builds of one build number first. */
+function inTieOrder(provider: CondaProvider, list: readonly SolvableId[]): SolvableId[] {
   const result: SolvableId[] = [];
-  for (const list of [wanted, all]) {
-    for (let start = 0; start < list.length; ) {
-      let end = start + 1;
-      while (end < list.length && provider.grade(list[end]!, 1) === provider.grade(list[start]!, 1)) end++;
-      const tied = list.slice(start, end);
-      if (tied.length > 1) tied.sort((a, b) => provider.tieRank(a) - provider.tieRank(b));
-      result.push(...tied);
-      start = end;
-    }
+  for (let start = 0; start < list.length; ) {
+    let end = start + 1;
+    while (end < list.length && provider.grade(list[end]!, 1) === provider.grade(list[start]!, 1)) end++;
+    const tied = list.slice(start, end);
+    if (tied.length > 1) tied.sort((a, b) => provider.tieRank(a) - provider.tieRank(b));
+    result.push(...tied);
+    start = end;
   }
   return result;
 }

@@ -21,8 +21,8 @@ export function solve(request: SolveRequest): Solution | Conflict {
   const result = run(prepared, clock);
   if (result.kind === "solved")
     return finish(request, prepared, result.selected.map(recordsOf(prepared)), clock.stats(result.stats));
-  // Old wishes of the user must not stand in the way of `update --all`: what cannot be kept within them may leave them.
-  const relaxed = tryRelaxed(request, clock);
+  // What was asked for in the past gives way to what is asked for now, but only when there is no answer otherwise.
+  const relaxed = tryRelaxed(request, prepared, clock);
   if (relaxed) return relaxed;
   if (request.options.noDeps) return withoutDependencies(request, clock);
   return explainConflict(request, prepared, result.core, clock.stats(result.stats), clock.checkpoint);
@@ -58,8 +58,8 @@ function recordsOf(prepared: Prepared): (id: number) => AnyRecord {
   return (id) => prepared.provider.recordOf(id) as AnyRecord;
 }
 
-function tryRelaxed(request: SolveRequest, clock: Clock): Solution | undefined {
-  if (!request.jobs.updateAll) return undefined;
+function tryRelaxed(request: SolveRequest, strict: Prepared, clock: Clock): Solution | undefined {
+  if (!request.options.allowUninstall || ![...strict.reasons.values()].includes("kept")) return undefined;
   const prepared = prepare(request, true);
   const result = run(prepared, clock);
   if (result.kind !== "solved") return undefined;
@@ -130,7 +130,8 @@ function finish(
   let records = selected.filter((record) => !virtual.has(record.name));
   if (options.noDeps) records = onlyNamed(records, prepared);
   if (options.onlyDeps) records = withoutNamed(records, prepared);
-  if (options.prune) records = pruneOrphans(records, prepared.installed, requestedNames(request)).kept;
+  if (options.onlyRequested) records = onlyReachable(records, prepared);
+  else if (options.prune) records = pruneOrphans(records, prepared.installed, requestedNames(request)).kept;
   const reinstall = new Set<string>();
   if (options.forceReinstall) {
     for (const record of records)
@@ -144,6 +145,12 @@ function finish(
     notes: prepared.notes,
     stats,
   };
+}
+
+/** What the named packages need, and nothing else. */
+function onlyReachable(records: readonly AnyRecord[], prepared: Prepared): AnyRecord[] {
+  const needed = neededBy(records, prepared.requested.keys());
+  return records.filter(({ name }) => needed.has(name));
 }
 
 /** --no-deps: only the named packages change. */

@@ -29,6 +29,8 @@ export interface SolveOptions {
   onlyDeps: boolean;
   /** Drop packages that nobody requested and nothing needs any more (remove, update --prune-deps). */
   prune: boolean;
+  /** Keep nothing but what this request needs (`env update --prune`). */
+  onlyRequested: boolean;
   allowUninstall: boolean;
   allowDowngrade: boolean;
   /** Keep python's minor version unless the user names another. */

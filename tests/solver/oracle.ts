@@ -30,9 +30,11 @@ function accepts(
 /** Whether the selection satisfies everything; independent of how the solver works. */
 export function isModel(universe: Universe, model: Model): boolean {
   const provider = new UniverseProvider(universe);
+  const { requirements, background, constraints } = universe.problem;
+  const question = { requirements: [...requirements, ...background], constraints };
   const names = [...model].map((id) => provider.nameOf(id));
   if (new Set(names).size !== names.length) return false;
-  if (!accepts(universe, provider, { ...universe.problem }, model)) return false;
+  if (!accepts(universe, provider, question, model)) return false;
   return [...model].every((id) => accepts(universe, provider, provider.dependencies(id), model));
 }
 
@@ -80,12 +82,13 @@ export function bestAnswer(universe: Universe): number[] | undefined {
       );
     }
   }
-  for (const { solvables } of problem.wishes) wish(solvables);
   const queue: number[] = [];
   const enqueue = (id: number): void => {
     if (!queue.includes(id)) queue.push(id);
   };
   for (const { versionSet } of problem.requirements) enqueue(pick(members(versionSet)));
+  for (const { solvables } of problem.wishes) wish(solvables);
+  for (const { versionSet } of problem.background) enqueue(pick(members(versionSet)));
   const wished = [...problem.firstWishes, ...problem.wishes].flatMap(({ solvables }) => solvables);
   for (const id of wished) if (models.every((model) => model.has(id))) enqueue(id);
   for (let i = 0; i < queue.length; i++) {

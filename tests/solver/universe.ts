@@ -103,6 +103,7 @@ export function randomUniverse(seed: number, withConditions: boolean): Universe 
   });
   const problem = {
     requirements: Array.from({ length: 1 + next(3) }, requirement),
+    background: next(3) === 0 ? [requirement()] : [],
     constraints: next(3) === 0 ? [versionSet()] : [],
     firstWishes: next(3) === 0 ? [wish()] : [],
     wishes: next(2) === 0 ? some(3, wish) : [],
