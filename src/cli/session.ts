@@ -27,6 +27,8 @@ export interface Session {
   printJson(value: unknown): void;
   /** Writes to stderr, unless quiet. */
   say(text: string): void;
+  /** Asks for agreement; --yes, --json and --quiet agree. A `usage` error where nobody can answer. */
+  ask(question: string): Promise<boolean>;
   /** Takes down the progress display before results are printed. */
   settle(): void;
   close(): Promise<void>;
@@ -54,7 +56,7 @@ export async function openSession(invocation: Invocation, argv: readonly string[
   const progress = createProgress(progressMode(values, err), process.stderr, err, values.verbose);
   for (const warning of config.warnings) progress.sink({ type: "warning", code: "config", message: warning.message, hint: warning.hint });
   const resources = openResources(values, { env, home, events: progress.sink });
-  const session: Session = makeSession({ config, progress, resources, out, err });
+  const session: Session = makeSession({ config, progress, resources, out, err, signal });
   session.context = {
     config: values,
     env,
@@ -65,7 +67,7 @@ export async function openSession(invocation: Invocation, argv: readonly string[
     events: progress.sink,
     signal,
     resources,
-    confirm: (plan) => confirmPlan(plan, session, signal),
+    confirm: (plan) => confirmPlan(plan, session),
   };
   return session;
 }
@@ -76,9 +78,10 @@ interface Parts {
   resources: Resources;
   out: TerminalFacts;
   err: TerminalFacts;
+  signal: AbortSignal;
 }
 
-function makeSession({ config, progress, resources, out, err }: Parts): Session {
+function makeSession({ config, progress, resources, out, err, signal }: Parts): Session {
   const { values } = config;
   return {
     config,
@@ -91,6 +94,7 @@ function makeSession({ config, progress, resources, out, err }: Parts): Session 
     print: (line) => void process.stdout.write(`${line}\n`),
     printJson: (value) => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
     say: (line) => void (values.quiet || values.json || process.stderr.write(`${line}\n`)),
+    ask: (question) => askUser(question, values, signal),
     settle: () => progress.close(),
     close: async () => {
       progress.close();
@@ -106,15 +110,18 @@ function progressMode(values: ConfigValues, facts: TerminalFacts): ProgressMode 
   return facts.interactive ? "tty" : "plain";
 }
 
-async function confirmPlan(plan: ChangePlan, session: Session, signal: AbortSignal): Promise<boolean> {
+async function confirmPlan(plan: ChangePlan, session: Session): Promise<boolean> {
   session.settle();
-  const { config, json, quiet } = session;
-  if (!json && !quiet) session.print(renderPlan(plan, session.out.colors));
-  if (config.values.alwaysYes || json || quiet) return true;
+  if (!session.json && !session.quiet) session.print(renderPlan(plan, session.out.colors));
+  return session.ask("Confirm changes:");
+}
+
+async function askUser(question: string, values: ConfigValues, signal: AbortSignal): Promise<boolean> {
+  if (values.alwaysYes || values.json || values.quiet) return true;
   if (!process.stdin.isTTY) {
     throw new ToolError("usage", "confirmation is needed, but standard input is no terminal", { hint: "add --yes to go ahead, or --dry-run to only look" });
   }
-  return askYesNo("Confirm changes:", process.stdin, process.stderr, signal);
+  return askYesNo(question, process.stdin, process.stderr, signal);
 }
 
 /** Command-line options that are configuration keys, by the key's camel-case name. */

@@ -1,0 +1,54 @@
+import type { CleanReport } from "../../cache/clean.ts";
+import { clean } from "../../commands/clean.ts";
+import { formatBytes, plural } from "../../util/format.ts";
+import { EXIT } from "../exit-codes.ts";
+import { flag, type Invocation } from "../invocation.ts";
+import type { Session } from "../session.ts";
+
+export async function run(invocation: Invocation, session: Session): Promise<number> {
+  const { dryRun } = session.config.values;
+  const intent = {
+    all: flag(invocation, "all"),
+    indexCache: flag(invocation, "indexCache"),
+    packages: flag(invocation, "packages"),
+    tarballs: flag(invocation, "tarballs"),
+    locks: flag(invocation, "locks"),
+    trash: flag(invocation, "trash"),
+    forcePkgsDirs: flag(invocation, "forcePkgsDirs"),
+  };
+  const outcome = await clean(
+    intent,
+    async (report, bytes) => {
+      if (!session.json && !session.quiet) session.print(describe(report, bytes).join("\n"));
+      return bytes === 0 && isEmpty(report) ? true : session.ask("Remove them?");
+    },
+    session.context,
+  );
+  session.settle();
+  if (session.json) session.printJson({ success: true, dry_run: dryRun, ...outcome.report });
+  else if (dryRun) session.print(describe(outcome.report, outcome.bytes).join("\n"));
+  else session.say(outcome.done ? `Freed ${formatBytes(outcome.bytes)}` : "Nothing was removed.");
+  return outcome.done || dryRun ? EXIT.ok : EXIT.failure;
+}
+
+function counts(report: CleanReport): [string, number][] {
+  const sized = (items: CleanReport["tarballs"]) => Object.values(items?.pkgs_dirs ?? {}).flat().length;
+  return [
+    ["archive", sized(report.tarballs)],
+    ["unused package", sized(report.packages)],
+    ["index cache", report.index_cache?.files.length ?? 0],
+    ["lock", report.locks?.length ?? 0],
+    ["left-over", (report.tempfiles?.length ?? 0) + (report.trash?.length ?? 0) + (report.logfiles?.length ?? 0)],
+    ["whole package cache", report.pkgs_dirs?.length ?? 0],
+  ];
+}
+
+function isEmpty(report: CleanReport): boolean {
+  return counts(report).every(([, count]) => count === 0);
+}
+
+function describe(report: CleanReport, bytes: number): string[] {
+  const found = counts(report).filter(([, count]) => count > 0);
+  if (found.length === 0) return ["There is nothing to remove."];
+  return [...found.map(([what, count]) => `  ${plural(count, what)}`), `  ${formatBytes(bytes)} in all`];
+}

@@ -1,0 +1,29 @@
+import { type CleanReport, type CleanRequest, cleanableBytes, findCleanable, removeCleanable } from "../cache/clean.ts";
+import { ToolError } from "../errors.ts";
+import type { CommandContext } from "./context.ts";
+
+export interface CleanIntent extends CleanRequest {
+  all: boolean;
+}
+
+export interface CleanOutcome {
+  report: CleanReport;
+  bytes: number;
+  done: boolean;
+}
+
+/** Removes what the package caches no longer need. `agree` is asked with what was found. */
+export async function clean(intent: CleanIntent, agree: (report: CleanReport, bytes: number) => Promise<boolean>, context: Pick<CommandContext, "config">): Promise<CleanOutcome> {
+  const { all, ...asked } = intent;
+  const request: CleanRequest = all
+    ? { tarballs: true, indexCache: true, packages: true, locks: true, trash: true, tempfiles: true, forcePkgsDirs: asked.forcePkgsDirs }
+    : asked;
+  if (!Object.values(request).some(Boolean)) {
+    throw new ToolError("usage", "nothing to clean is named", { hint: "use --all, or --index-cache, --packages, --tarballs, --locks, --trash" });
+  }
+  const report = await findCleanable(context.config.pkgsDirs, request);
+  const bytes = await cleanableBytes(report);
+  if (context.config.dryRun || !(await agree(report, bytes))) return { report, bytes, done: false };
+  await removeCleanable(report);
+  return { report, bytes, done: true };
+}
