@@ -1,0 +1,173 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { findCleanable } from "../../src/cache/clean.ts";
+import { bundleForNode } from "../support/bundle.ts";
+import { checkVisible, litter } from "../support/cache-checks.ts";
+import { type ChannelServer, startServer } from "../support/channel-server.ts";
+import { type ServedPackage, somePackages } from "../support/packages.ts";
+import { repoRoot } from "../support/shared.ts";
+
+const PACKAGES = 12;
+const sandbox = mkdtempSync(join(tmpdir(), "taipan-processes-"));
+const recordsFile = join(sandbox, "records.json");
+let driver: string;
+let removeBundle = (): void => {};
+let server: ChannelServer;
+let packages: ServedPackage[];
+
+beforeAll(async () => {
+  const bundle = await bundleForNode({
+    driver: join(repoRoot, "tests/support/fetch-driver.ts"),
+    worker: join(repoRoot, "src/worker.ts"),
+  });
+  removeBundle = bundle.remove;
+  driver = join(bundle.directory, "driver.js");
+  const files: Record<string, Uint8Array> = {};
+  server = await startServer({ files });
+  packages = await somePackages(PACKAGES, server.url);
+  for (const { path, bytes } of packages) files[path] = bytes;
+  writeFileSync(recordsFile, JSON.stringify(packages.map((item) => item.record)));
+});
+afterAll(async () => {
+  removeBundle();
+  await server?.close();
+  rmSync(sandbox, { recursive: true, force: true });
+});
+
+interface Outcome {
+  code: number | null;
+  output: { ok?: number; code?: string; message?: string };
+}
+
+function start(pkgs: string, wrap: string[] = []): { child: ChildProcess; done: Promise<Outcome> } {
+  const [file, ...args] = [...wrap, process.execPath, driver, recordsFile, pkgs];
+  const child = spawn(file!, args, { stdio: ["ignore", "pipe", "inherit"] });
+  let text = "";
+  child.stdout!.on("data", (chunk) => {
+    text += chunk;
+  });
+  const done = new Promise<Outcome>((resolve) =>
+    child.on("close", (code) => resolve({ code, output: text ? JSON.parse(text) : {} })),
+  );
+  return { child, done };
+}
+
+it("8 processes fill one cold cache at once", { timeout: 120_000 }, async () => {
+  const pkgs = join(sandbox, "shared");
+  const outcomes = await Promise.all(Array.from({ length: 8 }, () => start(pkgs).done));
+  for (const outcome of outcomes) expect(outcome.output).toEqual({ ok: PACKAGES });
+  expect(checkVisible(pkgs, packages)).toHaveLength(PACKAGES);
+  expect(litter(pkgs)).toEqual([]);
+});
+
+it("8 processes repair one damaged cache at once", { timeout: 120_000 }, async () => {
+  const pkgs = join(sandbox, "damaged");
+  expect((await start(pkgs).done).output).toEqual({ ok: PACKAGES });
+  for (const { record } of packages) {
+    const name = record.name;
+    rmSync(join(pkgs, record.fn.replace(/\.(conda|tar\.bz2)$/, ""), `share/${name}/small.txt`));
+  }
+  const outcomes = await Promise.all(Array.from({ length: 8 }, () => start(pkgs).done));
+  for (const outcome of outcomes) expect(outcome.output).toEqual({ ok: PACKAGES });
+  expect(checkVisible(pkgs, packages)).toHaveLength(PACKAGES);
+  expect(litter(pkgs)).toEqual([]);
+});
+
+it("killed at random moments: what is visible is whole, and the next run succeeds and leaves nothing", {
+  timeout: 300_000,
+}, async () => {
+  const pkgs = join(sandbox, "killed");
+  let killed = 0;
+  for (let round = 0; round < 15; round++) {
+    if (round % 5 === 0) rmSync(pkgs, { recursive: true, force: true });
+    const { child, done } = start(pkgs);
+    await sleep(100 + ((round * 37) % 200));
+    child.kill("SIGKILL");
+    if ((await done).code === null) killed += 1;
+    checkVisible(pkgs, packages);
+  }
+  expect(killed).toBeGreaterThan(3);
+  expect((await start(pkgs).done).output).toEqual({ ok: PACKAGES });
+  expect(checkVisible(pkgs, packages)).toHaveLength(PACKAGES);
+  expect(litter(pkgs)).toEqual([]);
+  expect((await findCleanable([pkgs], { tempfiles: true, locks: true, trash: true })).tempfiles).toEqual([]);
+});
+
+it("a read-only cache is read, and never written", { timeout: 60_000 }, async () => {
+  const readOnly = join(sandbox, "read-only");
+  expect((await start(readOnly).done).output).toEqual({ ok: PACKAGES });
+  const before = readdirSync(readOnly).sort();
+  // One package less: it goes to the cache that can be written.
+  rmSync(join(readOnly, "pkg-0-1.0-0"), { recursive: true });
+  rmSync(join(readOnly, packages[0]!.record.fn));
+  const own = join(sandbox, "own");
+  const wrap = process.getuid?.() === 0 ? asNobody() : [];
+  if (!wrap) return void process.stderr.write("skipped: root writes everywhere, and setpriv is not there\n");
+  for (const path of [sandbox, own]) {
+    mkdirSync(path, { recursive: true });
+    chmodSync(path, 0o777);
+  }
+  chmodSync(readOnly, 0o555);
+  try {
+    expect((await start(`${readOnly}:${own}`, wrap).done).output).toEqual({ ok: PACKAGES });
+    expect(checkVisible(own, packages)).toEqual(["pkg-0-1.0-0"]);
+    expect((await start(readOnly, wrap).done).output).toMatchObject({ code: "permission-denied" });
+  } finally {
+    chmodSync(readOnly, 0o755);
+  }
+  expect(readdirSync(readOnly).sort()).toEqual(before.filter((name) => !name.startsWith("pkg-0-")));
+});
+
+function asNobody(): string[] | undefined {
+  const wrap = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+  return spawnSync(wrap[0]!, [
+    ...wrap.slice(1),
+    process.execPath,
+    "-e",
+    `require("node:fs").readFileSync(${JSON.stringify(driver)})`,
+  ]).status === 0
+    ? wrap
+    : undefined;
+}
+
+it("a full disk is told as such, and what fits stays whole", { timeout: 60_000 }, async () => {
+  const mount = join(sandbox, "full");
+  mkdirSync(mount);
+  const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", mount]).status === 0;
+  if (!mounted) return void process.stderr.write("skipped: no tmpfs can be mounted here\n");
+  try {
+    const pkgs = join(mount, "pkgs");
+    const outcome = await start(pkgs).done;
+    expect(outcome.output).toMatchObject({ code: "disk-full" });
+    expect(litter(pkgs)).toEqual([]);
+    checkVisible(pkgs, packages);
+  } finally {
+    spawnSync("umount", [mount]);
+  }
+});
+
+it("left-overs of dead processes are swept, those of living ones are not", { timeout: 60_000 }, async () => {
+  const pkgs = join(sandbox, "swept");
+  const { child, done } = start(pkgs);
+  await expect.poll(() => litter(pkgs).length, { timeout: 20_000, interval: 2 }).toBeGreaterThan(0);
+  const [name] = litter(pkgs);
+  child.kill("SIGKILL");
+  await done;
+  cpSync(join(pkgs, name!), join(pkgs, name!.replace(/-\d+-/, `-${process.pid}-`)), { recursive: true });
+  expect((await start(pkgs).done).output).toEqual({ ok: PACKAGES });
+  expect(existsSync(join(pkgs, name!))).toBe(false);
+  expect(litter(pkgs)).toEqual([name!.replace(/-\d+-/, `-${process.pid}-`)]);
+});
