@@ -52,10 +52,19 @@ const LOCK_NAME = ".taipan-lock";
  * takes it for a package record.
  */
 export function lockPath(prefix: string): string {
-  const exists = kindAt(prefix) !== undefined;
-  return exists
-    ? join(prefix, "conda-meta", LOCK_NAME)
-    : join(dirname(prefix), `.${basename(prefix)}.taipan-lock`);
+  return kindAt(prefix) !== undefined ? join(prefix, "conda-meta", LOCK_NAME) : besidePath(prefix);
+}
+
+const besidePath = (prefix: string): string => join(dirname(prefix), `.${basename(prefix)}.taipan-lock`);
+
+/** Removes what processes left that died: files they were about to lock with, and a lock beside a prefix that has appeared since. */
+export function sweepLocks(prefix: string): void {
+  for (const directory of [join(prefix, "conda-meta"), dirname(prefix)])
+    sweepTemporaries(directory, processExists);
+  const beside = besidePath(prefix);
+  if (kindAt(prefix) === undefined || kindAt(beside) === undefined) return;
+  const held = readLock(beside);
+  if (held && isDead(held.content, held.age, systemFacts().hostname)) breakLock(beside, held.content);
 }
 
 function parseHolder(content: string): Holder | undefined {
@@ -101,13 +110,9 @@ export async function lockPrefix(prefix: string, options: LockOptions): Promise<
     if (created) makeDirectory(dirname(path));
     if (tryLock(path, content)) {
       // The environment may have appeared, or gone, between looking for the place of the lock and taking it.
-      sweepTemporaries(dirname(path), processExists);
+      sweepLocks(prefix);
       if (lockPath(prefix) === path)
-        return hold(
-          path,
-          content,
-          created && path.endsWith(LOCK_NAME) && dirname(path) === join(prefix, "conda-meta"),
-        );
+        return hold(path, content, created && dirname(path) === join(prefix, "conda-meta"));
       releaseLock(path, content);
       continue;
     }

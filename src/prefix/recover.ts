@@ -1,7 +1,7 @@
 import { basename, dirname, join } from "node:path";
 import { kindAt, move, removeAll, removeIfEmpty } from "../fs/tree.ts";
 import { discard, journalDirectory, readJournal, undo } from "./journal.ts";
-import { isLocked, type LockOptions, lockPrefix } from "./lock.ts";
+import { isLocked, type LockOptions, lockPrefix, sweepLocks } from "./lock.ts";
 
 /** What recovery found: nothing, or a transaction that was taken back or finished. */
 export type Recovery = "clean" | "rolled-back" | "completed";
@@ -55,6 +55,7 @@ export function discardPrefix(prefix: string): void {
 
 /** What every command that changes a prefix calls first. Takes the lock only when there is something to do. */
 export async function recoverPrefix(prefix: string, options: LockOptions): Promise<Recovery> {
+  sweepLocks(prefix);
   if (!needsRecovery(prefix)) return "clean";
   const lock = await lockPrefix(prefix, options);
   try {

@@ -1,0 +1,227 @@
+import { spawn } from "node:child_process";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { rolldown } from "rolldown";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { planTransaction } from "../../src/plan/diff.ts";
+import type { Transaction } from "../../src/plan/transaction.ts";
+import { readPrefix } from "../../src/prefix/prefix.ts";
+import { recoverPrefix } from "../../src/prefix/recover.ts";
+import { applyTransaction } from "../../src/prefix/transaction.ts";
+import type { PackageCacheRecord } from "../../src/specs/records.ts";
+import { handlers } from "../../src/worker.ts";
+import { createPool } from "../../src/workers/pool.ts";
+import { defaultOptions, makePackage, PLACEHOLDER, snapshot } from "../support/extracted.ts";
+import { repoRoot } from "../support/shared.ts";
+
+let work = "";
+let child = "";
+beforeAll(async () => {
+  work = realpathSync(mkdtempSync(join(tmpdir(), "taipan-kill-")));
+  const bundle = await rolldown({
+    input: join(repoRoot, "tests/support/transaction-child.ts"),
+    platform: "node",
+    logLevel: "silent",
+  });
+  await bundle.write({
+    dir: join(work, "bundle"),
+    format: "esm",
+    entryFileNames: "child.mjs",
+    chunkFileNames: "[name]-[hash].mjs",
+  });
+  await bundle.close();
+  child = join(work, "bundle/child.mjs");
+});
+afterAll(() => rmSync(work, { recursive: true, force: true }));
+
+const options = { ...defaultOptions, compilePyc: false };
+const pool = createPool({ size: 1, mode: "inline", handlers });
+
+/** Everything in the environment's directory, its neighbours included: nothing may be left beside it either. Dates are no state. */
+function stateOf(envs: string): Record<string, string> {
+  const state = snapshot(envs, (path) => path.endsWith("/conda-meta/history"));
+  for (const name of existsSync(envs) ? readdirSync(envs) : []) {
+    const history = join(envs, name, "conda-meta/history");
+    if (existsSync(history))
+      state[`${name}/conda-meta/history`] = readFileSync(history, "utf8").replace(/==> .* <==/g, "");
+  }
+  return state;
+}
+
+async function plan(prefix: string, packages: PackageCacheRecord[]): Promise<Transaction> {
+  const state = await readPrefix(prefix);
+  return planTransaction(
+    state?.records ?? [],
+    { records: packages, requested: new Map(), reinstall: new Set() },
+    { platform: "linux-64" },
+  );
+}
+
+async function apply(prefix: string, packages: PackageCacheRecord[]): Promise<void> {
+  const transaction = await plan(prefix, packages);
+  await applyTransaction(
+    {
+      prefix,
+      transaction,
+      packages: new Map(packages.map((record) => [record.name, record])),
+      options,
+      command: ["taipan", "install"],
+    },
+    { pool, events: () => {} },
+  );
+}
+
+function runChild(
+  file: string,
+): Promise<{ signal: string | null; code: number | null; out: string; err: string }> {
+  return new Promise((resolve) => {
+    const process = spawn(globalThis.process.execPath, [child, file], { stdio: ["ignore", "pipe", "pipe"] });
+    let out = "";
+    let err = "";
+    process.stdout.on("data", (chunk) => (out += chunk));
+    process.stderr.on("data", (chunk) => (err += chunk));
+    process.on("close", (code, signal) => resolve({ code, signal, out, err }));
+  });
+}
+
+interface Scenario {
+  before: PackageCacheRecord[] | undefined;
+  after: PackageCacheRecord[];
+}
+
+/** Kills the transaction at every call in turn. Afterwards the state is the old or the new one, and the next command works. */
+async function killEverywhere(
+  name: string,
+  scenario: Scenario,
+): Promise<{ calls: number; old: number; new: number }> {
+  const base = join(work, name);
+  const template = join(base, "template");
+  mkdirSync(template, { recursive: true });
+  // Every copy of the template has the same path while it is used, because files know their prefix.
+  const envsOf = (slot: string): string => join(base, slot, "envs");
+  const counts = { calls: 0, old: 0, new: 0 };
+  const slots = Array.from({ length: Math.max(2, availableParallelism()) }, (_, i) => `slot-${i}`);
+  let next = 1;
+  let total = Number.POSITIVE_INFINITY;
+  const lane = async (slot: string): Promise<void> => {
+    const envs = envsOf(slot);
+    const prefix = join(envs, "env");
+    mkdirSync(envs, { recursive: true });
+    if (scenario.before) await apply(prefix, scenario.before);
+    const transaction = await plan(prefix, scenario.after);
+    const pristine = join(base, slot, "pristine");
+    cpSync(envs, pristine, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
+    const oldState = stateOf(envs);
+    await apply(prefix, scenario.after);
+    const newState = stateOf(envs);
+    const reset = (): void => {
+      rmSync(envs, { recursive: true, force: true });
+      cpSync(pristine, envs, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
+    };
+    for (let n = next++; n <= total; n = next++) {
+      reset();
+      const job = {
+        prefix,
+        killAt: n,
+        transaction: { ...transaction, newlyRequested: {} },
+        packages: scenario.after.map((record) => [record.name, record]),
+        options,
+      };
+      const file = join(base, slot, "job.json");
+      writeFileSync(file, JSON.stringify(job));
+      const result = await runChild(file);
+      if (result.signal === null) {
+        expect(result, `call ${n}`).toMatchObject({ code: 0 });
+        total = Math.min(total, Number(result.out));
+        counts.calls = total;
+        continue;
+      }
+      expect(result.signal).toBe("SIGKILL");
+      await recoverPrefix(prefix, { timeout: 20 });
+      const state = stateOf(envs);
+      const isNew = JSON.stringify(state) === JSON.stringify(newState);
+      if (!isNew) expect(state, `killed at call ${n}`).toEqual(oldState);
+      counts[isNew ? "new" : "old"]++;
+      await apply(prefix, scenario.after);
+      const { [`env/conda-meta/history`]: _, ...again } = stateOf(envs);
+      const { [`env/conda-meta/history`]: __, ...wanted } = newState;
+      expect(again, `the command after a kill at call ${n}`).toEqual(wanted);
+    }
+  };
+  await Promise.all(slots.map(lane));
+  return counts;
+}
+
+describe("kill -9 at any file system call", () => {
+  // TAIPAN_TEST_FULL=1: twelve packages instead of seven, four times as long.
+  const count = process.env["TAIPAN_TEST_FULL"] ? 10 : 5;
+  const packages = (pkgs: string, version: string): PackageCacheRecord[] =>
+    Array.from({ length: count }, (_, i) =>
+      makePackage(pkgs, {
+        name: `p${i}`,
+        version,
+        files: {
+          [`lib/shared/p${i}-${version}.txt`]: version,
+          [`lib/p${i}/a.txt`]: `a ${i} ${version}`,
+          ...(i % 3 === 0
+            ? {
+                [`bin/p${i}`]: {
+                  content: `#!${PLACEHOLDER}/bin/x\n${version}`,
+                  mode: 0o755,
+                  prefix: "text" as const,
+                },
+              }
+            : {}),
+          ...(i % 4 === 0 ? { [`lib/p${i}/link`]: { link: "a.txt" } } : {}),
+        },
+      }),
+    );
+
+  test("install, upgrade and remove in one transaction, with link scripts", {
+    timeout: 180_000,
+  }, async () => {
+    const pkgs = join(work, "pkgs-1");
+    const one = packages(pkgs, "1");
+    const two = packages(pkgs, "2");
+    const script = makePackage(pkgs, {
+      name: "script",
+      files: {
+        "bin/.script-post-link.sh": { content: "#!/bin/sh\nexit 0\n", mode: 0o755 },
+        "lib/p3": "a file where a directory was",
+      },
+    });
+    const extra = makePackage(pkgs, {
+      name: "extra",
+      files: { "lib/extra/x/y.txt": "y", "lib/p0/extra.txt": "into the directory of another" },
+    });
+    // p0-p2 stay, p3 goes (and its directory becomes a file), the rest is upgraded, script and extra are new.
+    const after = [...one.slice(0, 3), ...two.slice(4), script, extra];
+    const counts = await killEverywhere("mixed", { before: one, after });
+    expect(counts.old).toBeGreaterThan(30);
+    expect(counts.new).toBeGreaterThan(3);
+    process.stderr.write(
+      `mixed transaction: ${counts.calls} calls, ${counts.old} times the old state, ${counts.new} times the new one\n`,
+    );
+  });
+
+  test("a new environment is there whole or not at all", { timeout: 120_000 }, async () => {
+    const pkgs = join(work, "pkgs-2");
+    const counts = await killEverywhere("fresh", {
+      before: undefined,
+      after: packages(pkgs, "1").slice(0, 2),
+    });
+    expect(counts.old).toBeGreaterThan(10);
+    expect(counts.new).toBeGreaterThan(0);
+  });
+});
