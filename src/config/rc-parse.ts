@@ -1,4 +1,13 @@
-import { isCollection, isMap, isScalar, isSeq, LineCounter, type Pair, parseDocument } from "yaml";
+import {
+  type Document,
+  isCollection,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Pair,
+  parseDocument,
+} from "yaml";
 import { ToolError } from "../errors.ts";
 
 /** conda's merge marks: comments `#!top`, `#!bottom` and `#!final` behind a key, a list item or a map entry. */
@@ -17,7 +26,7 @@ export interface RcEntry {
 /** Reads the text of a condarc. Throws `config-invalid` with line and column for YAML that cannot be read. */
 export function parseRc(text: string, path: string): RcEntry[] {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: false });
+  const document: Document = parseDocument(text, { lineCounter: lines, uniqueKeys: false });
   const error = document.errors[0];
   if (error) {
     const { line, col } = lines.linePos(error.pos[0]);
@@ -37,8 +46,19 @@ export function parseRc(text: string, path: string): RcEntry[] {
       details: { path },
     });
   }
-  const values: unknown = document.toJS({ maxAliasCount: 100 });
+  const values = plainValue(document, path);
   return root.items.map((pair) => readEntry(pair, text, lines, values as Record<string, unknown>));
+}
+
+/** Aliases that multiply (a "YAML bomb") and aliases to nothing are refused. */
+function plainValue(document: Document, path: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    throw new ToolError("config-invalid", `\`${path}\` is no valid YAML: ${(error as Error).message}`, {
+      details: { path },
+    });
+  }
 }
 
 function readEntry(pair: Pair, text: string, lines: LineCounter, values: Record<string, unknown>): RcEntry {
