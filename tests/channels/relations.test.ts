@@ -58,7 +58,7 @@ describe("channel relations (CEP 42)", () => {
   });
 
   it("never changes the user's order, and keeps every relation that does not contradict it", () => {
-    const url = fc.constantFrom("a", "b", "c", "d", "e", "f");
+    const url: fc.Arbitrary<string> = fc.constantFrom("a", "b", "c", "d", "e", "f");
     const relation = fc.record({ base: url, overrides: url }, { requiredKeys: [] });
     fc.assert(
       fc.property(

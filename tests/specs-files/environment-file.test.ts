@@ -1,10 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ToolError } from "../../src/errors.ts";
-import { checkDependencies, type EnvironmentFile, parseEnvironmentFile } from "../../src/specs/environment-file.ts";
+import {
+  checkDependencies,
+  type EnvironmentFile,
+  parseEnvironmentFile,
+} from "../../src/specs/environment-file.ts";
 import { parseMatchSpec } from "../../src/specs/match-spec.ts";
 
-function read(text: string, options: { platform?: string; home?: string; env?: Record<string, string> } = {}): EnvironmentFile {
+function read(
+  text: string,
+  options: { platform?: string; home?: string; env?: Record<string, string> } = {},
+): EnvironmentFile {
   return parseEnvironmentFile(text, { fileName: "environment.yml", platform: "linux-64", ...options });
 }
 
@@ -14,7 +21,8 @@ function messages(file: EnvironmentFile): string[] {
 
 describe("environment.yml", () => {
   it("reads every key", () => {
-    const file = read(`
+    const file = read(
+      `
 name: stats
 prefix: ~/envs/$WHERE
 channels: [conda-forge, nodefaults, "https://h/t/\${TOKEN}/c"]
@@ -30,14 +38,22 @@ dependencies:
 variables: {A: 1.50, B: yes, C: "", D: null, E:}
 platforms: [linux-64, osx-arm64]
 category: dev
-`, { home: "/home/u", env: { WHERE: "here", TOKEN: "tk" } });
+`,
+      { home: "/home/u", env: { WHERE: "here", TOKEN: "tk" } },
+    );
     expect(file).toMatchObject({
       name: "stats",
       prefix: "/home/u/envs/here",
       channels: ["conda-forge", "https://h/t/tk/c"],
       nodefaults: true,
       dependencies: ["python=3.10", "conda-forge::numpy >=1.2", "pip"],
-      pip: ["-r requirements.txt", "-e .", "git+https://github.com/o/p@main#egg=p", "name @ file:///x", "3.10"],
+      pip: [
+        "-r requirements.txt",
+        "-e .",
+        "git+https://github.com/o/p@main#egg=p",
+        "name @ file:///x",
+        "3.10",
+      ],
       variables: { A: "1.50", B: "yes", C: "", D: "null", E: "" },
       platforms: ["linux-64", "osx-arm64"],
       category: "dev",
@@ -54,7 +70,10 @@ category: dev
     }
     expect(read(`dependencies:\n  - pip-tools${section}`).dependencies).toEqual(["pip-tools", "pip"]);
     expect(read("dependencies:\n  - a\n  - pip:\n").dependencies).toEqual(["a"]);
-    expect(read("dependencies:\n  - a\n  - uv: [b]\n")).toMatchObject({ uv: ["b"], dependencies: ["a", "uv"] });
+    expect(read("dependencies:\n  - a\n  - uv: [b]\n")).toMatchObject({
+      uv: ["b"],
+      dependencies: ["a", "uv"],
+    });
   });
 
   it("selects by platform, in file order", () => {
@@ -72,11 +91,21 @@ dependencies:
     - h  # [win]
     - i
 `;
-    expect(read(text)).toMatchObject({ dependencies: ["a-unix", "b", "d", "e", "f", "g # [win]", "pip"], pip: ["i"] });
-    expect(read(text, { platform: "win-64" })).toMatchObject({ dependencies: ["a-win", "c", "e", "g # [win]", "pip"], pip: ["h", "i"] });
+    expect(read(text)).toMatchObject({
+      dependencies: ["a-unix", "b", "d", "e", "f", "g # [win]", "pip"],
+      pip: ["i"],
+    });
+    expect(read(text, { platform: "win-64" })).toMatchObject({
+      dependencies: ["a-win", "c", "e", "g # [win]", "pip"],
+      pip: ["h", "i"],
+    });
     expect(read(text, { platform: "osx-arm64" }).dependencies).toContain("f");
-    expect(messages(read("dependencies:\n  - a  # [py38 and win]\n"))).toEqual([expect.stringContaining("line 2")]);
-    expect(() => read("dependencies:\n  - sel(amiga): a\n")).toThrow(/line 2, column 5: unknown selector `sel\(amiga\)`/);
+    expect(messages(read("dependencies:\n  - a  # [py38 and win]\n"))).toEqual([
+      expect.stringContaining("line 2"),
+    ]);
+    expect(() => read("dependencies:\n  - sel(amiga): a\n")).toThrow(
+      /line 2, column 5: unknown selector `sel\(amiga\)`/,
+    );
   });
 
   it("anchors, aliases and merge keys work", () => {
@@ -87,7 +116,11 @@ y: &p python=3.11
 <<: *common
 dependencies: [*p, numpy]
 `);
-    expect(file).toMatchObject({ channels: ["conda-forge"], dependencies: ["python=3.11", "numpy"], warnings: [] });
+    expect(file).toMatchObject({
+      channels: ["conda-forge"],
+      dependencies: ["python=3.11", "numpy"],
+      warnings: [],
+    });
   });
 
   it("unknown keys are warned about with the nearest known one", () => {
@@ -124,12 +157,17 @@ dependencies: [*p, numpy]
     ["just text", /this is text/],
     ["a: &a [*a]\n<<: *a", /must name a mapping/],
   ])("%j is refused", (text, message) => {
-    expect(() => read(text)).toThrow(expect.objectContaining({ code: "env-file-invalid", message: expect.stringMatching(message) }));
+    expect(() => read(text)).toThrow(
+      expect.objectContaining({ code: "env-file-invalid", message: expect.stringMatching(message) }),
+    );
   });
 
   it("`base` is a possible name, a space only a warning", () => {
     expect(read("name: base")).toMatchObject({ name: "base", warnings: [] });
-    expect(read('name: "a b"')).toMatchObject({ name: "a b", warnings: [{ message: expect.stringContaining("space") }] });
+    expect(read('name: "a b"')).toMatchObject({
+      name: "a b",
+      warnings: [{ message: expect.stringContaining("space") }],
+    });
     expect(read("name: 3.10").name).toBe("3.10");
     expect(read("name: null").name).toBeUndefined();
   });
@@ -137,7 +175,9 @@ dependencies: [*p, numpy]
   it("the last of two pip sections counts, with a warning", () => {
     const file = read("dependencies:\n  - pip: [a]\n  - pip: [b]\n");
     expect(file.pip).toEqual(["b"]);
-    expect(messages(file)).toEqual([expect.stringContaining("line 3, column 5: this `pip` section replaces")]);
+    expect(messages(file)).toEqual([
+      expect.stringContaining("line 3, column 5: this `pip` section replaces"),
+    ]);
   });
 
   it("a variable may be called like a property of objects", () => {
@@ -150,7 +190,10 @@ dependencies: [*p, numpy]
   it("a spec's complaint has its place in the file", () => {
     const file = read("dependencies:\n  - python\n  - numpy >=1.2,,<\n");
     expect(() => checkDependencies(file, (spec) => parseMatchSpec(spec))).toThrow(
-      expect.objectContaining({ code: "env-file-invalid", message: expect.stringContaining("`environment.yml`, line 3, column 5") }),
+      expect.objectContaining({
+        code: "env-file-invalid",
+        message: expect.stringContaining("`environment.yml`, line 3, column 5"),
+      }),
     );
   });
 
@@ -167,10 +210,32 @@ dependencies: [*p, numpy]
 
   it("any text gives a file or a ToolError", () => {
     const line = fc.constantFrom(
-      "name: x", "channels:", "dependencies:", "  - a", "  - pip:", "    - b", "  - *x", "x: &x", "<<: *x", "variables: {A: 1}",
-      "  - sel(win): c", "- d", "\t", "%YAML 1.2", "---", "...", "'", '"', "? a", "!!binary x", "  - &x y # [linux]", "  - {}",
+      "name: x",
+      "channels:",
+      "dependencies:",
+      "  - a",
+      "  - pip:",
+      "    - b",
+      "  - *x",
+      "x: &x",
+      "<<: *x",
+      "variables: {A: 1}",
+      "  - sel(win): c",
+      "- d",
+      "\t",
+      "%YAML 1.2",
+      "---",
+      "...",
+      "'",
+      '"',
+      "? a",
+      "!!binary x",
+      "  - &x y # [linux]",
+      "  - {}",
     );
-    const soup = fc.array(fc.oneof({ weight: 4, arbitrary: line }, fc.string()), { maxLength: 12 }).map((lines) => lines.join("\n"));
+    const soup = fc
+      .array(fc.oneof({ weight: 4, arbitrary: line }, fc.string()), { maxLength: 12 })
+      .map((lines) => lines.join("\n"));
     fc.assert(
       fc.property(fc.oneof(soup, fc.string({ unit: "binary" })), (text) => {
         try {

@@ -1,8 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { evaluateSelector } from "../../src/specs/selectors.ts";
-import { checkExplicit, checkSpecs, isLockFileName, parseSpecFile, specFileKind } from "../../src/specs/spec-file.ts";
 import { parseMatchSpec } from "../../src/specs/match-spec.ts";
+import { evaluateSelector } from "../../src/specs/selectors.ts";
+import {
+  checkExplicit,
+  checkSpecs,
+  isLockFileName,
+  parseSpecFile,
+  specFileKind,
+} from "../../src/specs/spec-file.ts";
 
 const md5 = "0123456789abcdef0123456789abcdef";
 const sha256 = md5 + md5;
@@ -15,14 +21,23 @@ function entries(text: string) {
 
 describe("text spec files (CEP 23)", () => {
   it("reads specs line by line", () => {
-    const file = parseSpecFile("\uFEFF# platform: linux-64\r\n\r\nxtensor >=0.20\r\n  # no\r\n  xsimd # kept\r\n", context);
-    expect(file).toMatchObject({ kind: "specs", specs: ["xtensor >=0.20", "xsimd # kept"], platform: "linux-64" });
+    const file = parseSpecFile(
+      "\uFEFF# platform: linux-64\r\n\r\nxtensor >=0.20\r\n  # no\r\n  xsimd # kept\r\n",
+      context,
+    );
+    expect(file).toMatchObject({
+      kind: "specs",
+      specs: ["xtensor >=0.20", "xsimd # kept"],
+      platform: "linux-64",
+    });
   });
 
   it("a spec's complaint has its line", () => {
     const file = parseSpecFile("a\n\nnumpy >=1,,\n", context);
     if (file.kind !== "specs") throw new Error("not specs");
-    expect(() => checkSpecs(file, "specs.txt", (spec) => parseMatchSpec(spec))).toThrow(/`specs.txt`, line 3/);
+    expect(() => checkSpecs(file, "specs.txt", (spec) => parseMatchSpec(spec))).toThrow(
+      /`specs.txt`, line 3/,
+    );
   });
 
   it("reads archives, hashes and paths", () => {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { stringify } from "yaml";
-import { redactUrl, splitCredentials } from "../credentials.ts";
+import { splitCredentials } from "../credentials.ts";
 import type { LockedPypiPackage } from "../lock/types.ts";
 import type { RepoDataRecord } from "../records.ts";
 import { dependencyConstraint, dependencyName } from "./dependency-names.ts";
@@ -29,7 +29,7 @@ export function writeCondaLock(lock: LockExport): string {
     version: 1,
     metadata: {
       content_hash: Object.fromEntries(platforms.map((each) => [each.platform, contentHash(each)])),
-      channels: lock.channels.map((channel) => ({ url: redactUrl(channel), used_env_vars: [] })),
+      channels: lock.channels.map((channel) => ({ url: splitCredentials(channel).url, used_env_vars: [] })),
       platforms: platforms.map(({ platform }) => platform),
       sources: [...(lock.sources ?? [])],
       ...(lock.createdAt ? { time_metadata: { created_at: lock.createdAt } } : {}),

@@ -1,4 +1,5 @@
 import { stringify } from "yaml";
+import { splitCredentials } from "../credentials.ts";
 import type { PackageRecord } from "../records.ts";
 
 /** The contents of an `environment.yml` to be written: keys and order as conda and mamba print them. */
@@ -14,7 +15,7 @@ export interface EnvironmentDocument {
 export interface EnvironmentExport {
   name?: string | undefined;
   prefix?: string | undefined;
-  /** Names or URLs without credentials, highest priority first. */
+  /** Names or URLs, highest priority first; credentials are taken out. */
   channels: readonly string[];
   /** Installed packages in any order, or what the user asked for. */
   dependencies: { records: readonly ExportedRecord[] } | { specs: readonly string[] };
@@ -50,7 +51,7 @@ export function environmentDocument(
           .map((record) => exportedSpec(record, options));
   return {
     ...(name === undefined ? {} : { name }),
-    channels: [...environment.channels],
+    channels: environment.channels.map((channel) => splitCredentials(channel).url),
     dependencies: [...specs, ...(pip && pip.length > 0 ? [{ pip: [...pip] }] : [])],
     ...(variables && Object.keys(variables).length > 0 ? { variables: { ...variables } } : {}),
     ...(prefix === undefined ? {} : { prefix }),
@@ -62,7 +63,10 @@ export function exportedSpec(
   record: ExportedRecord,
   options: EnvironmentExportOptions = { build: true },
 ): string {
-  const where = options.channelSubdir && record.channel ? `${record.channel}/${record.subdir}::` : "";
+  const where =
+    options.channelSubdir && record.channel
+      ? `${splitCredentials(record.channel).url}/${record.subdir}::`
+      : "";
   const build = options.build ? `=${record.build}` : "";
   const md5 = options.md5 && record.md5 ? `[md5=${record.md5}]` : "";
   return `${where}${record.name}=${record.version}${build}${md5}`;

@@ -1,6 +1,7 @@
 import { ToolError } from "../../errors.ts";
 import { redactText } from "../credentials.ts";
 import { YamlDocument } from "../yaml-document.ts";
+import { parseRegularYaml } from "./regular-yaml.ts";
 
 /** Reading of hostile plain data: every accessor either returns the type it promises or throws with the file's name. */
 export class LockReader {
@@ -74,6 +75,8 @@ export class LockReader {
 
 /** Parses the YAML of a lock file into plain data; aliases are bounded. */
 export function lockYaml(text: string, reader: LockReader): Record<string, unknown> {
+  const regular = parseRegularYaml(text);
+  if (regular && Object.keys(regular).length > 0) return regular;
   const yaml = YamlDocument.parse(text, reader.fileName, "parse-error");
   if (yaml.root === undefined) throw reader.error("the file is empty");
   return reader.map(yaml.plain(yaml.root), "the file");
