@@ -9,6 +9,8 @@ import { type Falsified, KIND, type Lit, pos, State } from "./state.ts";
 export interface SolverOptions {
   /** Asked every few hundred conflicts and decisions; throw from it to stop the search. */
   readonly checkpoint?: () => void;
+  /** Give up after so many conflicts, with `undecided`. */
+  readonly conflictLimit?: number;
 }
 
 export interface SolverStats {
@@ -20,6 +22,7 @@ export interface SolverStats {
 
 export type SolverResult =
   | { readonly kind: "solved"; readonly selected: readonly SolvableId[]; readonly stats: SolverStats }
+  | { readonly kind: "undecided"; readonly stats: SolverStats }
   | { readonly kind: "unsolvable"; readonly core: ConflictCore; readonly stats: SolverStats };
 
 /** Finds the best answer in the order that `Problem` states, or proves that there is none. */
@@ -62,6 +65,9 @@ class Search {
       const falsified = this.pending ?? propagate(this.state, this.onSelected);
       this.pending = undefined;
       if (falsified) {
+        if (this.conflicts >= (this.options.conflictLimit ?? Infinity)) {
+          return { kind: "undecided", stats: this.stats() };
+        }
         if (!this.resolve(decider, falsified)) return this.unsolvable(falsified);
         continue;
       }

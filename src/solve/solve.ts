@@ -50,8 +50,11 @@ function startClock(request: SolveRequest): Clock {
   };
 }
 
-function run(prepared: Prepared, clock: Clock): SolverResult {
-  return solveProblem(prepared.provider, prepared.problem, { checkpoint: clock.checkpoint });
+function run(prepared: Prepared, clock: Clock): Exclude<SolverResult, { kind: "undecided" }> {
+  const result = solveProblem(prepared.provider, prepared.problem, { checkpoint: clock.checkpoint });
+  if (result.kind === "undecided")
+    throw new ToolError("internal", "the solver stopped at a limit that nobody set");
+  return result;
 }
 
 function recordsOf(prepared: Prepared): (id: number) => AnyRecord {
@@ -77,7 +80,8 @@ function withoutDependencies(request: SolveRequest, clock: Clock): Solution | Co
   const prepared = prepare(bare, false, true);
   const result = run(prepared, clock);
   const stats = clock.stats(result.stats);
-  if (result.kind !== "solved") return explainConflict(bare, prepared, result.core, stats, clock.checkpoint);
+  if (result.kind === "unsolvable")
+    return explainConflict(bare, prepared, result.core, stats, clock.checkpoint);
   return finish(
     request,
     { ...prepared, installed: request.installed },

@@ -1,0 +1,102 @@
+import type { VersionSetId } from "../../solver/index.ts";
+import type { MinimalCore } from "./explain-core.ts";
+import { joinWords } from "./explain-text.ts";
+import { pythonsOf } from "./explain-tree.ts";
+import type { Prepared } from "./request.ts";
+import type { SolveRequest } from "./types.ts";
+
+/** What the user could do about a conflict: one sentence each, at most a few. */
+export function conflictHints(prepared: Prepared, minimal: MinimalCore): string[] {
+  const hints: string[] = [];
+  const { provider } = prepared;
+  const reasons = new Set(minimal.items.map(({ reason }) => reason));
+  const specs = minimal.items
+    .filter(({ reason }) => reason === "requested")
+    .map(({ versionSet }) => versionSet);
+  if (reasons.has("python-pin"))
+    hints.push(
+      "python keeps its minor version unless the request names it: add `python`, or use --no-py-pin",
+    );
+  if (reasons.has("pin"))
+    hints.push("pins come from `conda-meta/pinned` and `pinned_packages`; --no-pin leaves them out");
+  if (reasons.has("frozen")) hints.push("without --freeze-installed, installed packages may change");
+  if (reasons.has("no-downgrade")) hints.push("with --allow-downgrade, installed packages may go back");
+  const python = provider.nameId("python");
+  const aboutPython = minimal.items.some(({ versionSet }) => provider.namesOf(versionSet).includes(python));
+  for (const versionSet of aboutPython ? specs : []) {
+    if (provider.namesOf(versionSet).includes(python)) continue;
+    const minors = pythonsOf(prepared, versionSet);
+    if (minors.length === 0) continue;
+    const text = provider.versionSets[versionSet]!.text;
+    hints.push(`\`${text}\` is there for python ${joinWords(minors, "and", 6)}`);
+  }
+  return [
+    ...hints,
+    ...virtualHints(prepared, minimal),
+    ...leftOutHints(prepared, namesIn(prepared, minimal)),
+  ];
+}
+
+/** The same for specs that nothing matches. */
+export function missingHints(
+  request: SolveRequest,
+  prepared: Prepared,
+  missing: readonly VersionSetId[],
+): string[] {
+  const names = missing.flatMap((id) => [...prepared.provider.namesOf(id)]);
+  const hints = leftOutHints(prepared, names);
+  const unknown = names.filter(
+    (id) => !request.indexes.some((index) => index.has(prepared.provider.names[id]!)),
+  );
+  if (unknown.length > 0 && hints.length === 0) {
+    const channels = [...new Set(request.indexes.map(({ channel }) => channel))];
+    const from =
+      channels.length > 0
+        ? `searched ${joinWords(channels, "and", 6)} for ${request.platform} and noarch`
+        : "there are no channels";
+    hints.push(`${from}; other channels are added with -c`);
+  }
+  return hints;
+}
+
+function namesIn(prepared: Prepared, minimal: MinimalCore): number[] {
+  const names = new Set<number>();
+  for (const fact of minimal.core.facts) {
+    if ("versionSet" in fact) for (const name of prepared.provider.namesOf(fact.versionSet)) names.add(name);
+  }
+  return [...names];
+}
+
+function virtualHints(prepared: Prepared, minimal: MinimalCore): string[] {
+  const { provider } = prepared;
+  const hints = new Set<string>();
+  for (const fact of minimal.core.facts) {
+    if (fact.kind !== "requires") continue;
+    for (const id of provider.namesOf(fact.versionSet)) {
+      const name = provider.names[id]!;
+      if (!name.startsWith("__") || provider.matching(fact.versionSet).length > 0) continue;
+      const variable = `CONDA_OVERRIDE_${name.slice(2).toUpperCase()}`;
+      hints.add(`${variable}=VERSION solves for a system that has another \`${name}\``);
+    }
+  }
+  return [...hints].slice(0, 2);
+}
+
+function leftOutHints(prepared: Prepared, names: readonly number[]): string[] {
+  const { provider } = prepared;
+  const hints: string[] = [];
+  for (const id of names) {
+    const out = provider.leftOut.get(id);
+    if (!out) continue;
+    const channels = [...new Set(out.byPriority.map(({ channel }) => channel))];
+    if (channels.length > 0) {
+      const name = provider.names[id]!;
+      hints.push(
+        `${joinWords(channels)} has other builds of \`${name}\`, hidden by strict channel priority: ask for \`${channels[0]}::${name}\`, or use --channel-priority flexible`,
+      );
+    }
+    if (out.byDate.length > 0)
+      hints.push(`--exclude-newer leaves out ${out.byDate.length} builds of \`${provider.names[id]}\``);
+  }
+  return hints.slice(0, 4);
+}
