@@ -50,7 +50,10 @@ export class Closure {
 
   #ask(index: PackageIndex, name: string): void {
     if (this.#failure || !index.has(name)) return;
-    if (!(index instanceof ShardedIndex)) return this.#follow(index.records(name));
+    if (!(index instanceof ShardedIndex)) {
+      this.#follow(index.records(name));
+      return;
+    }
     this.#pending++;
     this.#limit(() => (this.#failure ? [] : index.fetch(name)))
       .then((records) => this.#follow(records))

@@ -1,8 +1,9 @@
 import type { PackageIndex } from "../specs/package-index.ts";
 import type { RepoDataRecord } from "../specs/records.ts";
 import { FLAG_REMOVED, type IndexFile, type IndexHeader, type Run } from "./index-format.ts";
+import { splitMembers } from "./json-bytes.ts";
 import { mergeRecords, type RecordSource, toRecord } from "./record.ts";
-import { RECORD_KINDS, splitMembers } from "./scan.ts";
+import { RECORD_KINDS } from "./scan.ts";
 
 const NONE: readonly RepoDataRecord[] = [];
 const NOTHING_REMOVED: ReadonlySet<string> = new Set();

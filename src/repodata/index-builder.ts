@@ -45,7 +45,10 @@ export class IndexBuilder implements ScanSink {
     const start = base + keyStart;
     const run = this.#runs - 1;
     if (kind === this.#currentKind && this.#sameName(window, nameStart, nameEnd)) {
-      if (this.#currentBad !== undefined) return this.skipped(keyOf(window, keyStart), this.#currentBad);
+      if (this.#currentBad !== undefined) {
+        this.#skip(keyOf(window, keyStart), this.#currentBad);
+        return;
+      }
       this.records++;
       if (base + end - this.#runStart[run]! <= MAX_RUN) {
         this.#runLength[run] = base + end - this.#runStart[run]!;

@@ -150,9 +150,8 @@ async function loadInto(
     data.kind === "flat"
       ? new FlatIndex(data.file, { ...source, onProblem: load.warn, onDamage: discardDamaged })
       : new ShardedIndex(data.index, { ...source, onProblem: load.warn, load: load.context });
-  let subdirs = load.indexes.get(channel.baseUrl);
-  if (!subdirs) load.indexes.set(channel.baseUrl, (subdirs = new Map()));
-  subdirs.set(subdir, index);
+  const subdirs = load.indexes.get(channel.baseUrl) ?? new Map<string, FlatIndex | ShardedIndex>();
+  load.indexes.set(channel.baseUrl, subdirs.set(subdir, index));
   load.closure.add(index);
   tellRevision(info, label, load);
   await followRelations(info, channel, depth, load);

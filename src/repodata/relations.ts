@@ -46,51 +46,58 @@ export function readRelation(
  */
 export function orderChannels(user: readonly string[], relations: readonly ChannelRelation[]): string[] {
   const rank = new Map(user.map((url, i) => [url, i]));
-  /** Edges point from higher to lower priority. */
-  const after = new Map<string, Set<string>>();
-  const edge = (high: string, low: string): void => {
-    for (const url of [high, low]) if (!after.has(url)) after.set(url, new Set());
-    after.get(high)?.add(low);
+  /** What must come before a channel, the user's own order first. */
+  const before = new Map<string, Set<string>>();
+  const node = (url: string): Set<string> => {
+    const known = before.get(url) ?? new Set<string>();
+    before.set(url, known);
+    return known;
   };
-  const related = (high: string, low: string): void => {
+  for (const [i, url] of user.entries())
+    if (i > 0) node(url).add(user[i - 1]!);
+    else node(url);
+  const overridden = new Map<string, string[]>();
+  const relate = (high: string, low: string): void => {
     const a = rank.get(high);
     const b = rank.get(low);
     // What the user named is in the user's order; a relation that says otherwise is ignored.
     if (a !== undefined && b !== undefined && b <= a) return;
-    edge(high, low);
+    node(high);
+    node(low).add(high);
   };
-  for (const [i, url] of user.entries()) {
-    if (!after.has(url)) after.set(url, new Set());
-    if (i > 0) edge(user[i - 1]!, url);
-  }
   for (const { from, base, overrides } of relations) {
-    if (base !== undefined) related(base, from);
-    if (overrides !== undefined) related(from, overrides);
+    if (base !== undefined) relate(base, from);
+    if (overrides === undefined) continue;
+    relate(from, overrides);
+    overridden.set(from, [...(overridden.get(from) ?? []), overrides]);
   }
-  return sortTopologically(after);
+  return sortTopologically(before, overridden);
 }
 
-/** Depth-first: a channel is put in front of everything that comes after it. */
-function sortTopologically(after: ReadonlyMap<string, ReadonlySet<string>>): string[] {
+/** Depth-first: each channel after all that must come before it, and at once followed by what it overrides. */
+function sortTopologically(
+  before: ReadonlyMap<string, ReadonlySet<string>>,
+  overridden: ReadonlyMap<string, readonly string[]>,
+): string[] {
   const order: string[] = [];
-  const state = new Map<string, "open" | "done">();
+  const done = new Set<string>();
   const path: string[] = [];
   const visit = (url: string): void => {
-    if (state.get(url) === "done") return;
-    if (state.get(url) === "open") {
-      const cycle = [...path.slice(path.indexOf(url)), url].join(" → ");
+    if (done.has(url)) return;
+    if (path.includes(url)) {
+      const cycle = [...path.slice(path.indexOf(url)), url].reverse().join(" → ");
       throw new ToolError("channel-invalid", `channel relations form a cycle: ${cycle}`, {
-        hint: "name the channels explicitly in the order you want; channel_relations_max_depth: 0 ignores relations",
+        hint: "name the channels in the order you want; channel_relations_max_depth: 0 ignores relations",
       });
     }
-    state.set(url, "open");
     path.push(url);
-    // Reversed, so that what was declared first ends up first.
-    for (const next of [...(after.get(url) ?? [])].reverse()) visit(next);
+    for (const previous of before.get(url) ?? []) visit(previous);
     path.pop();
-    state.set(url, "done");
-    order.unshift(url);
+    done.add(url);
+    order.push(url);
+    for (const next of overridden.get(url) ?? [])
+      if ([...(before.get(next) ?? [])].every((previous) => done.has(previous))) visit(next);
   };
-  for (const url of [...after.keys()].reverse()) visit(url);
+  for (const url of before.keys()) visit(url);
   return order;
 }

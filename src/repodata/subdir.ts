@@ -267,7 +267,7 @@ function inContext(error: unknown, job: Job): unknown {
   if (!(error instanceof ToolError)) return error;
   if (!["http-error", "channel-unreachable"].includes(error.code)) return error;
   const label = `${job.request.channel}/${job.request.subdir}`;
-  if (error.message.includes(label)) return error;
+  if (/^(repodata|the shard|the server) of /.test(error.message)) return error;
   const old = openIndex(job.paths.index, job.request.url);
   old?.close();
   const hint = old ? "the repodata cached earlier is still there: use it with --use-index-cache" : error.hint;

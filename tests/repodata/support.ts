@@ -1,7 +1,10 @@
+import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { encode } from "@msgpack/msgpack";
 import { afterAll } from "vitest";
+import { compress } from "../../src/archive/zstd.ts";
 import type { Event } from "../../src/events.ts";
 import { createHttpClient, type HttpOptions } from "../../src/net/http.ts";
 import { closeIndexes, type LoadOptions, loadChannels } from "../../src/repodata/load.ts";
@@ -45,6 +48,7 @@ export interface LoadSetup {
   http?: HttpOptions;
   now?: () => number;
   events?: Event[];
+  signal?: AbortSignal;
 }
 
 export function channelsOf(urls: readonly string[], platform = "linux-64"): Channel[] {
@@ -68,6 +72,7 @@ export async function load(urls: readonly string[], setup: LoadSetup): Promise<L
       events: sink,
       cacheDir: setup.cacheDir,
       now: setup.now,
+      signal: setup.signal,
     });
     opened.push(indexes);
     const warnings = events.flatMap((event) => (event.type === "warning" ? [event.message] : []));
@@ -122,4 +127,41 @@ export function fileNames(indexes: readonly PackageIndex[]): string[] {
     for (const name of index.names())
       for (const item of index.records(name)) found.push(`${index.subdir}/${item.fn}`);
   return found.sort();
+}
+
+export type Shards = Record<string, Record<string, unknown>>;
+
+/** Files of a sharded subdir (CEP 16) by path below the subdir: the index and one shard a name. */
+export async function shardFiles(
+  shards: Shards,
+  info: Record<string, unknown> = { base_url: "", shards_base_url: "./shards/", subdir: "linux-64" },
+): Promise<Record<string, Uint8Array>> {
+  const files: Record<string, Uint8Array> = {};
+  const hashes: Record<string, Uint8Array> = {};
+  for (const [name, shard] of Object.entries(shards)) {
+    const bytes = await compress(encode(shard), 3);
+    const hash = createHash("sha256").update(bytes).digest();
+    hashes[name] = new Uint8Array(hash);
+    files[`shards/${hash.toString("hex")}.msgpack.zst`] = bytes;
+  }
+  files["repodata_shards.msgpack.zst"] = await compress(encode({ version: 1, info, shards: hashes }), 3);
+  return files;
+}
+
+/** A shard as servers write it: hashes as bytes. */
+export function shard(...records: Record<string, unknown>[]): Record<string, unknown> {
+  const packages: Record<string, unknown> = {};
+  for (const item of records) {
+    const md5 = new Uint8Array(Buffer.from(String(item["md5"]), "hex"));
+    const sha256 = new Uint8Array(Buffer.from(String(item["sha256"]), "hex"));
+    packages[`${item["name"]}-${item["version"]}-${item["build"]}.conda`] = { ...item, md5, sha256 };
+  }
+  return { packages: {}, "packages.conda": packages, removed: [] };
+}
+
+export function under(
+  prefix: string,
+  files: Record<string, Uint8Array | string>,
+): Record<string, Uint8Array | string> {
+  return Object.fromEntries(Object.entries(files).map(([path, content]) => [`${prefix}/${path}`, content]));
 }

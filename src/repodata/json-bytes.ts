@@ -1,0 +1,82 @@
+/** JSON as bytes: what the scanner of repodata needs to find its way. */
+export const QUOTE = 0x22;
+export const BACKSLASH = 0x5c;
+export const COMMA = 0x2c;
+export const COLON = 0x3a;
+export const OPEN_BRACE = 0x7b;
+export const CLOSE_BRACE = 0x7d;
+export const OPEN_BRACKET = 0x5b;
+export const CLOSE_BRACKET = 0x5d;
+
+export function isSpace(c: number | undefined): boolean {
+  return c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09;
+}
+
+/** Bytes of numbers, `true`, `false` and `null`. */
+export function isScalarByte(c: number | undefined): boolean {
+  return (
+    c !== undefined &&
+    ((c >= 0x61 && c <= 0x7a) ||
+      (c >= 0x30 && c <= 0x39) ||
+      c === 0x2d ||
+      c === 0x2b ||
+      c === 0x2e ||
+      c === 0x45)
+  );
+}
+
+/** Whether the bytes at `i` are `name`. */
+export function isName(b: Buffer, i: number): boolean {
+  return b[i] === 0x6e && b[i + 1] === 0x61 && b[i + 2] === 0x6d && b[i + 3] === 0x65;
+}
+
+/** Position past the closing quote of the string whose opening quote is at `i`, or -1 when it goes on. */
+export function stringEnd(b: Buffer, i: number, n: number): number {
+  i++;
+  while (i < n) {
+    const c = b[i++];
+    if (c === QUOTE) return i;
+    if (c === BACKSLASH) i++;
+  }
+  return -1;
+}
+
+/** Position past the container at `i`, or -1 when it goes on. */
+export function valueEnd(b: Buffer, i: number, n: number): number {
+  let depth = 0;
+  while (i < n) {
+    const c = b[i];
+    if (c === QUOTE) {
+      i = stringEnd(b, i, n);
+      if (i < 0) return -1;
+      continue;
+    }
+    i++;
+    if (c === OPEN_BRACE || c === OPEN_BRACKET) depth++;
+    else if ((c === CLOSE_BRACE || c === CLOSE_BRACKET) && --depth === 0) return i;
+  }
+  return -1;
+}
+
+/** The members of a dictionary text one by one, for a run of records of which at least one is malformed. */
+export function splitMembers(text: string): { key: string; value: string }[] {
+  const members: { key: string; value: string }[] = [];
+  const bytes = Buffer.from(text, "utf8");
+  let i = 1;
+  for (;;) {
+    while (i < bytes.length && (isSpace(bytes[i]) || bytes[i] === COMMA)) i++;
+    if (bytes[i] !== QUOTE) return members;
+    const keyStart = i;
+    i = stringEnd(bytes, i, bytes.length);
+    if (i < 0) return members;
+    const keyEnd = i;
+    while (i < bytes.length && (isSpace(bytes[i]) || bytes[i] === COLON)) i++;
+    const end = valueEnd(bytes, i, bytes.length);
+    if (end < 0) return members;
+    members.push({
+      key: bytes.toString("utf8", keyStart + 1, keyEnd - 1),
+      value: bytes.toString("utf8", i, end),
+    });
+    i = end;
+  }
+}

@@ -1,0 +1,351 @@
+import { renameSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { openForReading } from "../../src/fs/index-files.ts";
+import { FlatIndex } from "../../src/repodata/flat-index.ts";
+import { IndexFile } from "../../src/repodata/index-format.ts";
+import { indexRepodataTask } from "../../src/repodata/index-task.ts";
+import { RepodataScanner, type ScanSink } from "../../src/repodata/scan.ts";
+import { fileNames, record, repodata, temporaryDirectory } from "./support.ts";
+
+interface Seen {
+  records: { kind: number; key: string; name: string; value: unknown }[];
+  removed: string[];
+  info: Record<string, unknown>[];
+  skipped: string[];
+}
+
+/** Scans text cut at the given sizes. */
+function scan(text: string | Buffer, sizes: readonly number[] = [1 << 16]): Seen {
+  const seen: Seen = { records: [], removed: [], info: [], skipped: [] };
+  const sink: ScanSink = {
+    record(kind, window, _base, keyStart, end, nameStart, nameEnd) {
+      const [[key, value]] = Object.entries(JSON.parse(`{${window.toString("utf8", keyStart, end)}}`)) as [
+        [string, unknown],
+      ];
+      seen.records.push({ kind, key, name: window.toString("utf8", nameStart, nameEnd), value });
+    },
+    removed: (fn) => void seen.removed.push(fn),
+    info: (value) => void seen.info.push(value),
+    skipped: (key, reason) => void seen.skipped.push(`${key}: ${reason}`),
+  };
+  const scanner = new RepodataScanner("ch/linux-64", sink);
+  const bytes = Buffer.from(text);
+  for (let at = 0, i = 0; at < bytes.length; i++) {
+    const size = Math.max(1, sizes[i % sizes.length] ?? 1);
+    scanner.push(bytes.subarray(at, at + size));
+    at += size;
+  }
+  scanner.end();
+  return seen;
+}
+
+const nastyText = fc.oneof(
+  fc.string(),
+  fc.constantFrom(
+    '"',
+    "\\",
+    '\\"',
+    "},",
+    '"},"',
+    "{",
+    "]",
+    "name",
+    '"name":"x"',
+    "\u0000",
+    "é",
+    "🐍",
+    "\n    }",
+  ),
+);
+const nastyRecord = fc.record(
+  {
+    name: fc.oneof(fc.constantFrom("numpy", "a", "name"), nastyText),
+    depends: fc.array(nastyText, { maxLength: 3 }),
+    build: nastyText,
+    nested: fc.dictionary(
+      fc.constantFrom("name", "x"),
+      fc.oneof(nastyText, fc.array(fc.dictionary(nastyText, nastyText))),
+    ),
+    number: fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.constant(null), fc.boolean()),
+  },
+  { requiredKeys: [] },
+);
+const document = fc.record({
+  info: fc.dictionary(nastyText, nastyText),
+  before: fc.jsonValue(),
+  packages: fc.dictionary(nastyText, nastyRecord, { maxKeys: 4 }),
+  "packages.conda": fc.dictionary(nastyText, nastyRecord, { maxKeys: 4 }),
+  signatures: fc.jsonValue(),
+  removed: fc.array(nastyText),
+});
+
+describe("the repodata scanner", () => {
+  it("finds what JSON.parse finds, however the bytes are cut", () => {
+    fc.assert(
+      fc.property(
+        document,
+        fc.constantFrom(undefined, 1, 2, "\t"),
+        fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1 }),
+        (value, indent, sizes) => {
+          const text = JSON.stringify(value, undefined, indent);
+          const parsed = JSON.parse(text) as typeof value;
+          const seen = scan(text, sizes);
+          const expected = (["packages", "packages.conda"] as const).flatMap((key, kind) =>
+            Object.entries(parsed[key]).map(([fn, item]) => ({ kind, key: fn, value: item })),
+          );
+          expect(seen.records.map(({ kind, key, value: item }) => ({ kind, key, value: item }))).toEqual(
+            expected,
+          );
+          for (const item of seen.records) {
+            const { name } = item.value as { name?: string };
+            expect(item.name).toBe(name === undefined ? "" : JSON.stringify(name).slice(1, -1));
+          }
+          expect(seen.info).toEqual([parsed.info]);
+          expect(seen.removed.map((fn) => JSON.parse(`"${fn}"`))).toEqual(parsed.removed);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it("takes an empty file for an empty dictionary, and so an empty dictionary", () => {
+    expect(scan("").records).toEqual([]);
+    expect(scan("\n").records).toEqual([]);
+    expect(scan("{}").records).toEqual([]);
+    expect(scan('\ufeff{"packages":{}}').records).toEqual([]);
+  });
+
+  it("rejects every proper beginning of a document", () => {
+    const text = JSON.stringify(
+      repodata([record("a", "1"), record("b", "2", { extra: { deep: ["x", { y: 'z"' }] } })]),
+    );
+    for (let length = 1; length < text.length; length++)
+      expect(() => scan(text.slice(0, length)), text.slice(0, length)).toThrow(
+        /`ch\/linux-64` is malformed: it ends in the middle/,
+      );
+    expect(scan(text).records).toHaveLength(2);
+  });
+
+  it.each([
+    ["[]", "no JSON dictionary"],
+    ["<!doctype html><html></html>", "no JSON dictionary"],
+    ['{"packages": []}', "`packages` is no dictionary"],
+    ['{"packages.conda": "x"}', "`packages.conda` is no dictionary"],
+    ['{"packages": {} "info": {}}', "a comma is missing"],
+    ['{"packages" {}}', "a colon is missing"],
+    ["{packages: {}}", "a key is missing"],
+    ['{"packages": {}}}', "something after its end"],
+    ['{"packages": {}}{"packages": {}}', "something after its end"],
+    ['{"info": {"subdir": }}', "`info` is no valid JSON"],
+    ['{"x": }', "a value is missing"],
+    ['{"packages": {"a-1-0.conda": }}', "a value is missing"],
+  ])("rejects %s", (text, reason) => {
+    expect(() => scan(text)).toThrow(reason);
+  });
+
+  it("skips what it does not know, whatever its size", () => {
+    const text = `{"signatures": {"x": "${"s".repeat(5 << 20)}"}, "n": -1.5e3, "t": true, "packages": {"a-1-0.tar.bz2": {"name":"a"}}}`;
+    expect(scan(text, [1 << 15]).records.map(({ key }) => key)).toEqual(["a-1-0.tar.bz2"]);
+  });
+
+  it("leaves out a record that is no dictionary or too long, and keeps its neighbours", () => {
+    const long = `{"name":"b","summary":"${"x".repeat(5 << 20)}"}`;
+    const text = `{"packages": {"a-1-0.conda": {"name":"a"}, "b-1-0.conda": ${long}, "s": "text", "n": null, "c-1-0.conda": {"name":"c"}}}`;
+    const seen = scan(text, [100_000]);
+    expect(seen.records.map(({ name }) => name)).toEqual(["a", "c"]);
+    expect(seen.skipped).toEqual([
+      "b-1-0.conda: it is longer than 4 MB",
+      "s: it is no dictionary",
+      "n: it is no dictionary",
+    ]);
+  });
+
+  it("reads the v3 dictionaries of archives and ignores others", () => {
+    const text =
+      '{"v3": {"conda": {"a-1-0": {"name":"a"}}, "tar.bz2": {"b-1-0": {"name":"b"}}, "whl": {"c": {"name":"c"}}, "x": 1}, "packages": null}';
+    expect(scan(text, [7]).records.map(({ kind, key }) => [kind, key])).toEqual([
+      [3, "a-1-0"],
+      [2, "b-1-0"],
+    ]);
+  });
+});
+
+async function index(value: unknown): Promise<{ index: FlatIndex; problems: string[] }> {
+  const path = join(temporaryDirectory(), "x.index");
+  const input = {
+    label: "ch/linux-64",
+    path,
+    compression: "none",
+    url: "u",
+    source: "repodata.json",
+    validators: { checkedAt: 0 },
+  } as const;
+  const task = await indexRepodataTask(input, {
+    signal: new AbortController().signal,
+    progress() {},
+    transfer() {},
+  });
+  await task.write(Buffer.from(typeof value === "string" ? value : JSON.stringify(value)));
+  renameSync((await task.end()).temporary, path);
+  const problems: string[] = [];
+  const file = IndexFile.open(openForReading(path)!)!;
+  problems.push(...file.header.problems);
+  return {
+    problems,
+    index: new FlatIndex(file, {
+      channel: "ch",
+      subdir: "linux-64",
+      archiveBase: "https://h/ch/linux-64/",
+      intern: (text) => text,
+      onProblem: (message) => void problems.push(message),
+      onDamage: () => {
+        throw new Error("damaged");
+      },
+    }),
+  };
+}
+
+describe("an index file", () => {
+  it("gives back every record by name, whatever the order of the file", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(
+          fc.tuple(
+            fc.constantFrom("a", "a-b", "b", "a_b", "aa", "z", "numpy"),
+            fc.integer({ min: 0, max: 30 }),
+          ),
+          { maxLength: 60 },
+        ),
+        async (pairs) => {
+          const records = pairs.map(([name, version]) => record(name, String(version)));
+          const value = repodata(records);
+          const { index: made, problems } = await index(value);
+          const expected = Object.keys(value["packages.conda"] as object).map((fn) => `linux-64/${fn}`);
+          expect(fileNames([made])).toEqual(expected.sort());
+          expect([...made.names()]).toEqual([...new Set(pairs.map(([name]) => name))].sort());
+          for (const name of made.names()) expect(made.has(name)).toBe(true);
+          expect(made.has("aab")).toBe(false);
+          expect(problems).toEqual([]);
+          made.close();
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it("prefers .conda over the .tar.bz2 of the same stem, v3 over both, and drops what is removed", async () => {
+    const old = record("a", "1.0");
+    const { index: made } = await index({
+      packages: {
+        "a-1.0-0.tar.bz2": old,
+        "a-0.9-0.tar.bz2": record("a", "0.9"),
+        "a-0.8-0.tar.bz2": record("a", "0.8"),
+      },
+      "packages.conda": { "a-1.0-0.conda": old },
+      v3: { conda: { "a-1.0-0": { ...old, extra_depends: { test: ["pytest"] }, flags: ["cuda"] } } },
+      removed: ["a-0.9-0.tar.bz2", "unknown-1-0.conda"],
+    });
+    expect(fileNames([made])).toEqual(["linux-64/a-0.8-0.tar.bz2", "linux-64/a-1.0-0.conda"]);
+    const [newest] = made.records("a").filter(({ version }) => version === "1.0");
+    expect(newest).toMatchObject({ flags: ["cuda"], extra_depends: { test: ["pytest"] } });
+    made.close();
+  });
+
+  it("takes the last of duplicate keys, as JSON.parse does", async () => {
+    const text = `{"packages.conda": {"a-1-0.conda": ${JSON.stringify(record("a", "1", { size: 1 }))}, "b-1-0.conda": ${JSON.stringify(record("b", "1"))}, "a-1-0.conda": ${JSON.stringify(record("a", "1", { size: 2 }))}}}`;
+    const { index: made } = await index(text);
+    expect(made.records("a").map(({ size }) => size)).toEqual([2]);
+    made.close();
+  });
+
+  it.each([
+    ["name", "../../x", "is no package name"],
+    ["name", "a\u0000b", "is no package name"],
+    ["name", { megabyte: true }, "is no package name"],
+    ["name", 7, "its name is malformed"],
+    ["version", "1/../../2", "version is malformed"],
+    ["version", null, "version is malformed"],
+    ["build", "../x", "build is malformed"],
+    ["build_number", "7", "build_number is no number"],
+    ["depends", "python", "depends is no list"],
+    ["depends", [1], "depends is no list"],
+    ["constrains", { a: 1 }, "constrains is no list"],
+    ["sha256", "0".repeat(63), "hash of it is malformed"],
+    ["md5", ["x"], "hash of it is malformed"],
+    ["subdir", "../..", "subdir is malformed"],
+    ["python_site_packages_path", "../../lib", "leaves the prefix"],
+    ["extra_depends", ["x"], "extra_depends is malformed"],
+  ])("leaves out a record whose %s is %j", async (key, value, reason) => {
+    const huge = key === "name" && typeof value === "object";
+    const bad = { ...record("bad", "1"), [key]: huge ? "x".repeat(1 << 20) : value };
+    const { index: made, problems } = await index({
+      "packages.conda": { "bad-1-0.conda": bad, "good-1-0.conda": record("good", "1") },
+    });
+    expect(fileNames([made])).toEqual(["linux-64/good-1-0.conda"]);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain(reason);
+    expect(problems[0]).toContain("bad-1-0.conda");
+    expect(problems[0]!.length).toBeLessThan(400);
+    made.close();
+  });
+
+  it("leaves out hostile file names", async () => {
+    const evil = [
+      "../../etc/a-1-0.conda",
+      "/a-1-0.conda",
+      "a-1-0.zip",
+      "a\\b-1-0.conda",
+      "a-1-0.conda/../x.conda",
+      "a\u0000-1-0.conda",
+      "",
+    ];
+    const packages = Object.fromEntries(evil.map((fn) => [fn, record("a", "1")]));
+    const { index: made, problems } = await index({ packages });
+    expect(fileNames([made])).toEqual([]);
+    expect(problems).toHaveLength(evil.length);
+    made.close();
+  });
+
+  it("loses only the record that is no JSON inside", async () => {
+    const text = `{"packages": {"a-1-0.conda": ${JSON.stringify(record("a", "1"))}, "a-2-0.conda": {"name": "a", "version": tru}, "a-3-0.conda": ${JSON.stringify(record("a", "3"))}}}`;
+    const { index: made, problems } = await index(text);
+    expect(made.records("a").map(({ version }) => version)).toEqual(["1", "3"]);
+    expect(problems).toEqual(['record "a-2-0.conda" of `ch/linux-64` is left out: it is no valid JSON']);
+    made.close();
+  });
+
+  it("accepts what old and odd channels write", async () => {
+    const { index: made, problems } = await index({
+      packages: {
+        "yarn-0.25.2-0.tar.bz2": {
+          name: "yarn",
+          version: "0.25.2",
+          build: "0",
+          build_number: 0,
+          noarch: true,
+          depends: null,
+          constrains: null,
+          license: null,
+        },
+        "x-1-0.tar.bz2": {
+          name: "x",
+          version: "1",
+          build: "0",
+          track_features: ["mkl", "blas"],
+          timestamp: "soon",
+          summary: "unknown keys do not matter",
+        },
+      },
+    });
+    expect(problems).toEqual([]);
+    expect(made.records("yarn")[0]).toMatchObject({ noarch: "generic", depends: [], subdir: "linux-64" });
+    expect(made.records("x")[0]).toMatchObject({
+      track_features: "mkl blas",
+      build_number: 0,
+      timestamp: undefined,
+    });
+    made.close();
+  });
+});

@@ -1,0 +1,231 @@
+import { readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { dependencyName } from "../../src/repodata/closure.ts";
+import { fetchRecords } from "../../src/repodata/load.ts";
+import { type ChannelServer, startServer } from "../support/channel-server.ts";
+import {
+  fileNames,
+  load,
+  record,
+  repodata,
+  shard,
+  shardFiles,
+  temporaryDirectory,
+  under,
+} from "./support.ts";
+
+const servers: ChannelServer[] = [];
+afterAll(async () => {
+  for (const server of servers) await server.close();
+});
+
+async function serve(files: Record<string, Uint8Array | string>): Promise<ChannelServer> {
+  const server = await startServer({ files });
+  servers.push(server);
+  return server;
+}
+
+const python = record("python", "3.12", { depends: ["libzlib >=1.3", "__glibc >=2.17"] });
+const libzlib = record("libzlib", "1.3.1", { constrains: ["zlib 1.3"] });
+const numpy = record("numpy", "2.1", { depends: ["python >=3.10", "conda-forge::libblas[version='>=3']"] });
+const libblas = record("libblas", "3.9");
+const unrelated = record("unrelated", "1");
+const all = {
+  python: shard(python),
+  libzlib: shard(libzlib),
+  numpy: shard(numpy),
+  libblas: shard(libblas),
+  unrelated: shard(unrelated),
+  zlib: shard(record("zlib", "1.3")),
+};
+const noarch = repodata([record("tzdata", "2024", { subdir: "noarch", depends: ["unrelated"] })]);
+
+describe("sharded repodata", () => {
+  it("fetches what the roots reach and nothing else", async () => {
+    const server = await serve({
+      ...under("/ch/linux-64", await shardFiles(all)),
+      "/ch/noarch/repodata.json": JSON.stringify(noarch),
+    });
+    const { indexes } = await load([`${server.url}/ch`], {
+      cacheDir: temporaryDirectory(),
+      options: { roots: ["numpy"] },
+    });
+    const [linux] = indexes;
+    expect(linux!.records("numpy")[0]).toMatchObject({
+      url: `${server.url}/ch/linux-64/numpy-2.1-0.conda`,
+      sha256: "1".repeat(64),
+      md5: "0".repeat(32),
+      depends: numpy["depends"],
+    });
+    expect(fileNames([linux!])).toEqual([
+      "linux-64/libblas-3.9-0.conda",
+      "linux-64/libzlib-1.3.1-0.conda",
+      "linux-64/numpy-2.1-0.conda",
+      "linux-64/python-3.12-0.conda",
+    ]);
+    expect([...linux!.names()].sort()).toEqual(Object.keys(all).sort());
+    expect(server.requests.filter(({ path }) => path.includes("/shards/"))).toHaveLength(4);
+    await fetchRecords(indexes, ["unrelated", "nowhere"]);
+    expect(linux!.records("unrelated")).toHaveLength(1);
+  });
+
+  it("follows dependencies through flat subdirs and other channels", async () => {
+    const server = await serve({
+      ...under(
+        "/one/linux-64",
+        await shardFiles({ tool: shard(record("tool", "1", { depends: ["tzdata"] })) }),
+      ),
+      "/one/noarch/repodata.json": JSON.stringify(noarch),
+      ...under(
+        "/two/noarch",
+        await shardFiles({ unrelated: shard(unrelated), other: shard(record("other", "1")) }),
+      ),
+    });
+    const { indexes } = await load([`${server.url}/one`, `${server.url}/two`], {
+      cacheDir: temporaryDirectory(),
+      options: { roots: ["tool"] },
+    });
+    expect(indexes.map(({ subdir, priority }) => [subdir, priority])).toEqual([
+      ["linux-64", 0],
+      ["noarch", 0],
+      ["noarch", 1],
+    ]);
+    expect(indexes[2]!.records("unrelated")).toHaveLength(1);
+    expect(indexes[2]!.records("other")).toHaveLength(0);
+  });
+
+  it("uses flat repodata when everything is needed, or when told to", async () => {
+    const flat = JSON.stringify(repodata([python]));
+    const server = await serve({
+      ...under("/ch/noarch", await shardFiles(all)),
+      "/ch/noarch/repodata.json": flat,
+    });
+    for (const options of [{}, { roots: ["python"], useShards: false }]) {
+      const { indexes } = await load([`${server.url}/ch`], { cacheDir: temporaryDirectory(), options });
+      expect(fileNames(indexes)).toEqual(["noarch/python-3.12-0.conda"]);
+    }
+  });
+
+  it("asks for no shard twice, and removes those that no index names any more", async () => {
+    const files = under("/ch/noarch", await shardFiles(all));
+    const server = await serve(files);
+    const cacheDir = temporaryDirectory();
+    const setup = { cacheDir, options: { roots: ["numpy"] } };
+    await load([`${server.url}/ch`], setup);
+    server.requests.length = 0;
+    await load([`${server.url}/ch`], setup);
+    expect(server.requests.filter(({ path }) => path.includes("/shards/"))).toEqual([]);
+
+    const [directory] = readdirSync(cacheDir).filter((name) => name.endsWith(".shards.d"));
+    const shardDir = join(cacheDir, directory!);
+    expect(readdirSync(shardDir)).toHaveLength(4);
+    const old = new Date(Date.now() - 7_200_000);
+    for (const name of readdirSync(shardDir)) utimesSync(join(shardDir, name), old, old);
+    const newer = await shardFiles({ ...all, numpy: shard({ ...numpy, version: "2.2" }) });
+    Object.assign(files, under("/ch/noarch", newer));
+    const { indexes } = await load([`${server.url}/ch`], setup);
+    expect(indexes[0]!.records("numpy").map(({ version }) => version)).toEqual(["2.2"]);
+    expect(readdirSync(shardDir)).toHaveLength(4);
+  });
+
+  it("works offline from what is cached, and says what is not", async () => {
+    const server = await serve(under("/ch/noarch", await shardFiles(all)));
+    const cacheDir = temporaryDirectory();
+    await load([`${server.url}/ch`], { cacheDir, options: { roots: ["libblas"] } });
+    server.requests.length = 0;
+    const offline = { offline: true, roots: ["libblas"] };
+    const { indexes } = await load([`${server.url}/ch`], {
+      cacheDir,
+      options: offline,
+      http: { offline: true },
+    });
+    expect(fileNames(indexes)).toEqual(["noarch/libblas-3.9-0.conda"]);
+    await expect(
+      load([`${server.url}/ch`], {
+        cacheDir,
+        options: { ...offline, roots: ["numpy"] },
+        http: { offline: true },
+      }),
+    ).rejects.toMatchObject({ code: "offline-missing", message: expect.stringContaining("`numpy`") });
+    expect(server.requests).toEqual([]);
+  });
+
+  it("fetches a cached shard again when its bytes were damaged", async () => {
+    const server = await serve(under("/ch/noarch", await shardFiles(all)));
+    const cacheDir = temporaryDirectory();
+    const setup = { cacheDir, options: { roots: ["libblas"] } };
+    await load([`${server.url}/ch`], setup);
+    const shardDir = join(cacheDir, readdirSync(cacheDir).find((name) => name.endsWith(".shards.d"))!);
+    const path = join(shardDir, readdirSync(shardDir)[0]!);
+    writeFileSync(path, Buffer.alloc(readFileSync(path).length));
+    const { indexes } = await load([`${server.url}/ch`], setup);
+    expect(fileNames(indexes)).toEqual(["noarch/libblas-3.9-0.conda"]);
+  });
+
+  it("refuses a shard whose hash differs, after one more try", async () => {
+    const files = under("/ch/noarch", await shardFiles(all));
+    const target = (await shardFiles({ libblas: all.libblas })) as Record<string, Uint8Array>;
+    const path = `/ch/noarch/${Object.keys(target).find((name) => name.startsWith("shards/"))}`;
+    files[path] = Buffer.concat([files[path] as Uint8Array, Buffer.from("x")]);
+    const server = await serve(files);
+    await expect(
+      load([`${server.url}/ch`], { cacheDir: temporaryDirectory(), options: { roots: ["numpy"] } }),
+    ).rejects.toMatchObject({
+      code: "checksum-mismatch",
+      message: expect.stringMatching(/shard of `libblas` in `.*\/ch\/noarch`/),
+    });
+    expect(server.requests.filter((request) => request.path === path)).toHaveLength(2);
+  });
+
+  it.each([
+    ["file:///etc/", "scheme"],
+    ["https://user:secret@example.org/", "more than"],
+    ["javascript:alert(1)", "scheme"],
+  ])("refuses the shards_base_url %s", async (base, reason) => {
+    const server = await serve(
+      under("/ch/noarch", await shardFiles(all, { base_url: "", shards_base_url: base })),
+    );
+    const failure = load([`${server.url}/ch`], {
+      cacheDir: temporaryDirectory(),
+      options: { roots: ["numpy"] },
+    });
+    await expect(failure).rejects.toMatchObject({
+      code: "repodata-invalid",
+      message: expect.stringContaining(reason),
+    });
+    await expect(failure).rejects.not.toMatchObject({ message: expect.stringContaining("secret") });
+  });
+
+  it("leaves out the records that are malformed", async () => {
+    const evil = shard(record("libblas", "../../1"), libblas);
+    const server = await serve(under("/ch/noarch", await shardFiles({ libblas: evil, "../x": evil })));
+    const { indexes, warnings } = await load([`${server.url}/ch`], {
+      cacheDir: temporaryDirectory(),
+      options: { roots: ["libblas", "../x"] },
+    });
+    expect(fileNames(indexes)).toEqual(["noarch/libblas-3.9-0.conda"]);
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain("is left out");
+  });
+});
+
+describe("the name of a dependency", () => {
+  it.each([
+    ["python >=3.10", "python"],
+    ["python", "python"],
+    ["  Python==3", "python"],
+    ["python>=3", "python"],
+    ["conda-forge::libblas[version='>=3']", "libblas"],
+    ["conda-forge/linux-64::a", "a"],
+    ["a=1.2=b*", "a"],
+    ["r-base !=4", "r-base"],
+    ["a~=1", "a"],
+    ["__glibc >=2.17", undefined],
+    ["py* >=3", undefined],
+    ["", undefined],
+    ["a[version='x::y']", "a"],
+  ])("%j is %j", (text, name) => {
+    expect(dependencyName(text)).toBe(name);
+  });
+});
