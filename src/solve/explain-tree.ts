@@ -1,4 +1,5 @@
 import type { SolvableId, VersionSetId } from "../../solver/index.ts";
+import { compareVersions, parseVersion, type Version } from "../specs/version.ts";
 import type { MinimalCore, RootItem } from "./explain-core.ts";
 import { describeVersions, joinWords, shortSpec } from "./explain-text.ts";
 import { stringsOf } from "./provider.ts";
@@ -13,6 +14,13 @@ type Reason =
   | { readonly kind: "against-root"; readonly versionSet: VersionSetId; readonly item: RootItem }
   /** Its own constraint contradicts what the root asks for. */
   | { readonly kind: "constrains"; readonly versionSet: VersionSetId; readonly item: RootItem }
+  /** What it needs needs (and so on) something that fails in the same way for all candidates. */
+  | {
+      readonly kind: "via";
+      readonly through: readonly string[];
+      readonly base: AtOnce;
+      readonly versionSets: readonly VersionSetId[];
+    }
   /** It is not what the root says of its own name. */
   | { readonly kind: "excluded"; readonly item: RootItem }
   | { readonly kind: "unreadable"; readonly text: string }
@@ -20,14 +28,23 @@ type Reason =
   | { readonly kind: "deep"; readonly versionSets: readonly VersionSetId[] }
   | { readonly kind: "unknown" };
 
+type AtOnce = Extract<Reason, { kind: "missing" | "against-root" | "constrains" }>;
+
 interface Group {
   readonly reason: Reason;
   readonly ids: SolvableId[];
+  /** The version sets that fail. */
   readonly versionSets: Set<VersionSetId>;
+  /** Names between the candidates and those version sets. */
+  readonly through: Set<string>;
 }
+
+/** What is asked for above a node: a contradiction with it needs no other explanation. */
+type Context = readonly VersionSetId[];
 
 const MAX_DEPTH = 8;
 const MAX_GROUPS = 6;
+const MAX_VIA = 400;
 
 /** Builds the explanation of a minimal core: what each item of the root needs, down to where it contradicts another. */
 export class ExplanationTree {
@@ -35,6 +52,7 @@ export class ExplanationTree {
   private readonly owners = new Map<VersionSetId, SolvableId[]>();
   private readonly constrainers = new Map<VersionSetId, SolvableId[]>();
   private readonly reported = new Set<VersionSetId>();
+  private readonly viaCache = new Map<VersionSetId, Reason | undefined>();
 
   constructor(
     private readonly prepared: Prepared,
@@ -54,10 +72,16 @@ export class ExplanationTree {
     const telling = (item: RootItem): boolean => item.kind === "requirement" && item.reason !== "virtual";
     const nodes = this.minimal.items.map((item) => ({
       telling:
-        telling(item) && this.matching(item.versionSet).some((id) => this.reasonOf(id).kind !== "excluded"),
+        telling(item) &&
+        this.matching(item.versionSet).some(
+          (id) => !["excluded", "unknown"].includes(this.reasonOf(id).kind),
+        ),
       node: this.rootNode(item, telling(item)),
     }));
-    return [...nodes.filter((n) => n.telling), ...nodes.filter((n) => !n.telling)].map(({ node }) => node);
+    const silent = nodes
+      .filter((n) => !n.telling)
+      .map(({ node }) => (nodes.length > 1 ? { ...node, children: [] } : node));
+    return [...nodes.filter((n) => n.telling).map(({ node }) => node), ...silent];
   }
 
   private rootNode(item: RootItem, telling: boolean): ConflictNode {
@@ -69,7 +93,7 @@ export class ExplanationTree {
       virtual: "virtual",
     } as const;
     const kind = item.reason in kinds ? kinds[item.reason as keyof typeof kinds] : "requested";
-    const children = telling ? this.explainSet(item.versionSet, 0) : [];
+    const children = telling ? this.explainSet(item.versionSet, 0, []) : [];
     const name = this.nameOf(item.versionSet);
     return { kind, name, spec: this.textOf(item.versionSet), text: this.describeItem(item), children };
   }
@@ -99,14 +123,14 @@ export class ExplanationTree {
     }
   }
 
-  private explainSet(versionSet: VersionSetId, depth: number): ConflictNode[] {
+  private explainSet(versionSet: VersionSetId, depth: number, context: Context): ConflictNode[] {
     const ids = this.matching(versionSet);
     if (ids.length === 0) return [this.missingNode(versionSet)];
     this.reported.add(versionSet);
     const groups = this.group(ids);
     const nodes = groups
       .slice(0, MAX_GROUPS)
-      .map((group) => this.groupNode(group, ids.length, versionSet, depth));
+      .map((group) => this.groupNode(group, ids.length, versionSet, depth, context));
     if (groups.length > MAX_GROUPS) {
       const rest = groups.slice(MAX_GROUPS).flatMap((group) => group.ids);
       const name = this.nameOf(versionSet);
@@ -123,11 +147,14 @@ export class ExplanationTree {
       const key = this.keyOf(reason);
       let group = groups.get(key);
       if (!group) {
-        group = { reason, ids: [], versionSets: new Set() };
+        group = { reason, ids: [], versionSets: new Set(), through: new Set() };
         groups.set(key, group);
       }
       group.ids.push(id);
       if ("versionSet" in reason) group.versionSets.add(reason.versionSet);
+      if (reason.kind !== "via") continue;
+      for (const versionSet of reason.versionSets) group.versionSets.add(versionSet);
+      for (const name of reason.through) group.through.add(name);
     }
     return [...groups.values()];
   }
@@ -138,7 +165,9 @@ export class ExplanationTree {
         return `missing ${this.nameOf(reason.versionSet)}`;
       case "against-root":
       case "constrains":
-        return `${reason.kind} ${this.nameOf(reason.versionSet)} ${reason.item.versionSet}`;
+        return `against ${reason.item.versionSet}`;
+      case "via":
+        return this.keyOf(reason.base);
       case "excluded":
         return `excluded ${reason.item.versionSet}`;
       case "unreadable":
@@ -175,7 +204,34 @@ export class ExplanationTree {
         provider.namesOf(versionSet).includes(name) && !provider.matching(versionSet).includes(id),
     );
     if (excluding) return { kind: "excluded", item: excluding };
+    for (const versionSet of proven) {
+      const reason = this.failsThrough(versionSet);
+      if (reason) return reason;
+    }
     return proven.length > 0 ? { kind: "deep", versionSets: proven } : { kind: "unknown" };
+  }
+
+  /** When all candidates of a version set fail for one and the same reason, that is why it fails. */
+  private failsThrough(versionSet: VersionSetId): Reason | undefined {
+    if (this.viaCache.has(versionSet)) return this.viaCache.get(versionSet);
+    this.viaCache.set(versionSet, undefined);
+    const ids = this.matching(versionSet);
+    const reasons = ids.length > MAX_VIA ? [] : ids.map((id) => this.reasonOf(id));
+    const keys = new Set(reasons.map((reason) => this.keyOf(reason)));
+    const first = reasons.find((reason) => "versionSet" in reason || reason.kind === "via");
+    if (keys.size !== 1 || !first || !("versionSet" in first || first.kind === "via")) return undefined;
+    const through = new Set([this.nameOf(versionSet)]);
+    const versionSets = new Set<VersionSetId>();
+    for (const reason of reasons) {
+      if (reason.kind === "via") {
+        for (const name of reason.through) through.add(name);
+        for (const id of reason.versionSets) versionSets.add(id);
+      } else if ("versionSet" in reason) versionSets.add(reason.versionSet);
+    }
+    const base = first.kind === "via" ? first.base : first;
+    const result: Reason = { kind: "via", through: [...through], base, versionSets: [...versionSets] };
+    this.viaCache.set(versionSet, result);
+    return result;
   }
 
   private failsAtOnce(versionSet: VersionSetId): Reason | undefined {
@@ -197,15 +253,18 @@ export class ExplanationTree {
     );
   }
 
-  private groupNode(group: Group, total: number, parent: VersionSetId, depth: number): ConflictNode {
+  private groupNode(
+    group: Group,
+    total: number,
+    parent: VersionSetId,
+    depth: number,
+    context: Context,
+  ): ConflictNode {
     const name = this.nameOf(parent);
     const versions = [...new Set(group.ids.map((id) => this.prepared.provider.recordOf(id).version))];
     const subject = this.subject(name, group.ids, total);
-    const needs = group.ids.length === 1 || total === group.ids.length ? "needs" : "need";
-    const specs = joinWords(
-      [...group.versionSets].map((id) => `\`${this.textOf(id)}\``),
-      "or",
-    );
+    const singular = group.ids.length === 1 || total === group.ids.length;
+    const needs = singular ? "needs" : "need";
     const node = (kind: ConflictNode["kind"], text: string, children: ConflictNode[] = []): ConflictNode => ({
       kind,
       name,
@@ -214,65 +273,115 @@ export class ExplanationTree {
       children,
     });
     const { reason } = group;
-    switch (reason.kind) {
+    const base = reason.kind === "via" ? reason.base : reason;
+    const specs = this.specsOf(group);
+    switch (base.kind) {
       case "missing":
-        return node("missing", `${subject} ${needs} ${specs}, ${this.whyMissing(reason.versionSet)}`);
+        return node("missing", `${subject} ${needs} ${specs}, ${this.whyMissing(base.versionSet)}`);
       case "against-root":
-        return node("conflict", `${subject} ${needs} ${specs}, but ${this.describeItem(reason.item)}`);
-      case "constrains":
-        return node("constrains", `${subject} allows only ${specs}, but ${this.describeItem(reason.item)}`);
+        return node("conflict", `${subject} ${needs} ${specs}, but ${this.describeItem(base.item)}`);
+      case "constrains": {
+        const verb = reason.kind === "via" ? needs : singular ? "allows only" : "allow only";
+        return node("constrains", `${subject} ${verb} ${specs}, but ${this.describeItem(base.item)}`);
+      }
       case "excluded":
-        return node("conflict", `${subject} is ruled out: ${this.describeItem(reason.item)}`);
-      case "unreadable":
-        return node("excluded", `${subject} has a dependency that cannot be read: \`${reason.text}\``);
-      case "deep":
         return node(
-          "requires",
-          `${subject} ${needs}`,
-          reason.versionSets.flatMap((id) => this.needNode(id, depth + 1)),
+          "conflict",
+          `${subject} ${singular ? "is" : "are"} ruled out: ${this.describeItem(base.item)}`,
         );
-      case "unknown":
-        return node("conflict", `${subject} ${this.partners(parent)}`);
+      case "unreadable":
+        return node(
+          "excluded",
+          `${subject} ${singular ? "has" : "have"} a dependency that cannot be read: \`${base.text}\``,
+        );
+      case "deep":
+        return node("requires", `${subject} ${needs}`, this.needNodes(base.versionSets, depth + 1, context));
+      default:
+        return node(
+          "conflict",
+          `${subject} ${this.partners(parent, context) ?? "cannot be installed with the others"}`,
+        );
     }
+  }
+
+  private specsOf(group: Group): string {
+    const texts = [...new Set([...group.versionSets].map((id) => `\`${this.textOf(id)}\``))];
+    const specs = joinWords(texts, "or");
+    return group.through.size === 0 ? specs : `${specs} (through ${joinWords([...group.through], "and", 3)})`;
+  }
+
+  /** Dependencies that fail together: those that only contradict the others first, without a word, then the others. */
+  private needNodes(versionSets: readonly VersionSetId[], depth: number, context: Context): ConflictNode[] {
+    const plain = (id: VersionSetId): boolean =>
+      this.matching(id).length > 0 &&
+      this.group(this.matching(id)).every(({ reason }) => reason.kind === "unknown");
+    const leaves = versionSets.filter(plain);
+    const rest = versionSets.filter((id) => !plain(id));
+    const inside = [...context, ...leaves];
+    return [
+      ...leaves.map((id, i) =>
+        this.leafNode(id, [...context, ...leaves.slice(0, i)], versionSets.length > 1),
+      ),
+      ...rest.map((id) => this.needNode(id, depth, inside)),
+    ];
+  }
+
+  private leafNode(versionSet: VersionSetId, context: Context, together: boolean): ConflictNode {
+    const spec = this.textOf(versionSet);
+    const inContext = this.disjointIn(versionSet, context);
+    const partners = inContext.length > 0 || !together ? this.partners(versionSet, context) : undefined;
+    const text = partners === undefined ? `\`${spec}\`` : `\`${spec}\`, which ${partners}`;
+    return { kind: "conflict", name: this.nameOf(versionSet), spec, text, children: [] };
   }
 
   /** A dependency that fails further down. */
-  private needNode(versionSet: VersionSetId, depth: number): ConflictNode[] {
+  private needNode(versionSet: VersionSetId, depth: number, context: Context): ConflictNode {
     const name = this.nameOf(versionSet);
     const spec = this.textOf(versionSet);
     const base = { kind: "requires" as const, name, spec };
-    if (this.matching(versionSet).length === 0) return [this.missingNode(versionSet)];
-    if (this.reported.has(versionSet))
-      return [{ ...base, text: `\`${spec}\`, which is explained above`, children: [] }];
-    const groups = this.group(this.matching(versionSet));
-    if (depth >= MAX_DEPTH || groups.every(({ reason }) => reason.kind === "unknown")) {
-      this.reported.add(versionSet);
-      return [
-        { ...base, kind: "conflict", text: `\`${spec}\`, which ${this.partners(versionSet)}`, children: [] },
-      ];
-    }
-    return [{ ...base, text: `\`${spec}\``, children: this.explainSet(versionSet, depth) }];
+    if (this.matching(versionSet).length === 0) return this.missingNode(versionSet);
+    if (this.reported.has(versionSet)) return { ...base, text: `\`${spec}\`, as above`, children: [] };
+    if (depth >= MAX_DEPTH) return this.leafNode(versionSet, context, false);
+    return { ...base, text: `\`${spec}\``, children: this.explainSet(versionSet, depth, context) };
   }
 
-  /** Who else asks for the name of a version set, and does not agree with it. */
-  private partners(versionSet: VersionSetId): string {
+  private disjointIn(versionSet: VersionSetId, others: Iterable<VersionSetId>): VersionSetId[] {
     const { provider } = this.prepared;
     const names = provider.namesOf(versionSet);
     const ids = new Set(this.matching(versionSet));
-    const others: string[] = [];
-    const consider = (other: VersionSetId, owners: readonly SolvableId[], verb: string): void => {
-      if (other === versionSet || !provider.namesOf(other).some((name) => names.includes(name))) return;
-      if (this.matching(other).some((id) => ids.has(id))) return;
-      const owner = provider.names[provider.nameOf(owners[0]!)]!;
-      others.push(`\`${this.textOf(other)}\`, which ${owner} ${this.describe(owners)} ${verb}`);
-    };
-    for (const [other, owners] of this.owners) consider(other, owners, owners.length > 1 ? "need" : "needs");
-    for (const [other, owners] of this.constrainers)
-      consider(other, owners, owners.length > 1 ? "allow" : "allows");
+    return [...others].filter(
+      (other) =>
+        other !== versionSet &&
+        provider.namesOf(other).some((name) => names.includes(name)) &&
+        !this.matching(other).some((id) => ids.has(id)),
+    );
+  }
+
+  /** Who else asks for the name of a version set, and does not agree with it: those above it, else anyone in the proof. */
+  private partners(versionSet: VersionSetId, context: Context): string | undefined {
     const item = this.contradicted(versionSet, () => true);
     if (item) return `is ruled out: ${this.describeItem(item)}`;
-    if (others.length === 0) return "cannot be installed together with the others";
-    return `conflicts with ${joinWords(others, "and", 3)}`;
+    const above = this.disjointIn(versionSet, context);
+    if (above.length > 0)
+      return `conflicts with ${joinWords(
+        above.map((id) => `\`${this.textOf(id)}\``),
+        "and",
+        3,
+      )}`;
+    const owned = (verbs: readonly [string, string], owners: readonly SolvableId[]): string => {
+      const { provider } = this.prepared;
+      const owner = provider.names[provider.nameOf(owners[0]!)]!;
+      return `which ${owner} ${this.describe(owners)} ${owners.length > 1 ? verbs[1] : verbs[0]}`;
+    };
+    const others = [
+      ...this.disjointIn(versionSet, this.owners.keys()).map(
+        (id) => `\`${this.textOf(id)}\`, ${owned(["needs", "need"], this.owners.get(id)!)}`,
+      ),
+      ...this.disjointIn(versionSet, this.constrainers.keys()).map(
+        (id) => `\`${this.textOf(id)}\`, ${owned(["allows", "allow"], this.constrainers.get(id)!)}`,
+      ),
+    ];
+    return others.length === 0 ? undefined : `conflicts with ${joinWords(others, "and", 3)}`;
   }
 
   private missingNode(versionSet: VersionSetId): ConflictNode {
@@ -339,16 +448,29 @@ function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
 /** Python minors that some build of a spec accepts, newest first; empty when it does not say. */
 export function pythonsOf(prepared: Prepared, versionSet: VersionSetId): string[] {
   const { provider } = prepared;
-  const python = provider.nameId("python");
-  const minors = new Set<string>();
+  const minors = new Map<string, Version>();
   for (const id of provider.matching(versionSet)) {
-    for (const text of stringsOf(provider.recordOf(id).depends)) {
-      const parsed = provider.parseDependency(text);
-      if (!parsed || provider.namesOf(parsed.versionSet)[0] !== python) continue;
-      for (const other of provider.matching(parsed.versionSet)) {
-        minors.add(provider.recordOf(other).version.split(".").slice(0, 2).join("."));
-      }
+    const accepted = ["python", "python_abi"].flatMap((name) => acceptedMinors(prepared, id, name));
+    const [first, ...rest] = accepted;
+    for (const minor of first ?? []) {
+      if (rest.every((other) => other.has(minor))) minors.set(minor, parseVersion(minor));
     }
   }
-  return [...minors];
+  return [...minors].sort(([, a], [, b]) => compareVersions(b, a)).map(([minor]) => minor);
+}
+
+/** One set of `major.minor` for each dependency of a record on `name`. */
+function acceptedMinors(prepared: Prepared, id: SolvableId, name: string): Set<string>[] {
+  const { provider } = prepared;
+  const wanted = provider.nameId(name);
+  const sets: Set<string>[] = [];
+  for (const text of stringsOf(provider.recordOf(id).depends)) {
+    const parsed = provider.parseDependency(text);
+    if (!parsed || provider.namesOf(parsed.versionSet)[0] !== wanted) continue;
+    const matching = [...provider.matching(parsed.versionSet)];
+    sets.push(
+      new Set(matching.map((other) => provider.recordOf(other).version.split(".").slice(0, 2).join("."))),
+    );
+  }
+  return sets;
 }

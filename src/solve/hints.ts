@@ -1,6 +1,6 @@
 import type { VersionSetId } from "../../solver/index.ts";
 import type { MinimalCore } from "./explain-core.ts";
-import { joinWords } from "./explain-text.ts";
+import { describeVersions, joinWords } from "./explain-text.ts";
 import { pythonsOf } from "./explain-tree.ts";
 import type { Prepared } from "./request.ts";
 import type { SolveRequest } from "./types.ts";
@@ -28,7 +28,7 @@ export function conflictHints(prepared: Prepared, minimal: MinimalCore): string[
     const minors = pythonsOf(prepared, versionSet);
     if (minors.length === 0) continue;
     const text = provider.versionSets[versionSet]!.text;
-    hints.push(`\`${text}\` is there for python ${joinWords(minors, "and", 6)}`);
+    hints.push(`\`${text}\` is there for python ${describeVersions(minors)}`);
   }
   return [
     ...hints,
