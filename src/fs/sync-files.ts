@@ -43,3 +43,12 @@ function isKind(path: string, kind: "file" | "directory"): boolean {
     return false;
   }
 }
+
+/** Permission bits of a file, or undefined when it does not exist. */
+export function fileModeSync(path: string): number | undefined {
+  try {
+    return (statSync(path, { throwIfNoEntry: false })?.mode ?? Number.NaN) & 0o7777 || undefined;
+  } catch {
+    return undefined;
+  }
+}

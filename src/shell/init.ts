@@ -1,0 +1,239 @@
+import { join } from "node:path";
+import { ToolError } from "../errors.ts";
+import { ensureDir, realPath, removeTree, writeAtomic } from "../fs/files.ts";
+import { fileModeSync, readTextSync } from "../fs/sync-files.ts";
+import { exec } from "../host/exec.ts";
+import { lineDiff } from "./diff.ts";
+import { functionName, type HookInput, shellHook } from "./hook.ts";
+import { addInitBlock, autoRunValue, hasInitBlock, type InitInput, removeInitBlocks } from "./init-block.ts";
+import { escapeCmd, isShell, type Shell, shellSyntax } from "./syntax.ts";
+
+export interface InitContext extends InitInput {
+  home: string;
+  env: Readonly<Record<string, string | undefined>>;
+  /** Target platform, such as `osx-arm64`. */
+  platform: string;
+}
+
+/** One file before and after; undefined is "does not exist". */
+export interface FileChange {
+  path: string;
+  before: string | undefined;
+  after: string | undefined;
+  /** Files of the user are backed up before they change; files of taipan are not. */
+  owner: "user" | "tool";
+}
+
+export interface InitPlan {
+  shell: Shell;
+  changes: FileChange[];
+  /** The hook that cmd.exe's registry value shall call; null removes it. */
+  autoRun?: string | null;
+}
+
+/** The start-up file of a shell, or undefined for cmd.exe, which has none. */
+export function startupFile(
+  shell: Shell,
+  { home, env, platform }: Omit<InitContext, keyof InitInput>,
+): string | undefined {
+  const config = env["XDG_CONFIG_HOME"] || join(home, ".config");
+  const windows = platform.startsWith("win");
+  switch (shell) {
+    case "bash":
+      return join(home, platform.startsWith("linux") ? ".bashrc" : ".bash_profile");
+    case "zsh":
+      return join(env["ZDOTDIR"] || home, ".zshrc");
+    case "dash":
+    case "posix":
+    case "ash":
+      return join(home, ".profile");
+    case "fish":
+      return join(config, "fish", "config.fish");
+    case "tcsh":
+      return join(home, ".tcshrc");
+    case "csh":
+      return join(home, ".cshrc");
+    case "xonsh":
+      return join(home, ".xonshrc");
+    case "nu":
+      return join(config, "nushell", "config.nu");
+    case "powershell":
+      return windows
+        ? join(home, "Documents", "WindowsPowerShell", "profile.ps1")
+        : join(config, "powershell", "profile.ps1");
+    case "pwsh":
+      return windows
+        ? join(home, "Documents", "PowerShell", "profile.ps1")
+        : join(config, "powershell", "profile.ps1");
+    case "cmd.exe":
+      return undefined;
+  }
+}
+
+/** The shell that started us, by the path in `SHELL`; on Windows cmd.exe unless PowerShell did. */
+export function guessShell(env: InitContext["env"], platform: string): Shell {
+  if (platform.startsWith("win")) return env["PSModulePath"] && !env["PROMPT"] ? "powershell" : "cmd.exe";
+  const name = env["SHELL"]?.split("/").at(-1) ?? "";
+  if (name === "sh") return "posix";
+  if (isShell(name)) return name;
+  throw new ToolError("usage", name === "" ? "the shell is not known" : `\`${name}\` is no known shell`, {
+    hint: "name it: --shell bash|zsh|fish|...",
+  });
+}
+
+/** What `shell init` would do: the block in the start-up file, and the hook's files in the root prefix. */
+export function planInit(shell: Shell, context: InitContext): InitPlan {
+  const file = startupFile(shell, context);
+  const changes = rootFiles(shell, context).map(([path, after]) => change(path, "tool", () => after));
+  if (file !== undefined)
+    changes.push(change(file, "user", (text) => addInitBlock(text ?? "", shell, context)));
+  const plan: InitPlan = { shell, changes: changes.filter(differs) };
+  if (shell === "cmd.exe") plan.autoRun = join(context.rootPrefix, "condabin", "mamba_hook.bat");
+  return plan;
+}
+
+/** What `shell deinit` would do; a start-up file that held nothing else stays, empty. */
+export function planDeinit(shell: Shell, context: InitContext): InitPlan {
+  const file = startupFile(shell, context);
+  const changes = rootFiles(shell, context).map(([path]) => change(path, "tool", () => undefined));
+  if (file !== undefined) changes.push(change(file, "user", (text) => text && removeInitBlocks(text, shell)));
+  const plan: InitPlan = { shell, changes: changes.filter(differs) };
+  if (shell === "cmd.exe") plan.autoRun = null;
+  return plan;
+}
+
+/** `shell reinit`: every shell whose start-up file has the block, for this executable and root prefix. */
+export function planReinit(shells: readonly Shell[], context: InitContext): InitPlan[] {
+  const initialized = shells.filter((shell) => {
+    const file = startupFile(shell, context);
+    return file !== undefined && hasInitBlock(readTextSync(file) ?? "", shell);
+  });
+  return initialized.map((shell) => planInit(shell, context));
+}
+
+function change(
+  path: string,
+  owner: FileChange["owner"],
+  edit: (text: string | undefined) => string | undefined,
+): FileChange {
+  const before = readTextSync(path);
+  return { path, before, after: edit(before), owner };
+}
+
+function differs(item: FileChange): boolean {
+  return item.before !== item.after;
+}
+
+/** The plan as a unified diff, for `--dry-run`. */
+export function initDiff(plan: InitPlan): string {
+  return plan.changes.map(({ path, before, after }) => lineDiff(path, before, after)).join("");
+}
+
+/** Ending of the copy that is made of a user's file before it changes. */
+export const BACKUP_SUFFIX = ".taipan-backup";
+
+/** Does what was planned. A start-up file that is a symlink stays one: the file that it names is rewritten. */
+export async function applyInit(plan: InitPlan): Promise<void> {
+  for (const { path, before, after, owner } of plan.changes) {
+    if (after === undefined) {
+      await removeTree(path);
+      continue;
+    }
+    const target = realPath(path);
+    const mode = fileModeSync(target);
+    await ensureDir(join(target, ".."));
+    if (owner === "user" && before !== undefined)
+      await writeAtomic(`${target}${BACKUP_SUFFIX}`, before, mode === undefined ? {} : { mode });
+    await writeAtomic(target, after, mode === undefined ? {} : { mode });
+  }
+  if (plan.autoRun !== undefined) await setAutoRun(plan.autoRun ?? undefined);
+}
+
+const AUTORUN_KEY = "HKCU\\Software\\Microsoft\\Command Processor";
+
+async function setAutoRun(hook: string | undefined): Promise<void> {
+  const query = await exec("reg.exe", ["query", AUTORUN_KEY, "/v", "AutoRun"]);
+  const before = /AutoRun\s+REG_(?:EXPAND_)?SZ\s+(.*)/.exec(query.stdout)?.[1]?.trim() ?? "";
+  const after = autoRunValue(before, hook);
+  if (after === before) return;
+  const set = ["add", AUTORUN_KEY, "/v", "AutoRun", "/t", "REG_EXPAND_SZ", "/d", after, "/f"];
+  const remove = ["delete", AUTORUN_KEY, "/v", "AutoRun", "/f"];
+  const result = await exec("reg.exe", after === "" ? remove : set);
+  if (result.code !== 0) {
+    throw new ToolError("io-error", `cannot change AutoRun of cmd.exe: ${result.stderr.trim()}`);
+  }
+}
+
+/** Files of the hook below the root prefix, by path, as mamba lays them out. */
+function rootFiles(shell: Shell, context: InitContext): [path: string, text: string][] {
+  const { rootPrefix } = context;
+  const profile = join(rootPrefix, "etc", "profile.d");
+  const hook = shellHook(shell, hookInput(context));
+  switch (shellSyntax(shell).family) {
+    case "posix":
+      return [[join(profile, "mamba.sh"), shellHook("posix", hookInput(context))]];
+    case "fish":
+      return [[join(rootPrefix, "etc", "fish", "conf.d", "mamba.fish"), hook]];
+    case "csh":
+      return [[join(profile, "mamba.csh"), hook]];
+    case "xonsh":
+      return [[join(profile, "mamba.xsh"), hook]];
+    case "nu":
+      return [];
+    case "powershell":
+      return [
+        [join(rootPrefix, "condabin", "mamba_hook.ps1"), hook],
+        [join(rootPrefix, "condabin", "Mamba.psm1"), hook],
+      ];
+    case "cmd":
+      return batchFiles(context);
+  }
+}
+
+function hookInput({ name, exe, rootPrefix }: InitContext): HookInput {
+  return { name, exe, rootPrefix, completion: false };
+}
+
+/**
+ * `<root>/bin/activate`, so that `source <root>/bin/activate NAME` works as with conda: the hook, then one activation.
+ */
+export function activateScript(context: InitInput): string {
+  const name = functionName(context.name);
+  return `${shellHook("posix", { ...context, completion: false })}${name} activate "$@"\n`;
+}
+
+function batchFiles({ name, exe, rootPrefix }: InitContext): [path: string, text: string][] {
+  const program = `"${exe.replaceAll("%", "%%")}"`;
+  const condabin = join(rootPrefix, "condabin");
+  const tool = functionName(name);
+  const crlf = (lines: readonly string[]) => lines.map((line) => `${line}\r\n`).join("");
+  const variables = [`@SET MAMBA_EXE=${escapeCmd(exe)}`, `@SET MAMBA_ROOT_PREFIX=${escapeCmd(rootPrefix)}`];
+  return [
+    [join(condabin, "mamba_hook.bat"), crlf([...variables, `@DOSKEY ${tool}="%~dp0${tool}.bat" $*`])],
+    [
+      join(condabin, `${tool}.bat`),
+      crlf([
+        ...variables,
+        '@IF "%~1"=="activate" GOTO :CHANGE',
+        '@IF "%~1"=="deactivate" GOTO :CHANGE',
+        '@IF "%~1"=="reactivate" GOTO :CHANGE',
+        `@CALL ${program} %*`,
+        "@EXIT /B %ERRORLEVEL%",
+        ":CHANGE",
+        '@CALL "%~dp0_mamba_activate.bat" %*',
+      ]),
+    ],
+    [
+      join(condabin, "_mamba_activate.bat"),
+      crlf([
+        '@SET "_MAMBA_SCRIPT="',
+        `@FOR /F "usebackq delims=" %%I IN (\`"${program} shell %* --shell cmd.exe"\`) DO @SET "_MAMBA_SCRIPT=%%I"`,
+        "@IF NOT DEFINED _MAMBA_SCRIPT EXIT /B 1",
+        '@CALL "%_MAMBA_SCRIPT%"',
+        '@DEL /Q "%_MAMBA_SCRIPT%"',
+        '@SET "_MAMBA_SCRIPT="',
+      ]),
+    ],
+    [join(condabin, "activate.bat"), crlf([`@CALL "%~dp0${tool}.bat" activate %*`])],
+  ];
+}
