@@ -11,6 +11,7 @@ import { terminalFacts } from "./terminal.ts";
 /** Runs the command line and sets the exit code. Never throws. */
 export async function main(argv: readonly string[]): Promise<void> {
   const name = programName(argv[1]);
+  endWithReader();
   const interrupt = listenForInterrupts();
   let session: Session | undefined;
   let invocation: Invocation | undefined;
@@ -27,6 +28,16 @@ export async function main(argv: readonly string[]): Promise<void> {
   } finally {
     await session?.close();
     interrupt.stop();
+  }
+}
+
+/** `taipan list | head`: when the reader goes, writing ends without a complaint. */
+function endWithReader(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EPIPE") process.exit(process.exitCode ?? EXIT.ok);
+      throw error;
+    });
   }
 }
 
