@@ -85,7 +85,11 @@ class KeyReader {
       first !== undefined &&
       (keys.length === 0 || keys.some(({ key }) => key === "when" || key === "extras" || key === "flags"))
     ) {
-      throw this.fail(first, "a key without a value");
+      throw this.fail(
+        first,
+        "a key without a value",
+        "brackets hold key=value pairs; an extra is asked for with name[extras=[word]]",
+      );
     }
     return keys;
   }
@@ -95,7 +99,8 @@ class KeyReader {
     this.skip(/\s/);
     const next = this.peek();
     if (next === "(") return this.readLegacyGroup(this.position);
-    if (next !== "" && next !== "#") throw this.fail(this.position, "nothing may follow the brackets");
+    if (next !== "" && next !== "#")
+      throw this.fail(this.position, "nothing may follow the brackets", "write the version before them");
     return [];
   }
 

@@ -57,6 +57,11 @@ export interface MatchSpec {
 export interface MatchSpecOptions {
   /** Split archive paths at backslashes too: for targets on Windows. */
   windowsPaths?: boolean;
+  /**
+   * Read pip's `dask[complete]>=1` as `dask>=1`, as conda and libmamba do with environment files that mix the two up.
+   * Otherwise it is an error: the extra would silently be missing.
+   */
+  ignorePipExtras?: boolean;
 }
 
 export { formatExportSpec, formatMatchSpec } from "./match-spec-format.ts";
@@ -69,8 +74,14 @@ const cache = new Map<string, MatchSpec | undefined>();
 
 /** Parses what a user typed. Throws `parse-error` with the position. */
 export function parseMatchSpec(text: string, options: MatchSpecOptions = {}): MatchSpec {
+  if (options.ignorePipExtras) {
+    const [, name, rest] = PIP_EXTRAS.exec(text) ?? [];
+    if (name !== undefined) return { ...parseMatchSpec(`${name} ${rest}`), source: text };
+  }
   return parseFast(text) ?? parseFull(text, options);
 }
+
+const PIP_EXTRAS = /^\s*([A-Za-z0-9._-]+)\[\s*[A-Za-z0-9._-]+(?:\s*,\s*[A-Za-z0-9._-]+)*\s*\](?!:)(.*)$/s;
 
 /** Parses a dependency string of a record, which may be anything: undefined when it is not a MatchSpec. Cached. */
 export function tryParseMatchSpec(text: string): MatchSpec | undefined {

@@ -146,6 +146,21 @@ describe("keys", () => {
     });
   });
 
+  it("reads the extras of pip away where that is wanted", () => {
+    const read = (text: string) => formatMatchSpec(parseMatchSpec(text, { ignorePipExtras: true }));
+    expect(read("dask[complete]")).toBe("dask");
+    expect(read("jsonargparse[signatures, urls] >=4.27.7")).toBe("jsonargparse[version='>=4.27.7']");
+    expect(read("dask[version=1]")).toBe("dask==1");
+    expect(read("conda-forge[noarch]::dask")).toBe("conda-forge/noarch::dask");
+    expect(() => parseMatchSpec("dask[complete]")).toThrow("a key without a value");
+  });
+
+  it("keeps quoted brackets inside unquoted values", () => {
+    const spec = parseMatchSpec("pkg[when=python[build='a]b',version='>=2'], extras=a]");
+    expect(spec.extras).toEqual(["a"]);
+    expect(spec.when).toMatchObject({ spec: { name: "python", build: { source: "a]b" } } });
+  });
+
   it.each([
     "foo[version='1.0]",
     "foo[build",

@@ -137,6 +137,17 @@ describe("version order", () => {
     );
   });
 
+  it("gives plain numbers the same key as the general way", () => {
+    fc.assert(
+      fc.property(fc.array(fc.oneof(fc.constant(0), fc.nat()), { minLength: 1, maxLength: 6 }), (numbers) => {
+        const text = numbers.join(".");
+        // An epoch of 0 says nothing, but keeps the text from the short cut.
+        const { epoch, segments, local, key } = parseVersion(text);
+        expect(parseVersion(`0!${text}`)).toEqual({ text: `0!${text}`, epoch, segments, local, key });
+      }),
+    );
+  });
+
   it("counts trailing zeros as nothing", () => {
     fc.assert(
       fc.property(
