@@ -173,7 +173,7 @@ async function openWithRetries(
     try {
       const opened = await followRedirects(url, headers, state);
       if (!isRetryable(opened.raw.status)) return opened;
-      opened.raw.body.on("error", () => {}).resume();
+      opened.raw.body.resume();
       state.sawStatus = true;
       outcome = `HTTP ${opened.raw.status}`;
       retryAfter = parseRetryAfter(opened.raw.headers["retry-after"], Date.now());
@@ -212,7 +212,7 @@ async function followRedirects(
     });
     const { location } = raw.headers;
     if (![301, 302, 303, 307, 308].includes(raw.status) || location === undefined) return { raw, url };
-    raw.body.on("error", () => {}).resume();
+    raw.body.resume();
     const next = redirectTarget(url, location);
     if (hop >= MAX_REDIRECTS)
       throw new ToolError("http-error", `\`${redactUrl(start)}\` redirects more than ${MAX_REDIRECTS} times`);

@@ -126,6 +126,8 @@ export function createTransport(options: HttpOptions, events: EventSink): Transp
           headers,
           signal: signal ?? null,
         });
+        // A body that is thrown away emits its error with nobody listening; readers get it all the same.
+        response.body.on("error", () => {});
         return { status: response.statusCode, headers: flatten(response.headers), body: response.body };
       } finally {
         if (probing) protocols.settle(url.origin);

@@ -14,7 +14,7 @@ import { type ChannelServer, type Fault, startServer } from "../support/channel-
 import { type ServedPackage, somePackages } from "../support/packages.ts";
 
 /** More for a long run: `TAIPAN_SCHEDULES=1000 npx vitest run tests/robustness/network`. */
-const SCHEDULES = Number(process.env["TAIPAN_SCHEDULES"] ?? 250);
+const SCHEDULES = Number(process.env["TAIPAN_SCHEDULES"] ?? 200);
 const PACKAGES = 8;
 
 let pool: WorkerPool;
@@ -28,7 +28,7 @@ beforeAll(async () => {
   const files: Record<string, Uint8Array> = {};
   server = await startServer({ files });
   mirror = await startServer({ files });
-  packages = await somePackages(PACKAGES, server.url);
+  packages = await somePackages(PACKAGES, server.url, 200);
   for (const { path, bytes } of packages) files[path] = bytes;
 });
 afterAll(async () => {
@@ -87,7 +87,7 @@ async function runSchedule(seed: number): Promise<"whole" | ToolError> {
   server.faults.splice(0, Infinity, ...schedule(seed));
   const mirrors = seed % 3 === 0 ? { [server.url]: [server.url, mirror.url] } : {};
   const http = createHttpClient(
-    { retries: 2, retryDelay: 1, lowSpeedTime: 60, headersTimeout: 2000, mirrors },
+    { retries: 2, retryDelay: 1, lowSpeedTime: 60, headersTimeout: 300, mirrors },
     { events: ignoreEvents },
   );
   const cache = new PackageCache([pkgs], { events: ignoreEvents, pool });

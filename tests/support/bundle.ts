@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { rolldown } from "rolldown";
 import { repoRoot } from "./shared.ts";
@@ -13,6 +13,8 @@ export async function bundleForNode(
   const cache = join(repoRoot, "node_modules/.cache");
   mkdirSync(cache, { recursive: true });
   const directory = mkdtempSync(join(cache, "tests-"));
+  // Tests run it as other users too.
+  chmodSync(directory, 0o755);
   const bundle = await rolldown({
     cwd: repoRoot,
     platform: "node",

@@ -242,6 +242,7 @@ async function send(
   if (fault.silentCutAt === undefined)
     response.setHeader("content-length", resource.size - start + (fault.lengthError ?? 0));
   response.writeHead(status);
+  response.flushHeaders();
   if (request.method === "HEAD") return void response.end();
   await sendBody(response, resource.stream(start, resource.size), start, fault);
 }

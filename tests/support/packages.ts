@@ -20,8 +20,8 @@ export function noise(seed: string, size: number): Uint8Array {
   return out;
 }
 
-/** Small real packages of both formats, of 2 to about 300 kB. */
-export async function somePackages(count: number, base: string): Promise<ServedPackage[]> {
+/** Small real packages of both formats, of 2 to about 300 kB, or of up to 300 steps. */
+export async function somePackages(count: number, base: string, step = 1000): Promise<ServedPackage[]> {
   const packages: ServedPackage[] = [];
   for (let i = 0; i < count; i++) {
     const built = await buildPackage({
@@ -32,7 +32,7 @@ export async function somePackages(count: number, base: string): Promise<ServedP
       noarch: "generic",
       files: [
         { path: `share/pkg-${i}/small.txt`, content: `hello from ${i}\n` },
-        { path: `share/pkg-${i}/data.bin`, content: noise(`pkg-${i}`, 2000 + ((i * 7919) % 300) * 1000) },
+        { path: `share/pkg-${i}/data.bin`, content: noise(`pkg-${i}`, 2000 + ((i * 7919) % 300) * step) },
         { path: `share/pkg-${i}/link`, symlink: "small.txt" },
       ],
       format: i % 3 === 2 ? "tar.bz2" : "conda",
