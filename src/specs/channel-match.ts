@@ -2,6 +2,7 @@ import type { Channel, ChannelContext } from "./channel.ts";
 import { resolveChannel } from "./channel.ts";
 import { type ChannelConfig, DEFAULT_CHANNEL_CONFIG } from "./channel-config.ts";
 import { splitCredentials } from "./credentials.ts";
+import { trimTrailingSlashes } from "./slashes.ts";
 
 export type Containment = "full" | "in_other_platform" | "no";
 
@@ -30,7 +31,7 @@ export function isSameChannel(
   const actual = tryResolve(recordChannel, config, context);
   const bare =
     /^[^:\\~.]*$/.test(specChannel) && !specChannel.startsWith("/")
-      ? specChannel.replace(/\/+$/, "")
+      ? trimTrailingSlashes(specChannel)
       : undefined;
   return actual.some((channel) =>
     wanted.some(

@@ -1,4 +1,5 @@
 import { ToolError } from "../errors.ts";
+import { trimTrailingSlashes } from "./slashes.ts";
 
 /** `info.channel_relations` of a subdir (CEP 42), resolved to base URLs. */
 export interface ChannelRelations {
@@ -8,6 +9,8 @@ export interface ChannelRelations {
   overrides?: string;
 }
 
+/** Of a reference or base URL; longer ones are no mistake but an attack. */
+const MAX_LENGTH = 4096;
 /** CEP 42's `channel_relations_max_depth`. */
 export const DEFAULT_RELATIONS_DEPTH = 10;
 
@@ -40,7 +43,7 @@ export function resolveReference(reference: unknown, baseUrl: string): string {
   if (typeof reference !== "string" || !/^\.\.(?:\/|$)/.test(reference)) {
     throw invalid(baseUrl, "a related channel must be a path that starts with `../`");
   }
-  if (/[\\?#\u0000-\u0020\u007f]|%2e|%2f|%5c/i.test(reference))
+  if (reference.length > MAX_LENGTH || /[\\?#\u0000-\u0020\u007f]|%2e|%2f|%5c/i.test(reference))
     throw invalid(baseUrl, "a related channel has an unsafe path");
   const root = /^([a-z][a-z0-9+.-]*:\/\/[^/]*)(\/.*)?$/i.exec(baseUrl);
   if (!root) throw invalid(baseUrl, "its URL has no path that others could be relative to");
@@ -141,10 +144,12 @@ function sortDepthFirst(user: readonly string[], after: ReadonlyMap<string, Read
  * subdir itself. Throws `repodata-invalid` for what is no http, https, s3, oci or (from a local channel) file URL.
  */
 export function packageBaseUrl(subdirUrl: string, baseUrl: unknown): string {
-  const subdir = `${subdirUrl.replace(/\/+$/, "")}/`;
+  const subdir = `${trimTrailingSlashes(subdirUrl)}/`;
   if (baseUrl === undefined || baseUrl === null || baseUrl === "") return subdir;
   const resolved =
-    typeof baseUrl === "string" && URL.canParse(baseUrl, subdir) ? new URL(baseUrl, subdir) : undefined;
+    typeof baseUrl === "string" && baseUrl.length <= MAX_LENGTH && URL.canParse(baseUrl, subdir)
+      ? new URL(baseUrl, subdir)
+      : undefined;
   const local = subdir.startsWith("file:");
   // A remote channel must not be able to make us read files of this machine.
   if (
@@ -156,5 +161,5 @@ export function packageBaseUrl(subdirUrl: string, baseUrl: unknown): string {
   ) {
     throw new ToolError("repodata-invalid", `the \`base_url\` of \`${subdirUrl}\` is not a usable URL`);
   }
-  return `${resolved.href.replace(/[?#].*$/, "").replace(/\/+$/, "")}/`;
+  return `${trimTrailingSlashes(resolved.href.replace(/[?#].*$/, ""))}/`;
 }

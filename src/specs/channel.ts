@@ -14,6 +14,7 @@ import {
   withCredentials,
 } from "./credentials.ts";
 import { isKnownSubdir } from "./platform.ts";
+import { trimTrailingSlashes } from "./slashes.ts";
 
 export { type ChannelConfig, DEFAULT_CHANNEL_CONFIG } from "./channel-config.ts";
 export { redactText, redactUrl, splitCredentials, type UrlAuth, withCredentials } from "./credentials.ts";
@@ -50,6 +51,8 @@ export interface ChannelContext {
   localChannels?: readonly string[];
 }
 
+/** CEP 26 asks for at most 256 characters; tokens and signatures come on top. */
+const MAX_LENGTH = 4096;
 /** Multichannels may name multichannels; a loop in the configuration must end. */
 const MAX_EXPANSION = 8;
 
@@ -129,6 +132,7 @@ function multichannel(
 /** Splits `conda-forge[linux-64, noarch]`. An IPv6 host has brackets too, but never at the end of a channel. */
 function splitFilter(text: string): { location: string; platforms?: string[] } {
   if (text === "") throw invalid(text, "it is empty");
+  if (text.length > MAX_LENGTH) throw invalid(`${text.slice(0, 100)}…`, "it is too long");
   // Control characters would be dropped silently by URL parsers; in names they only ever hide something.
   if (/[\u0000-\u001f\u007f]/.test(text)) throw invalid(text, "it contains a control character");
   if (!text.endsWith("]")) return { location: text };
@@ -183,7 +187,9 @@ function resolveSingle(
   const { base: baseUrl, subdir } = splitSubdir(url.replace(INDEX_FILE, ""));
   const platforms = filter ?? (subdir === undefined ? undefined : [subdir]);
   const name =
-    kind === "name" ? splitSubdir(trimSlashes(location)).base : canonicalName(baseUrl, config, context);
+    kind === "name"
+      ? splitSubdir(trimTrailingSlashes(location)).base
+      : canonicalName(baseUrl, config, context);
   return makeChannel({
     ...base,
     ...mirrorsOf(name, config),
@@ -218,7 +224,7 @@ function normalizeUrl(text: string): string {
   }
   if (parsed.protocol !== "file:" && parsed.host === "") throw invalid(text, "the URL has no host");
   const user = parsed.username + (parsed.password === "" ? "" : `:${parsed.password}`);
-  const path = parsed.pathname.replace(/\/+$/, "");
+  const path = trimTrailingSlashes(parsed.pathname);
   return `${parsed.protocol}//${user === "" ? "" : `${user}@`}${parsed.host}${path || (parsed.protocol === "file:" ? "/" : "")}${parsed.search}`;
 }
 
@@ -255,12 +261,8 @@ function encodePath(path: string): string {
     .join("/");
 }
 
-function trimSlashes(text: string): string {
-  return text.replace(/\/+$/, "");
-}
-
 function nameToUrl(name: string, config: ChannelConfig, context: ChannelContext): string {
-  const clean = trimSlashes(name);
+  const clean = trimTrailingSlashes(name);
   if (clean.split("/").some((part) => part === "" || part === "." || part === "..")) {
     throw invalid(name, "a part of the name is empty or consists of dots");
   }
@@ -280,7 +282,7 @@ function withScheme(url: string): string {
 function appendPath(url: string, tail: string): string {
   const mark = url.indexOf("?");
   const [before, query] = mark < 0 ? [url, ""] : [url.slice(0, mark), url.slice(mark)];
-  return `${before.replace(/\/+$/, "")}/${tail}${query}`;
+  return `${trimTrailingSlashes(before)}/${tail}${query}`;
 }
 
 function customChannels(config: ChannelConfig, context: ChannelContext): Record<string, string> {
@@ -330,7 +332,7 @@ function nameToUrlOrNothing(name: string, parent: string, context: ChannelContex
     const url =
       channelKind(parent) === "path" ? pathToFileUrl(parent, context) : normalizeUrl(withScheme(parent));
     const whole = name === "" ? url : appendPath(url, name.split("/").map(encodeURIComponent).join("/"));
-    return splitCredentials(whole).url.replace(/\/+$/, "");
+    return trimTrailingSlashes(splitCredentials(whole).url);
   } catch {
     // A malformed entry for another channel must not break this one.
     return undefined;

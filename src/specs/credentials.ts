@@ -74,7 +74,9 @@ function splitUrl(text: string): UrlParts {
 function authorityEnd(rest: string, scheme: string): number {
   if (scheme === "" || /^[a-z]:/i.test(scheme)) {
     // No scheme (or a Windows drive): a lone `user:password@host/...` still has an authority.
-    if (!/^[^/\\\s]*:[^/\\\s]*@/.test(rest)) return 0;
+    const authority = /^[^/\\\s]*/.exec(rest)?.[0] ?? "";
+    const colon = authority.indexOf(":");
+    if (colon < 0 || !authority.includes("@", colon)) return 0;
   }
   const end = (from: number) => {
     const found = rest.slice(from).search(/[/\\?#]/);
@@ -112,7 +114,7 @@ export function redactUrl(text: string): string {
 
 function redactPath(path: string, whole: string): string {
   if (LOCAL_PATH.test(whole)) return path;
-  // Again and again: `/t/a/t/b` hides two.
+  // All of them: `/t/a/t/b` hides two.
   return path.replace(new RegExp(TOKEN, "g"), (_, open: string) => `${open}${MASK}`);
 }
 
@@ -120,9 +122,9 @@ function redactFragment(fragment: string): string {
   return fragment.includes("=") || fragment.includes("@") ? MASK : fragment;
 }
 
-/** Masks the secrets of every URL inside a longer text: messages of servers, tools and libraries. */
+/** Masks the secrets of every URL inside a longer text: messages of servers, tools and libraries. Linear in its length. */
 export function redactText(text: string): string {
-  return text.replace(/[a-z][a-z0-9+.-]*:[/\\]{1,2}[^\s"<>`]+/gi, (url) => redactUrl(url));
+  return text.replace(/[a-z][a-z0-9+.-]{0,30}:[/\\]{1,2}[^\s"<>`]+/gi, (url) => redactUrl(url));
 }
 
 /** Takes the secrets out of a URL: what stays is fit to be shown and stored. */
@@ -144,16 +146,14 @@ export function splitCredentials(text: string): SplitUrl {
 
 function takeToken(path: string, whole: string, auth: UrlAuth): string {
   if (LOCAL_PATH.test(whole)) return path;
-  let rest = path;
-  for (let match = TOKEN.exec(rest); match; match = TOKEN.exec(rest)) {
-    // The first token is the one that is used; a second one is dropped all the same.
+  return path.replace(new RegExp(TOKEN, "g"), (_, __, token: string, offset: number) => {
+    // The first token is the one that is used; others are dropped all the same.
     if (auth.token === undefined) {
-      auth.token = match[2];
-      if (match.index > 0) auth.tokenAfter = rest.slice(0, match.index);
+      auth.token = token;
+      if (offset > 0) auth.tokenAfter = path.slice(0, offset);
     }
-    rest = rest.slice(0, match.index) + rest.slice(match.index + match[0].length);
-  }
-  return rest;
+    return "";
+  });
 }
 
 /** The URL to request: puts credentials back where they belong. A URL that already has some keeps its own. */

@@ -31,9 +31,22 @@ export interface SpecFileOptions extends ExpandContext {
 }
 
 const EXPLICIT = "@EXPLICIT";
-/** CEP 23: file name with a package extension, then optionally `#md5`, `#sha256` or `#sha256:...`. */
-const ARCHIVE_LINE =
-  /^(?<url>[^#]*?[^/\\#]+\.(?:conda|tar\.bz2))(?:#(?:(?:md5[:=])?(?<md5>[0-9a-f]{32})|(?:sha256[:=])?(?<sha256>[0-9a-f]{64})))?$/i;
+const ARCHIVE_END = /[^/\\]\.(?:conda|tar\.bz2)$/i;
+const MD5 = /^(?:md5[:=])?([0-9a-f]{32})$/i;
+const SHA256 = /^(?:sha256[:=])?([0-9a-f]{64})$/i;
+
+/** CEP 23: a location with a package extension, then optionally `#md5`, `#sha256` or `#sha256:...`. */
+function splitArchiveLine(line: string): { location: string; md5?: string; sha256?: string } | undefined {
+  const mark = line.indexOf("#");
+  const location = mark < 0 ? line : line.slice(0, mark);
+  if (!ARCHIVE_END.test(location)) return undefined;
+  if (mark < 0) return { location };
+  const anchor = line.slice(mark + 1);
+  const md5 = MD5.exec(anchor)?.[1];
+  const sha256 = SHA256.exec(anchor)?.[1];
+  if (md5) return { location, md5: md5.toLowerCase() };
+  return sha256 ? { location, sha256: sha256.toLowerCase() } : undefined;
+}
 
 /** Reads a text spec file. Total: a wrong line of an explicit file is reported by `checkExplicit`. */
 export function parseSpecFile(text: string, options: SpecFileOptions): SpecFile {
@@ -54,15 +67,15 @@ export function parseSpecFile(text: string, options: SpecFileOptions): SpecFile 
   }
   const entries = content
     // What stands before the marker counts only when it is an archive: mamba reads specs there as nothing.
-    .filter(({ source, line }) => line > marker || ARCHIVE_LINE.test(source))
+    .filter(({ source, line }) => line > marker || splitArchiveLine(source))
     .map(({ source, line }) => parseExplicitLine(source, line, options));
   return { kind: "explicit", entries, ...shared };
 }
 
 function parseExplicitLine(source: string, line: number, options: SpecFileOptions): ExplicitEntry {
   const expanded = expandPath(source, options);
-  const groups = ARCHIVE_LINE.exec(expanded)?.groups;
-  if (!groups?.["url"]) {
+  const parts = splitArchiveLine(expanded);
+  if (!parts) {
     return {
       url: expanded,
       source,
@@ -70,14 +83,8 @@ function parseExplicitLine(source: string, line: number, options: SpecFileOption
       problem: "this is no URL or path of a `.conda` or `.tar.bz2` archive",
     };
   }
-  const { md5, sha256 } = groups;
-  return {
-    url: toUrl(groups["url"], options),
-    ...(md5 ? { md5: md5.toLowerCase() } : {}),
-    ...(sha256 ? { sha256: sha256.toLowerCase() } : {}),
-    source,
-    line,
-  };
+  const { location, ...hashes } = parts;
+  return { url: toUrl(location, options), ...hashes, source, line };
 }
 
 function toUrl(location: string, { cwd, home }: SpecFileOptions): string {

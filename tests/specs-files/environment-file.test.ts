@@ -245,7 +245,7 @@ dependencies: [*p, numpy]
           expect(error).toBeInstanceOf(ToolError);
         }
       }),
-      { numRuns: 3000 },
+      { numRuns: 1200 },
     );
   });
 });

@@ -303,6 +303,6 @@ it("any text gives a lock file or a ToolError", () => {
         }
       },
     ),
-    { numRuns: 3000 },
+    { numRuns: 1200 },
   );
 });

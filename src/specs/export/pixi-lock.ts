@@ -5,6 +5,7 @@ import type { LockedPypiPackage } from "../lock/types.ts";
 import { parseArchiveName } from "../package-url.ts";
 import { isKnownSubdir } from "../platform.ts";
 import type { RepoDataRecord } from "../records.ts";
+import { trimTrailingSlashes } from "../slashes.ts";
 import type { LockPlatformExport } from "./conda-lock.ts";
 
 export interface PixiEnvironmentExport {
@@ -44,7 +45,7 @@ function environmentEntry(environment: PixiEnvironmentExport, entries: Entries):
   const platforms = [...environment.platforms].sort((a, b) => compare(a.platform, b.platform));
   return {
     channels: environment.channelUrls.map((url) => ({
-      url: `${splitCredentials(url).url.replace(/\/+$/, "")}/`,
+      url: `${trimTrailingSlashes(splitCredentials(url).url)}/`,
     })),
     ...(environment.indexes?.length ? { indexes: [...environment.indexes] } : {}),
     packages: Object.fromEntries(platforms.map((each) => [each.platform, references(each, entries)])),

@@ -3,6 +3,7 @@ import { checkRecordNames } from "../names.ts";
 import { parseArchiveName } from "../package-url.ts";
 import { isKnownSubdir } from "../platform.ts";
 import type { RepoDataRecord } from "../records.ts";
+import { trimTrailingSlashes } from "../slashes.ts";
 import type { LockReader } from "./read-values.ts";
 import { type LockedCondaPackage, type LockFileOptions, MAIN_CATEGORY } from "./types.ts";
 
@@ -54,7 +55,7 @@ export function lockedPackage(
 function absolute(location: string, { directoryUrl }: LockFileOptions): string {
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(location) || directoryUrl === undefined) return location;
   try {
-    return new URL(location.replaceAll("\\", "/"), `${directoryUrl.replace(/\/+$/, "")}/`).href;
+    return new URL(location.replaceAll("\\", "/"), `${trimTrailingSlashes(directoryUrl)}/`).href;
   } catch {
     return location;
   }

@@ -1,4 +1,5 @@
 import { isKnownSubdir } from "../platform.ts";
+import { trimTrailingSlashes } from "../slashes.ts";
 import { emptyPlatform } from "./conda-lock.ts";
 import { lockedPackage } from "./locked-record.ts";
 import { LockReader } from "./read-values.ts";
@@ -56,7 +57,7 @@ function readChannels(
       "url",
       `a mirror of \`${name}\``,
     );
-    urls.set(name, url.replace(/\/+$/, ""));
+    urls.set(name, trimTrailingSlashes(url));
   }
   const extra = Object.keys(info).find((name) => !urls.has(name));
   if (extra !== undefined)
@@ -77,7 +78,7 @@ function readConda(
     const entry = reader.map(packages[fn], what);
     const channel = reader.required(entry, "channel", what);
     const base =
-      urls.get(channel) ?? (/^[a-z]+:\/\//i.test(channel) ? channel.replace(/\/+$/, "") : undefined);
+      urls.get(channel) ?? (/^[a-z]+:\/\//i.test(channel) ? trimTrailingSlashes(channel) : undefined);
     if (base === undefined)
       throw reader.error(`${what} is from the channel \`${channel}\`, which \`channels\` does not list`);
     const subdir = reader.text(entry, "subdir", what) ?? platform.subdir;
