@@ -4,32 +4,27 @@ import { compileRegex } from "../../src/specs/regex.ts";
 import { parseStringMatcher, stringMatches } from "../../src/specs/string-matcher.ts";
 
 const atom = fc.constantFrom("a", "b", "0", ".", "[ab]", "[^a]", "[a-c0-9]", "\\d", "\\w", "\\.", "_", "A");
-const { pattern } = fc.letrec<{ pattern: string; item: string }>((tie) => ({
-  item: fc
-    .tuple(
-      fc.oneof(
-        { depthSize: "small" },
-        atom,
-        tie("pattern").map((inner) => `(${inner})`),
-        tie("pattern").map((inner) => `(?:${inner})`),
-      ),
-      fc.constantFrom("", "", "*", "+", "?", "{2}", "{1,3}", "{0,}", "*?"),
-    )
-    .map(([inner, quantifier]) => inner + quantifier),
-  pattern: fc.oneof(
-    fc.array(tie("item"), { maxLength: 3 }).map((items) => items.join("")),
-    fc
-      .tuple(fc.array(tie("item"), { minLength: 1, maxLength: 2 }), tie("item"))
-      .map(([items, other]) => `${items.join("")}|${other}`),
-  ),
-}));
+const quantifier = fc.constantFrom("", "", "*", "+", "?", "{2}", "{1,3}", "{0,}", "*?");
+/** One level of groups, and short texts: more nesting stalls the RegExp that we compare with. */
+const item = fc.tuple(atom, quantifier).map((parts) => parts.join(""));
+const sequence = fc.array(item, { maxLength: 3 }).map((items) => items.join(""));
+const group = fc
+  .tuple(
+    fc.constantFrom("(", "(?:"),
+    fc.array(sequence, { minLength: 1, maxLength: 2 }).map((choices) => choices.join("|")),
+    quantifier,
+  )
+  .map(([open, inner, count]) => `${open}${inner})${count}`);
+const pattern = fc
+  .array(fc.oneof(item, group, fc.constant("|")), { maxLength: 4 })
+  .map((parts) => parts.join(""));
 
 describe("linear regular expressions", () => {
   it("agrees with RegExp", () => {
     const anchored = fc
       .tuple(pattern, fc.constantFrom("", "^"), fc.constantFrom("", "$"))
       .map(([text, start, end]) => `${start}${text}${end}`);
-    const input = fc.string({ unit: fc.constantFrom(..."abcABC01._-"), maxLength: 8 });
+    const input = fc.string({ unit: fc.constantFrom(..."abcABC01._-"), maxLength: 6 });
     fc.assert(
       fc.property(anchored, fc.array(input, { minLength: 1, maxLength: 5 }), (source, texts) => {
         const ours = compileRegex(source);
