@@ -55,6 +55,14 @@ export class FlatIndex implements PackageIndex {
     for (let position = 0; position < this.#file.nameCount; position++) yield this.#file.nameAt(position);
   }
 
+  /** Names with a record that has this text somewhere: a search of the bytes, without parsing. */
+  *namesMentioning(text: string): IterableIterator<string> {
+    const needle = Buffer.from(text, "utf8");
+    for (let position = 0; position < this.#file.nameCount; position++)
+      if (this.#file.runs(position).some((run) => this.#file.runIncludes(run, needle)))
+        yield this.#file.nameAt(position);
+  }
+
   /** How many records a name has, without parsing them; malformed and removed ones count. */
   count(name: string): number {
     const position = this.#file.find(name);

@@ -238,13 +238,24 @@ export class IndexFile {
    * of power a file can have its length but not yet its data, and reads as zeros, which JSON never contains.
    */
   readRun(run: Run): string | undefined {
+    const bytes = this.#runBytes(run);
+    return bytes === undefined || bytes.includes(0) ? undefined : bytes.toString("utf8");
+  }
+
+  /** Whether the bytes of a run contain others. */
+  runIncludes(run: Run, needle: Uint8Array): boolean {
+    return this.#runBytes(run)?.includes(needle) ?? false;
+  }
+
+  /** A run between braces; the buffer is used again by the next call. */
+  #runBytes(run: Run): Buffer | undefined {
     const length = run.length + 2;
     if (this.#scratch.length < length) this.#scratch = Buffer.allocUnsafeSlow(length * 2);
     const bytes = this.#scratch.subarray(0, length);
     bytes[0] = 0x7b;
     if (!this.#file.read(bytes.subarray(1, length - 1), run.start)) return undefined;
     bytes[length - 1] = 0x7d;
-    return bytes.includes(0) ? undefined : bytes.toString("utf8", 0, length);
+    return bytes;
   }
 
   /** File names listed in `removed`, of names that have records. */

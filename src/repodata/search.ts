@@ -1,0 +1,49 @@
+import { type MatchSpec, matchSpecMatches } from "../specs/match-spec.ts";
+import type { PackageIndex } from "../specs/package-index.ts";
+import type { RepoDataRecord } from "../specs/records.ts";
+import { stringMatches } from "../specs/string-matcher.ts";
+import { dependencyName } from "./closure.ts";
+import { FlatIndex } from "./flat-index.ts";
+import { fetchRecords } from "./load.ts";
+
+/** Names that a spec's name part matches, over all indexes, sorted. Parses no record. */
+export function matchingNames(
+  indexes: readonly PackageIndex[],
+  spec: Pick<MatchSpec, "name" | "nameMatcher">,
+): string[] {
+  const { name, nameMatcher } = spec;
+  if (name !== undefined) return indexes.some((index) => index.has(name)) ? [name] : [];
+  const names = new Set<string>();
+  for (const index of indexes) for (const candidate of index.names()) names.add(candidate);
+  return [...names].filter((candidate) => !nameMatcher || stringMatches(nameMatcher, candidate)).sort();
+}
+
+/** All records that match a spec, in the order of the indexes. Only names that match are parsed (and fetched, from shards). */
+export async function searchIndexes(
+  indexes: readonly PackageIndex[],
+  spec: MatchSpec,
+): Promise<RepoDataRecord[]> {
+  const names = matchingNames(indexes, spec);
+  await fetchRecords(indexes, names);
+  const found: RepoDataRecord[] = [];
+  for (const index of indexes)
+    for (const name of names)
+      for (const record of index.records(name)) if (matchSpecMatches(spec, record)) found.push(record);
+  return found;
+}
+
+/**
+ * All records that depend on a name. The bytes of flat indexes are searched for it, and only records that mention it are
+ * parsed. Shards cannot be searched without fetching them all: load with `useShards: false`.
+ */
+export function dependentsOf(indexes: readonly PackageIndex[], name: string): RepoDataRecord[] {
+  const found: RepoDataRecord[] = [];
+  for (const index of indexes) {
+    const names = index instanceof FlatIndex ? index.namesMentioning(name) : index.names();
+    for (const candidate of names) {
+      for (const record of index.records(candidate))
+        if (record.depends.some((dependency) => dependencyName(dependency) === name)) found.push(record);
+    }
+  }
+  return found;
+}
