@@ -79,8 +79,16 @@ export async function createDecompressor(
   sink: ByteSink,
   options: DecompressorOptions = {},
 ): Promise<Decompressor> {
-  const codec = await pickCodec(options.backend);
-  return new FrameDecompressor(codec, sink, options.maxOutput ?? Number.POSITIVE_INFINITY);
+  return (await loadDecompressor(options.backend))(sink, options);
+}
+
+/** Loads the codec once; the function then makes decoders synchronously. */
+export async function loadDecompressor(
+  backend?: ZstdBackend,
+): Promise<(sink: ByteSink, options?: DecompressorOptions) => Decompressor> {
+  const codec = await pickCodec(backend);
+  return (sink, options = {}) =>
+    new FrameDecompressor(codec, sink, options.maxOutput ?? Number.POSITIVE_INFINITY);
 }
 
 /** Decodes complete data. `maxSize` bounds the output (bytes); more is `archive-invalid`. */
