@@ -9,6 +9,15 @@ import { fromSystemError } from "../errors.ts";
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | null)?.code;
 
+/** A file that cannot be removed now is swept by a later command: never a reason to fail, least of all with the lock in hand. */
+function removeQuietly(path: string): void {
+  try {
+    fs.rmSync(path, { force: true });
+  } catch {
+    // See above.
+  }
+}
+
 /** The process is in the name, so that files of a dead one can be told. */
 function temporaryBeside(path: string): string {
   return join(dirname(path), `.taipan-${process.pid}-${randomBytes(6).toString("hex")}.tmp`);
@@ -24,7 +33,7 @@ export function sweepTemporaries(directory: string, isAlive: (pid: number) => bo
   }
   for (const name of names) {
     const pid = /^\.taipan-(\d+)-[0-9a-f]{12}\.tmp$/.exec(name)?.[1];
-    if (pid !== undefined && !isAlive(Number(pid))) fs.rmSync(join(directory, name), { force: true });
+    if (pid !== undefined && !isAlive(Number(pid))) removeQuietly(join(directory, name));
   }
 }
 
@@ -53,7 +62,7 @@ export function tryLock(path: string, content: string): boolean {
       return createExclusive(path, content);
     throw fromSystemError(error, "lock", path);
   } finally {
-    fs.rmSync(own, { force: true });
+    removeQuietly(own);
   }
 }
 
@@ -88,7 +97,7 @@ function fileSystemTime(directory: string): number {
   } catch {
     return Date.now();
   } finally {
-    fs.rmSync(probe, { force: true });
+    removeQuietly(probe);
   }
 }
 
@@ -114,7 +123,15 @@ export function breakLock(path: string, content: string): void {
   } catch {
     // Released in the meantime.
   } finally {
+    removeGuard(guard);
+  }
+}
+
+function removeGuard(guard: string): void {
+  try {
     fs.rmdirSync(guard);
+  } catch {
+    // Found to be old by the next process that looks.
   }
 }
 

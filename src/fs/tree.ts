@@ -202,3 +202,12 @@ export function deviceOf(path: string): number | undefined {
     return undefined;
   }
 }
+
+/** Size of a file in bytes, through symlinks; undefined when there is none. */
+export function sizeOf(path: string): number | undefined {
+  try {
+    return fs.statSync(path).size;
+  } catch {
+    return undefined;
+  }
+}

@@ -71,7 +71,20 @@ export async function commitFresh(input: CommitInput): Promise<void> {
     discardPrefix(prefix);
     throw error;
   }
-  discard(prefix, false);
+  tidy(input);
+}
+
+/** The change is done: what cannot be deleted now is deleted by the next command. */
+function tidy({ request, context }: CommitInput): void {
+  try {
+    discard(request.prefix, false);
+  } catch (error) {
+    context.events({
+      type: "warning",
+      code: "not-tidied",
+      message: `old files of \`${request.prefix}\` could not be deleted: ${(error as Error).message}`,
+    });
+  }
 }
 
 /** A change of an environment that exists: journal, renames, post-link scripts, done; or everything back. */
@@ -99,7 +112,7 @@ export async function commitInPlace(input: CommitInput): Promise<void> {
     undo(prefix, journal);
     throw error;
   }
-  discard(prefix, false);
+  tidy(input);
   for (const { old } of request.transaction.operations) {
     if (old)
       context.events({ type: "link", id: old.fn, state: "done", action: "unlink", files: old.files.length });

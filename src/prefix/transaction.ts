@@ -13,7 +13,7 @@ import { prefixRecordFile } from "./conda-meta.ts";
 import { type ConflictPlan, checkConflicts, planConflicts } from "./conflicts.ts";
 import { registerEnvironment } from "./environments-txt.ts";
 import { refuseFrozen } from "./frozen.ts";
-import { discard, stagedDirectory } from "./journal.ts";
+import { discard, readJournal, stagedDirectory } from "./journal.ts";
 import { lockPrefix, type PrefixLock } from "./lock.ts";
 import type { LinkOptions } from "./options.ts";
 import type { PrefixState } from "./prefix.ts";
@@ -149,14 +149,24 @@ async function change(
     if (fresh) await commitFresh(input);
     else await commitInPlace(input);
   } catch (error) {
-    if (fresh) removeAll(root);
-    else if (kindAt(prefix) !== undefined) discard(prefix, false);
+    dropStaged(prefix, fresh, root);
     throw error;
   }
   return {
     linked: planned.map((item) => item.record),
     unlinked: transaction.operations.flatMap((operation) => (operation.old ? [operation.old] : [])),
   };
+}
+
+/** Removes what was staged, unless a journal says that the prefix itself is half changed: then everything is still needed. */
+function dropStaged(prefix: string, fresh: boolean, root: string): void {
+  try {
+    if (fresh) removeAll(root);
+    else if (kindAt(prefix) !== undefined && readJournal(prefix)?.state !== "applying")
+      discard(prefix, false);
+  } catch {
+    // The error that led here is the one to tell; the next command tidies up.
+  }
 }
 
 async function planAll(

@@ -16,6 +16,7 @@ import { rolldown } from "rolldown";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { planTransaction } from "../../src/plan/diff.ts";
 import type { Transaction } from "../../src/plan/transaction.ts";
+import { sweepLocks } from "../../src/prefix/lock.ts";
 import { readPrefix } from "../../src/prefix/prefix.ts";
 import { recoverPrefix } from "../../src/prefix/recover.ts";
 import { applyTransaction } from "../../src/prefix/transaction.ts";
@@ -104,6 +105,7 @@ interface Scenario {
 async function killEverywhere(
   name: string,
   scenario: Scenario,
+  fail?: "ENOSPC" | "EIO",
 ): Promise<{ calls: number; old: number; new: number }> {
   const base = join(work, name);
   const template = join(base, "template");
@@ -134,6 +136,7 @@ async function killEverywhere(
       const job = {
         prefix,
         killAt: n,
+        fail,
         transaction: { ...transaction, newlyRequested: {} },
         packages: scenario.after.map((record) => [record.name, record]),
         options,
@@ -141,14 +144,23 @@ async function killEverywhere(
       const file = join(base, slot, "job.json");
       writeFileSync(file, JSON.stringify(job));
       const result = await runChild(file);
-      if (result.signal === null) {
-        expect(result, `call ${n}`).toMatchObject({ code: 0 });
-        total = Math.min(total, Number(result.out));
-        counts.calls = total;
-        continue;
-      }
-      expect(result.signal).toBe("SIGKILL");
-      await recoverPrefix(prefix, { timeout: 20 });
+      if (result.code === 0) {
+        const calls = Number(result.out);
+        if (calls < n) {
+          total = Math.min(total, calls);
+          counts.calls = total;
+          continue;
+        }
+        // The failure was in something that the transaction can do without.
+      } else if (fail)
+        expect(result, `call ${n}`).toMatchObject({
+          code: 1,
+          err: expect.stringMatching(/^(disk-full|io-error)\n$/),
+        });
+      else expect(result.signal, result.err).toBe("SIGKILL");
+      // Where the process lives it has rolled back itself.
+      if (!fail || result.code === 0) await recoverPrefix(prefix, { timeout: 20 });
+      else sweepLocks(prefix);
       const state = stateOf(envs);
       const isNew = JSON.stringify(state) === JSON.stringify(newState);
       if (!isNew) expect(state, `killed at call ${n}`).toEqual(oldState);
@@ -214,6 +226,21 @@ describe("kill -9 at any file system call", () => {
       `mixed transaction: ${counts.calls} calls, ${counts.old} times the old state, ${counts.new} times the new one\n`,
     );
   });
+
+  test.each(["ENOSPC", "EIO"] as const)(
+    "%s at any call is rolled back at once",
+    { timeout: 120_000 },
+    async (fail) => {
+      const pkgs = join(work, `pkgs-${fail}`);
+      const one = packages(pkgs, "1").slice(0, 3);
+      const counts = await killEverywhere(
+        fail,
+        { before: one, after: [one[0]!, ...packages(pkgs, "2").slice(1, 2)] },
+        fail,
+      );
+      expect(counts.old).toBeGreaterThan(15);
+    },
+  );
 
   test("a new environment is there whole or not at all", { timeout: 120_000 }, async () => {
     const pkgs = join(work, "pkgs-2");

@@ -1,6 +1,6 @@
 /**
  * Applies one transaction and dies by SIGKILL at the N-th call that changes the file system: before it, or with half of it done where a
- * call is not atomic. Bundled and started by tests/robustness/transaction.test.ts.
+ * call is not atomic. With `fail` the call fails with that error instead, once. Bundled and started by tests/robustness/transaction.test.ts.
  */
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
@@ -10,6 +10,7 @@ import type { TaskHandlers } from "../../src/workers/protocol.ts";
 export interface ChildJob {
   prefix: string;
   killAt: number;
+  fail?: "ENOSPC" | "EIO" | undefined;
   transaction: import("../../src/plan/transaction.ts").Transaction;
   packages: [string, import("../../src/specs/records.ts").PackageCacheRecord][];
   options: import("../../src/prefix/options.ts").LinkOptions;
@@ -64,6 +65,7 @@ const patch = (target: Record<string, Call>, name: string): void => {
   target[name] = ((...args: never[]) => {
     if (name === "openSync" && (args[1] as unknown) === "r") return call.apply(target, args);
     if (++calls === job.killAt) {
+      if (job.fail) throw Object.assign(new Error(`${job.fail}: injected, ${name}`), { code: job.fail });
       half[name]?.(...args);
       die();
     }
@@ -88,15 +90,15 @@ const handlers = {
   streams: {},
 } as unknown as TaskHandlers;
 const pool = createPool({ size: 1, mode: "inline", handlers });
-await applyTransaction(
-  {
-    prefix: job.prefix,
-    transaction: job.transaction,
-    packages: new Map(job.packages),
-    options: job.options,
-    command: ["taipan", "install"],
-  },
-  { pool, events: () => {} },
-);
+try {
+  const { prefix, transaction, packages, options } = job;
+  await applyTransaction(
+    { prefix, transaction, packages: new Map(packages), options, command: ["taipan", "install"] },
+    { pool, events: () => {} },
+  );
+} catch (error) {
+  process.stderr.write(`${(error as { code?: string }).code}\n`);
+  process.exitCode = 1;
+}
 await pool.close();
 process.stdout.write(String(calls));

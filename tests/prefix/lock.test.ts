@@ -1,0 +1,106 @@
+import { spawnSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { lockPath, lockPrefix } from "../../src/prefix/lock.ts";
+
+let root = "";
+let prefix = "";
+beforeEach(() => {
+  root = realpathSync(mkdtempSync(join(tmpdir(), "taipan-lock-")));
+  prefix = join(root, "env");
+  mkdirSync(join(prefix, "conda-meta"), { recursive: true });
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+const deadPid = (): number => spawnSync("true").pid;
+
+describe("prefix lock", () => {
+  test("one holder at a time; the second gets it when the first gives it up", async () => {
+    const first = await lockPrefix(prefix, { timeout: 5 });
+    const order: string[] = [];
+    const waiting: string[] = [];
+    const second = lockPrefix(prefix, { timeout: 5, onWait: (holder) => waiting.push(holder) }).then(
+      (lock) => {
+        order.push("second");
+        return lock;
+      },
+    );
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    order.push("first released");
+    first.release();
+    (await second).release();
+    expect(order).toEqual(["first released", "second"]);
+    expect(waiting).toEqual([expect.stringContaining(`process ${process.pid} on ${hostname()}`)]);
+    expect(readdirSync(join(prefix, "conda-meta"))).toEqual([]);
+  });
+
+  test("the timeout names the holder", async () => {
+    const lock = await lockPrefix(prefix, { timeout: 5 });
+    await expect(lockPrefix(prefix, { timeout: 0.05 })).rejects.toMatchObject({
+      code: "locked",
+      message: expect.stringContaining(`process ${process.pid}`),
+    });
+    lock.release();
+  });
+
+  test("a lock of a dead process is broken, also when its id is in use again", async () => {
+    for (const holder of [
+      { host: hostname(), pid: deadPid(), since: "x" },
+      { host: hostname(), pid: process.pid, start: "1", since: "x" },
+    ]) {
+      writeFileSync(lockPath(prefix), JSON.stringify(holder));
+      const lock = await lockPrefix(prefix, { timeout: 2 });
+      expect(JSON.parse(readFileSync(lockPath(prefix), "utf8"))).toMatchObject({ pid: process.pid });
+      lock.release();
+    }
+  });
+
+  test("a holder on another machine counts as alive until it has not refreshed the lock for minutes", async () => {
+    writeFileSync(lockPath(prefix), JSON.stringify({ host: "elsewhere", pid: 1, since: "x" }));
+    await expect(lockPrefix(prefix, { timeout: 0.05 })).rejects.toMatchObject({
+      code: "locked",
+      message: expect.stringContaining("elsewhere"),
+    });
+    const old = new Date(Date.now() - 10 * 60_000);
+    utimesSync(lockPath(prefix), old, old);
+    (await lockPrefix(prefix, { timeout: 2 })).release();
+  });
+
+  test("a prefix that does not exist is locked beside its place; a directory without conda-meta is left without it", async () => {
+    rmSync(prefix, { recursive: true });
+    const beside = await lockPrefix(prefix, { timeout: 1 });
+    expect(beside.path).toBe(join(root, ".env.taipan-lock"));
+    beside.release();
+    mkdirSync(prefix);
+    (await lockPrefix(prefix, { timeout: 1 })).release();
+    expect(existsSync(join(prefix, "conda-meta"))).toBe(false);
+    expect(readdirSync(root)).toEqual(["env"]);
+  });
+
+  test("no two of many contenders hold it together", async () => {
+    let holders = 0;
+    let most = 0;
+    await Promise.all(
+      Array.from({ length: 12 }, async () => {
+        const lock = await lockPrefix(prefix, { timeout: 30 });
+        most = Math.max(most, ++holders);
+        await new Promise((resolve) => setTimeout(resolve, 3));
+        holders--;
+        lock.release();
+      }),
+    );
+    expect(most).toBe(1);
+  });
+});
