@@ -1,7 +1,25 @@
 /** taipan as a library. Everything exported here is public. */
 
+export {
+  type Config,
+  type ConfigInput,
+  type ConfigWarning,
+  type Dialect,
+  loadConfig,
+} from "./config/config.ts";
+export { configurationPage } from "./config/document.ts";
+export * as condarc from "./config/edit.ts";
+export { type ConfigValues, findKey, KEYS, type KeyName } from "./config/keys.ts";
+export { rcFileToEdit, rcSearchPath } from "./config/rc-path.ts";
+export * from "./config/show.ts";
+export * from "./config/show-conda.ts";
 export * from "./errors.ts";
 export * from "./events.ts";
+export { detectVirtualPackages } from "./host/virtual-packages.ts";
+export { complete } from "./shell/completion.ts";
+export { activatedEnvironment } from "./shell/environment.ts";
+export { shellHook } from "./shell/hook.ts";
+export { shellScript } from "./shell/script.ts";
 export * from "./solve/build-request.ts";
 export { solve } from "./solve/solve.ts";
 export type * from "./solve/types.ts";

@@ -230,19 +230,19 @@ function editMicromamba({ action, rest, text, save, context }, library) {
   const ok = { rc: 0, text: "" };
   switch (action) {
     case "get": {
-      const value = library.getValue(text, rest[0]);
+      const value = library.condarc.getValue(text, rest[0]);
       return value ? { rc: 0, text: value.text } : { rc: 0, text: "Key is not present in file" };
     }
     case "set":
       if (rest.length !== 2) return { rc: 0, text: "Key is invalid or more than one key was received" };
-      save(library.setValue(text, rest[0], rest[1], context));
+      save(library.condarc.setValue(text, rest[0], rest[1], context));
       return ok;
     case "append":
     case "prepend": {
       if (rest.length < 2 || rest.length % 2 === 1) return { rc: 1 };
       let changed = text;
       for (let i = 0; i < rest.length; i += 2)
-        changed = library.addToList(changed, rest[i], rest[i + 1], action, context);
+        changed = library.condarc.addToList(changed, rest[i], rest[i + 1], action, context);
       save(changed);
       return ok;
     }
@@ -251,7 +251,9 @@ function editMicromamba({ action, rest, text, save, context }, library) {
       if (action === "remove" && rest.length > 2)
         return { rc: 0, text: "Only one value can be removed at a time" };
       const changed =
-        action === "remove" ? library.removeValue(text, rest[0], rest[1]) : library.removeKey(text, rest[0]);
+        action === "remove"
+          ? library.condarc.removeValue(text, rest[0], rest[1])
+          : library.condarc.removeKey(text, rest[0]);
       if (changed === undefined) return { rc: 0, text: "Key is not present in file" };
       save(changed);
       return ok;
@@ -287,20 +289,22 @@ function conda(args, place, library) {
   const path = values["--file"]?.[0] ?? join(place.home, ".condarc");
   const { context, text, save } = editing(place, path);
   if (flags.has("--get")) {
-    const all = library.getValues(text);
+    const all = library.condarc.getValues(text);
     const chosen = new Map([...all].filter(([key]) => words.length === 0 || words.includes(key)));
     const document = { success: true, rc_path: path, warnings: [], get: Object.fromEntries(chosen) };
     return json ? { rc: 0, json: document } : { rc: 0, text: library.getCommands(chosen) };
   }
   let changed = text;
   for (const [key, value] of [...(values["--add"] ?? []), ...(values["--prepend"] ?? [])])
-    changed = library.addToList(changed, key, value, "prepend", context);
+    changed = library.condarc.addToList(changed, key, value, "prepend", context);
   for (const [key, value] of values["--append"] ?? [])
-    changed = library.addToList(changed, key, value, "append", context);
-  for (const [key, value] of values["--set"] ?? []) changed = library.setValue(changed, key, value, context);
+    changed = library.condarc.addToList(changed, key, value, "append", context);
+  for (const [key, value] of values["--set"] ?? [])
+    changed = library.condarc.setValue(changed, key, value, context);
   for (const [key, value] of values["--remove"] ?? [])
-    changed = library.removeValue(changed, key, value) ?? changed;
-  for (const key of values["--remove-key"] ?? []) changed = library.removeKey(changed, key) ?? changed;
+    changed = library.condarc.removeValue(changed, key, value) ?? changed;
+  for (const key of values["--remove-key"] ?? [])
+    changed = library.condarc.removeKey(changed, key) ?? changed;
   save(changed);
   return { rc: 0, text: "" };
 }
