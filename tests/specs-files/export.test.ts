@@ -177,6 +177,13 @@ describe("bills of materials", () => {
     expect(writeCycloneDx({ ...materials, records: [...SAMPLE].reverse() })).toBe(writeCycloneDx(materials));
   });
 
+  it("SPDX explains the licences that an expression refers to", () => {
+    const records = [record("a", "1", "0", { license: "MIT AND LicenseRef-own" })];
+    expect(JSON.parse(writeSpdx({ ...materials, records })).hasExtractedLicensingInfos).toEqual([
+      { licenseId: "LicenseRef-own", extractedText: "LicenseRef-own", name: "LicenseRef-own" },
+    ]);
+  });
+
   it("SPDX: packages, relationships, quoted licences", () => {
     const doc = JSON.parse(writeSpdx(materials));
     expect(doc).toMatchObject({
@@ -192,10 +199,10 @@ describe("bills of materials", () => {
       expect(ids).toContain(relatedSpdxElement);
     }
     expect(doc.packages.find(({ name }: { name: string }) => name === "oddity").licenseDeclared).toBe(
-      "LicenseRef-1",
+      "LicenseRef-conda-1",
     );
     expect(doc.hasExtractedLicensingInfos).toEqual([
-      { licenseId: "LicenseRef-1", extractedText: "see LICENSE file", name: "see LICENSE file" },
+      { licenseId: "LicenseRef-conda-1", extractedText: "see LICENSE file", name: "see LICENSE file" },
     ]);
     expect(doc.packages.find(({ name }: { name: string }) => name === "_openmp_mutex").licenseDeclared).toBe(
       "NOASSERTION",

@@ -100,11 +100,18 @@ function describePackage(record: RepoDataRecord, licenses: Map<string, string>):
   };
 }
 
-/** SPDX has a field for its expressions only: other texts are quoted under a number of their own. */
+/**
+ * SPDX has a field for its expressions only: other texts are quoted under a number of their own. References that an
+ * expression makes (`LicenseRef-libglvnd`) must be explained too; the package has the text, the record only the name.
+ */
 function declared(license: string | undefined, licenses: Map<string, string>): string {
   if (license === undefined) return UNKNOWN;
-  if (isSpdxExpression(license)) return license;
-  const known = licenses.get(license) ?? `LicenseRef-${licenses.size + 1}`;
-  licenses.set(license, known);
-  return known;
+  if (!isSpdxExpression(license)) {
+    const known = licenses.get(license) ?? `LicenseRef-conda-${licenses.size + 1}`;
+    licenses.set(license, known);
+    return known;
+  }
+  for (const [reference] of license.matchAll(/(?<![\w.:-])LicenseRef-[A-Za-z0-9.-]+/g))
+    licenses.set(reference, reference);
+  return license;
 }
