@@ -251,8 +251,13 @@ export function variableNames(name: KeyName, dialect: Dialect): string[] {
 
 function variableLayer(env: ConfigInput["env"], dialect: Dialect, context: ConvertContext): ConfigLayer {
   const values = new Map<KeyName, Contribution>();
+  // Reading `process.env` calls out of JavaScript each time, and there are some 400 names to look for.
+  const present = new Set(
+    Object.keys(env).filter((name) => /^(TAIPAN|MAMBA|CONDA)_/.test(name) && env[name]),
+  );
+  if (present.size === 0) return { origin: "envvars", kind: "env", values };
   for (const name of KEY_NAMES) {
-    const variable = variableNames(name, dialect).find((candidate) => env[candidate]);
+    const variable = variableNames(name, dialect).find((candidate) => present.has(candidate));
     if (variable === undefined) continue;
     const converted = convertValue(
       name,

@@ -15,6 +15,15 @@ export function readTextSync(path: string): string | undefined {
   }
 }
 
+/** Bytes of a file as characters of the same numbers, for finding text in a program; undefined when it cannot be read. */
+export function readLatin1Sync(path: string): string | undefined {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return undefined;
+  }
+}
+
 /** Paths of the entries of a directory, sorted; empty when it is missing or may not be read. */
 export function listPathsSync(path: string): string[] {
   try {
