@@ -412,7 +412,7 @@ describe("properties", () => {
           expect(error, source).toBeInstanceOf(ToolError);
         }
       }),
-      { numRuns: 20_000 },
+      { numRuns: 8000 },
     );
   });
 
