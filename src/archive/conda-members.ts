@@ -74,6 +74,7 @@ export class CondaMembers implements ZipHandler {
 }
 
 function checkMetadata(bytes: Buffer): void {
+  if (bytes.length === 0) return; // says as much as no metadata.json
   let version: unknown;
   try {
     version = (JSON.parse(bytes.toString("utf8")) as { conda_pkg_format_version?: unknown } | null)

@@ -36,7 +36,7 @@ export interface ExtractSummary {
   bytes: number;
   /** Paths of symbolic links with absolute targets. */
   externalLinks: string[];
-  /** Paths of symbolic links that this system did not let the user create (Windows). */
+  /** Paths of symbolic links without a target, or that this system did not let the user create (Windows). */
   skippedLinks: string[];
 }
 

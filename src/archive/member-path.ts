@@ -69,7 +69,6 @@ export type LinkPlace = "inside" | "external";
  * are created and never followed. Relative ones must not climb above the package root.
  */
 export function checkLinkTarget(path: string, target: string, rules: PathRules): LinkPlace {
-  if (target.length === 0) throw unsafePath(path, "its link target is empty");
   if (/[\u0000-\u001f\u007f]/.test(target)) throw unsafePath(path, "its link target has control characters");
   if (target.length > MAX_PATH) throw unsafePath(path, "its link target is too long");
   if (target[0] === "/") return "external";

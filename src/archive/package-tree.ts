@@ -15,7 +15,7 @@ export interface TreeOptions extends PathRules {
 export class PackageTree {
   /** Links that lead out of the package; created, never followed. */
   readonly externalLinks: string[] = [];
-  /** Links that this system did not let us create. */
+  /** Links without a target, and links that this system did not let us create. */
   readonly skippedLinks: string[] = [];
   files = 0;
   private readonly directories = new Set<string>([""]);
@@ -58,7 +58,8 @@ export class PackageTree {
       }
       this.externalLinks.push(path);
     } else if (climbsLate(target)) this.unsure.push(path);
-    if (!this.writer.symlink(path, target, replace)) this.skippedLinks.push(path);
+    // No system can make a link to nothing; real packages that were repacked on Windows have them.
+    if (target === "" || !this.writer.symlink(path, target, replace)) this.skippedLinks.push(path);
     this.leaves.add(path);
     this.links.set(path, target);
     this.foldedLinks.add(foldPath(path));

@@ -154,7 +154,8 @@ function readExtra(extra: Uint8Array, name: string): number[] {
   return values ?? [];
 }
 
-/** Sizes and offset with zip64 values in place. A zip64 value that no field asks for must repeat the field. */
+/** Sizes and offset with zip64 values in place. A zip64 value that no field asks for must repeat the
+ * field, or be 0: some writers reserve the room. */
 function sizes(
   size: number,
   compressed: number,
@@ -165,7 +166,7 @@ function sizes(
   const fields = [size, compressed, offset];
   const asking = fields.filter((field) => field === MAX_32).length;
   if (asking === 0) {
-    const repeats = zip64.slice(0, 3).every((value, i) => value === fields[i]);
+    const repeats = zip64.slice(0, 3).every((value, i) => value === fields[i] || value === 0);
     if (!repeats) throw invalidZip(`\`${name}\` tells its size in two ways`);
     return [size, compressed, offset];
   }

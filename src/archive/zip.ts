@@ -6,6 +6,7 @@
 import { crc32 } from "./crc32.ts";
 import {
   type CentralDirectory,
+  invalidZip,
   type LocalMember,
   parseLocalHeader,
   verifyCentralDirectory,
