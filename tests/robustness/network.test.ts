@@ -17,24 +17,39 @@ import { type ServedPackage, somePackages } from "../support/packages.ts";
 const SCHEDULES = Number(process.env["TAIPAN_SCHEDULES"] ?? 200);
 const PACKAGES = 8;
 
+/** Schedules mostly wait for time-outs, so several run side by side, each with servers of its own. */
+const LANES = 8;
+
+interface Lane {
+  server: ChannelServer;
+  mirror: ChannelServer;
+  packages: ServedPackage[];
+}
+
 let pool: WorkerPool;
-let server: ChannelServer;
-let mirror: ChannelServer;
-let packages: ServedPackage[];
+const lanes: Lane[] = [];
 const sandbox = mkdtempSync(join(tmpdir(), "taipan-faults-"));
 
 beforeAll(async () => {
   pool = createPool({ size: 2, mode: "inline" });
-  const files: Record<string, Uint8Array> = {};
-  server = await startServer({ files });
-  mirror = await startServer({ files });
-  packages = await somePackages(PACKAGES, server.url, 200);
-  for (const { path, bytes } of packages) files[path] = bytes;
+  const built = await somePackages(PACKAGES, "http://base", 200);
+  const files = Object.fromEntries(built.map(({ path, bytes }) => [path, bytes]));
+  for (let i = 0; i < LANES; i++) {
+    const [server, mirror] = await Promise.all([startServer({ files }), startServer({ files })]);
+    const packages = built.map((item) => ({
+      ...item,
+      record: {
+        ...item.record,
+        url: item.record.url.replace("http://base", server.url),
+        channel: server.url,
+      },
+    }));
+    lanes.push({ server, mirror, packages });
+  }
 });
 afterAll(async () => {
   await pool.close();
-  await server.close();
-  await mirror.close();
+  for (const lane of lanes) await Promise.all([lane.server.close(), lane.mirror.close()]);
   rmSync(sandbox, { recursive: true, force: true });
 });
 
@@ -72,7 +87,7 @@ const KINDS: ((pick: (below: number) => number, size: number) => Fault)[] = [
   (pick) => ({ latency: pick(30) }),
 ];
 
-function schedule(seed: number): Fault[] {
+function schedule(seed: number, packages: readonly ServedPackage[]): Fault[] {
   const pick = random(seed);
   return Array.from({ length: 1 + pick(8) }, () => {
     const target = packages[pick(PACKAGES)]!;
@@ -82,9 +97,9 @@ function schedule(seed: number): Fault[] {
   });
 }
 
-async function runSchedule(seed: number): Promise<"whole" | ToolError> {
+async function runSchedule(seed: number, { server, mirror, packages }: Lane): Promise<"whole" | ToolError> {
   const pkgs = join(sandbox, String(seed));
-  server.faults.splice(0, Infinity, ...schedule(seed));
+  server.faults.splice(0, Infinity, ...schedule(seed, packages));
   const mirrors = seed % 3 === 0 ? { [server.url]: [server.url, mirror.url] } : {};
   const http = createHttpClient(
     { retries: 2, retryDelay: 1, lowSpeedTime: 60, headersTimeout: 300, mirrors },
@@ -120,15 +135,19 @@ it(`${SCHEDULES} random fault schedules end whole or with a clear error, and alw
     "auth-error",
     "archive-invalid",
   ]);
-  for (let seed = 1; seed <= SCHEDULES; seed++) {
-    const outcome = await runSchedule(seed);
-    if (outcome !== "whole") {
-      expect(clear, `schedule ${seed}: ${outcome.code}: ${outcome.message}`).toContain(outcome.code);
-      expect(outcome.message).toMatch(/127\.0\.0\.1|pkg-\d/);
+  let next = 1;
+  const runLane = async (lane: Lane): Promise<void> => {
+    for (let seed = next++; seed <= SCHEDULES; seed = next++) {
+      const outcome = await runSchedule(seed, lane);
+      if (outcome !== "whole") {
+        expect(clear, `schedule ${seed}: ${outcome.code}: ${outcome.message}`).toContain(outcome.code);
+        expect(outcome.message).toMatch(/127\.0\.0\.1|pkg-\d/);
+      }
+      const key = outcome === "whole" ? "whole" : outcome.code;
+      outcomes.set(key, (outcomes.get(key) ?? 0) + 1);
     }
-    const key = outcome === "whole" ? "whole" : outcome.code;
-    outcomes.set(key, (outcomes.get(key) ?? 0) + 1);
-  }
+  };
+  await Promise.all(lanes.map(runLane));
   // Both ends must be reached, or the schedules test nothing.
   expect(outcomes.get("whole") ?? 0).toBeGreaterThan(SCHEDULES / 4);
   expect(outcomes.get("http-error") ?? 0).toBeGreaterThan(0);
