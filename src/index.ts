@@ -21,6 +21,7 @@ export { activatedEnvironment } from "./shell/environment.ts";
 export { shellHook } from "./shell/hook.ts";
 export { shellScript } from "./shell/script.ts";
 export * from "./solve/build-request.ts";
+export { checkSolution, type Violation } from "./solve/check-solution.ts";
 export { solve } from "./solve/solve.ts";
 export type * from "./solve/types.ts";
 export * from "./specs/channel.ts";
