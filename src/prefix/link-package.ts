@@ -261,6 +261,7 @@ function writeRecord(
         : LINK_TYPE.copy;
   const installed: PrefixRecord = {
     ...record,
+    constrains: record.constrains ?? [],
     files,
     paths_data: { paths_version: 1, paths },
     link: { source: record.extracted_package_dir, type },
