@@ -6,6 +6,14 @@ import {
   DEFAULT_CHANNEL_ALIAS,
 } from "./channel-config.ts";
 import {
+  type ChannelKind,
+  channelKind,
+  invalidChannel,
+  normalizeUrl,
+  pathToFileUrl,
+  withScheme,
+} from "./channel-location.ts";
+import {
   findStoredAuth,
   redactUrl,
   type StoredAuth,
@@ -17,6 +25,7 @@ import { isKnownSubdir } from "./platform.ts";
 import { trimTrailingSlashes } from "./slashes.ts";
 
 export { type ChannelConfig, DEFAULT_CHANNEL_CONFIG } from "./channel-config.ts";
+export { pathToFileUrl } from "./channel-location.ts";
 export { redactText, redactUrl, splitCredentials, type UrlAuth, withCredentials } from "./credentials.ts";
 
 /** A place that packages come from. Holds no secret outside `auth` and `mirrorAuth`. */
@@ -131,25 +140,19 @@ function multichannel(
 
 /** Splits `conda-forge[linux-64, noarch]`. An IPv6 host has brackets too, but never at the end of a channel. */
 function splitFilter(text: string): { location: string; platforms?: string[] } {
-  if (text === "") throw invalid(text, "it is empty");
-  if (text.length > MAX_LENGTH) throw invalid(`${text.slice(0, 100)}…`, "it is too long");
+  if (text === "") throw invalidChannel(text, "it is empty");
+  if (text.length > MAX_LENGTH) throw invalidChannel(`${text.slice(0, 100)}…`, "it is too long");
   // Control characters would be dropped silently by URL parsers; in names they only ever hide something.
-  if (/[\u0000-\u001f\u007f]/.test(text)) throw invalid(text, "it contains a control character");
+  if (/[\u0000-\u001f\u007f]/.test(text)) throw invalidChannel(text, "it contains a control character");
   if (!text.endsWith("]")) return { location: text };
   const open = text.lastIndexOf("[");
-  if (open < 0) throw invalid(text, "it has a closing bracket without an opening one");
+  if (open < 0) throw invalidChannel(text, "it has a closing bracket without an opening one");
   const inside = text.slice(open + 1, -1);
   if (/^[0-9a-f:.]+$/i.test(inside) && inside.includes(":")) return { location: text };
   const platforms = inside.split(",").map((part) => part.trim());
   const wrong = platforms.find((part) => !/^[a-z0-9]+(?:-[a-z0-9]+)*$/.test(part));
-  if (wrong !== undefined) throw invalid(text, `\`${wrong}\` is no platform`);
+  if (wrong !== undefined) throw invalidChannel(text, `\`${wrong}\` is no platform`);
   return { location: text.slice(0, open).trim(), platforms: [...new Set(platforms)] };
-}
-
-function invalid(text: string, reason: string): ToolError {
-  return new ToolError("channel-invalid", `invalid channel \`${redactUrl(text)}\`: ${reason}`, {
-    hint: "a channel is a name such as `conda-forge`, a URL, or a path such as `./channel`",
-  });
 }
 
 function unknownChannel(): Channel {
@@ -199,72 +202,14 @@ function resolveSingle(
   });
 }
 
-type ChannelKind = "url" | "path" | "name";
-
-function channelKind(text: string): ChannelKind {
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return "url";
-  // CEP 26: `.`, `..`, `/`, `\`, and a Windows drive start a path; `~` too, as in every peer.
-  if (/^(?:\.{1,2}$|\.{0,2}[/\\]|[a-z]:(?:[/\\]|$)|~(?:[/\\]|$))/i.test(text)) return "path";
-  if (text.startsWith("~")) throw invalid(text, "the home directory of another user is not expanded");
-  return "name";
-}
-
 function locate(text: string, kind: "url" | "path", context: ChannelContext): string {
   return kind === "path" ? pathToFileUrl(text, context) : normalizeUrl(text);
-}
-
-/** Lower-case scheme and host, encoded spaces, resolved `..`; throws for what is no URL. */
-function normalizeUrl(text: string): string {
-  // `s3://bucket/chan`: keep what follows, the standard parser treats unknown schemes leniently.
-  let parsed: URL;
-  try {
-    parsed = new URL(text);
-  } catch {
-    throw invalid(text, "it is not a valid URL");
-  }
-  if (parsed.protocol !== "file:" && parsed.host === "") throw invalid(text, "the URL has no host");
-  const user = parsed.username + (parsed.password === "" ? "" : `:${parsed.password}`);
-  const path = trimTrailingSlashes(parsed.pathname);
-  return `${parsed.protocol}//${user === "" ? "" : `${user}@`}${parsed.host}${path || (parsed.protocol === "file:" ? "/" : "")}${parsed.search}`;
-}
-
-/** An absolute `file:` URL; `C:\x`, `\\server\share` and `~/x` understood on every system. */
-export function pathToFileUrl(path: string, context: Pick<ChannelContext, "home" | "cwd">): string {
-  const slashed = path.replaceAll("\\", "/");
-  if (slashed.startsWith("//") && path.startsWith("\\")) return `file:${encodePath(slashed)}`;
-  const absolute = /^[a-z]:(?:\/|$)/i.test(slashed)
-    ? `/${slashed}`
-    : slashed.startsWith("/")
-      ? slashed
-      : /^~(?:\/|$)/.test(slashed)
-        ? rooted(context.home) + slashed.slice(1)
-        : `${rooted(context.cwd)}/${slashed}`;
-  const components: string[] = [];
-  for (const part of absolute.split("/")) {
-    if (part === "..") components.pop();
-    else if (part !== "" && part !== ".") components.push(part);
-  }
-  return `file:///${encodePath(components.join("/"))}`;
-}
-
-function rooted(directory: string): string {
-  const slashed = directory.replaceAll("\\", "/");
-  return slashed.startsWith("/") ? slashed : `/${slashed}`;
-}
-
-function encodePath(path: string): string {
-  return path
-    .split("/")
-    .map((part) =>
-      encodeURIComponent(part).replace(/%(3A|40|2B|2C|3D|26|24|3B)/g, (code) => decodeURIComponent(code)),
-    )
-    .join("/");
 }
 
 function nameToUrl(name: string, config: ChannelConfig, context: ChannelContext): string {
   const clean = trimTrailingSlashes(name);
   if (clean.split("/").some((part) => part === "" || part === "." || part === "..")) {
-    throw invalid(name, "a part of the name is empty or consists of dots");
+    throw invalidChannel(name, "a part of the name is empty or consists of dots");
   }
   const prefix = customPrefix(clean, config, context);
   const parent = prefix ?? (config.channelAlias || DEFAULT_CHANNEL_ALIAS);
@@ -272,11 +217,6 @@ function nameToUrl(name: string, config: ChannelConfig, context: ChannelContext)
     channelKind(parent) === "path" ? pathToFileUrl(parent, context) : normalizeUrl(withScheme(parent));
   const tail = clean.split("/").map(encodeURIComponent).join("/");
   return appendPath(parentUrl, tail);
-}
-
-/** `channel_alias: repo.corp/conda` without a scheme is meant as https, as conda reads it. */
-function withScheme(url: string): string {
-  return /^[a-z][a-z0-9+.-]*:\/\//i.test(url) ? url : `https://${url}`;
 }
 
 function appendPath(url: string, tail: string): string {

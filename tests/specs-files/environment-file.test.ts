@@ -76,6 +76,13 @@ category: dev
     });
   });
 
+  it("a spec that is repeated counts once, a second spec of a package is another", () => {
+    expect(read("dependencies: [python, python, python=3.11]").dependencies).toEqual([
+      "python",
+      "python=3.11",
+    ]);
+  });
+
   it("selects by platform, in file order", () => {
     const text = `
 dependencies:

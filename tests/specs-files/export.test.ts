@@ -111,6 +111,16 @@ describe("lock files", () => {
     expect(six?.record.depends).toEqual(["libzlib", "python 3.13.* *_cp313"]);
   });
 
+  it("constraints of one name are joined, but one with a build string stands alone", () => {
+    const depends = ["python >=3.9", "python 3.13.* *_cp313", "a", "a >=1", "conda-forge::b <2"];
+    const text = writeCondaLock({
+      channels: [],
+      platforms: [{ platform: "linux-64", records: [record("x", "1", "0", { depends })] }],
+    });
+    const [x] = selectLocked(parseCondaLock(text, { fileName: "c" }), { platform: "linux-64" }).conda;
+    expect(x?.record.depends).toEqual(["a >=1", "b <2", "python 3.13.* *_cp313"]);
+  });
+
   it("the content hash follows the packages only", () => {
     const write = (records: typeof SAMPLE) =>
       /linux-64: ([0-9a-f]{64})/.exec(
