@@ -1,7 +1,8 @@
 import type { PackageIndex } from "../specs/package-index.ts";
 import type { RepoDataRecord } from "../specs/records.ts";
+import type { ByteInterner } from "./byte-interner.ts";
 import { FLAG_REMOVED, type IndexFile, type IndexHeader, type Run } from "./index-format.ts";
-import { splitMembers } from "./json-bytes.ts";
+import { JsonRecords } from "./json-records.ts";
 import { mergeRecords, type RecordSource, toRecord } from "./record.ts";
 import { RECORD_KINDS } from "./scan.ts";
 
@@ -9,6 +10,7 @@ const NONE: readonly RepoDataRecord[] = [];
 const NOTHING_REMOVED: ReadonlySet<string> = new Set();
 
 export interface FlatIndexContext extends RecordSource {
+  interner: ByteInterner;
   /** Called once for a record that has to be left out. */
   onProblem(message: string): void;
   /** Called when the file on disk is not what was written; must throw. */
@@ -22,12 +24,14 @@ export class FlatIndex implements PackageIndex {
   priority = 0;
   readonly #file: IndexFile;
   readonly #context: FlatIndexContext;
+  readonly #reader: JsonRecords;
   readonly #known = new Map<string, readonly RepoDataRecord[]>();
   #removed: ReadonlySet<string> | undefined;
 
   constructor(file: IndexFile, context: FlatIndexContext) {
     this.#file = file;
     this.#context = context;
+    this.#reader = new JsonRecords(context.interner);
     this.channel = context.channel;
     this.subdir = context.subdir;
   }
@@ -76,10 +80,9 @@ export class FlatIndex implements PackageIndex {
   #read(name: string, position: number): readonly RepoDataRecord[] {
     const found: RepoDataRecord[] = [];
     for (const run of this.#file.runs(position)) {
-      const text = this.#file.readRun(run);
-      if (text === undefined) this.#context.onDamage(this.#file);
-      for (const [key, value] of parseRun(text, (problem) => this.#problem(problem.key, problem.reason)))
-        this.#add(found, key, value, name, run);
+      const bytes = this.#file.readRun(run);
+      if (bytes === undefined) this.#context.onDamage(this.#file);
+      this.#reader.read(bytes, (key, raw) => this.#add(found, key, raw, name, run));
     }
     const flagged = (this.#file.flags(position) & FLAG_REMOVED) !== 0;
     if (flagged) this.#removed ??= this.#file.readRemoved();
@@ -90,7 +93,7 @@ export class FlatIndex implements PackageIndex {
     const kind = RECORD_KINDS[run.kind]!;
     // Keys of v3 dictionaries have no extension (CEP 48).
     const fn = kind === "v3.conda" ? `${key}.conda` : kind === "v3.tar.bz2" ? `${key}.tar.bz2` : key;
-    const record = toRecord(value, fn, name, this.#context);
+    const record = value === undefined ? "it is no valid JSON" : toRecord(value, fn, name, this.#context);
     if (typeof record === "string") this.#problem(key, record);
     else found.push(record);
   }
@@ -100,24 +103,5 @@ export class FlatIndex implements PackageIndex {
     this.#context.onProblem(
       `record ${JSON.stringify(shown)} of \`${this.channel}/${this.subdir}\` is left out: ${reason}`,
     );
-  }
-}
-
-/** The members of a run. When the whole does not parse, they are parsed one by one to lose no more than the malformed. */
-function parseRun(
-  text: string,
-  onProblem: (problem: { key: string; reason: string }) => void,
-): [key: string, value: unknown][] {
-  try {
-    return Object.entries(JSON.parse(text) as Record<string, unknown>);
-  } catch {
-    return splitMembers(text).flatMap(({ key, value }): [string, unknown][] => {
-      try {
-        return [[key, JSON.parse(value)]];
-      } catch {
-        onProblem({ key, reason: "it is no valid JSON" });
-        return [];
-      }
-    });
   }
 }

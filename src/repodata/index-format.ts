@@ -234,20 +234,20 @@ export class IndexFile {
   }
 
   /**
-   * A run's members between braces, as one JSON text. Undefined when the bytes are not those that were written: after a loss
-   * of power a file can have its length but not yet its data, and reads as zeros, which JSON never contains.
+   * A run's members between braces, in a buffer that the next call uses again. Undefined when the bytes are not those that
+   * were written: after a loss of power a file can have its length but not yet its data, and reads as zeros, which JSON
+   * never contains.
    */
-  readRun(run: Run): string | undefined {
+  readRun(run: Run): Buffer | undefined {
     const bytes = this.#runBytes(run);
-    return bytes === undefined || bytes.includes(0) ? undefined : bytes.toString("utf8");
+    return bytes?.includes(0) ? undefined : bytes;
   }
 
   /** Whether the bytes of a run contain others. */
-  runIncludes(run: Run, needle: Uint8Array): boolean {
+  runIncludes(run: Run, needle: Buffer): boolean {
     return this.#runBytes(run)?.includes(needle) ?? false;
   }
 
-  /** A run between braces; the buffer is used again by the next call. */
   #runBytes(run: Run): Buffer | undefined {
     const length = run.length + 2;
     if (this.#scratch.length < length) this.#scratch = Buffer.allocUnsafeSlow(length * 2);

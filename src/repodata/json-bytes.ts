@@ -57,26 +57,3 @@ export function valueEnd(b: Buffer, i: number, n: number): number {
   }
   return -1;
 }
-
-/** The members of a dictionary text one by one, for a run of records of which at least one is malformed. */
-export function splitMembers(text: string): { key: string; value: string }[] {
-  const members: { key: string; value: string }[] = [];
-  const bytes = Buffer.from(text, "utf8");
-  let i = 1;
-  for (;;) {
-    while (i < bytes.length && (isSpace(bytes[i]) || bytes[i] === COMMA)) i++;
-    if (bytes[i] !== QUOTE) return members;
-    const keyStart = i;
-    i = stringEnd(bytes, i, bytes.length);
-    if (i < 0) return members;
-    const keyEnd = i;
-    while (i < bytes.length && (isSpace(bytes[i]) || bytes[i] === COLON)) i++;
-    const end = valueEnd(bytes, i, bytes.length);
-    if (end < 0) return members;
-    members.push({
-      key: bytes.toString("utf8", keyStart + 1, keyEnd - 1),
-      value: bytes.toString("utf8", i, end),
-    });
-    i = end;
-  }
-}

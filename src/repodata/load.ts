@@ -4,11 +4,13 @@ import { discardFile } from "../fs/index-files.ts";
 import type { Channel } from "../specs/channel.ts";
 import type { PackageIndex } from "../specs/package-index.ts";
 import { resolveBase } from "./archive-base.ts";
+import type { ByteInterner } from "./byte-interner.ts";
 import { Closure } from "./closure.ts";
 import type { LoadContext, LoadOptions, SubdirRequest } from "./context.ts";
 import { FlatIndex } from "./flat-index.ts";
 import type { RepodataInfo } from "./index-format.ts";
-import { createInterner, type RecordSource } from "./record.ts";
+import { createRecordInterner } from "./raw-record.ts";
+import type { RecordSource } from "./record.ts";
 import { type ChannelRelation, orderChannels, readRelation } from "./relations.ts";
 import { ShardedIndex } from "./sharded-index.ts";
 import { loadSubdir } from "./subdir.ts";
@@ -26,7 +28,8 @@ interface Load {
   context: LoadContext;
   platform: string;
   closure: Closure;
-  intern: (text: string) => string;
+  /** One for all indexes, so that its memory goes with them. */
+  interner: ByteInterner;
   warn: (message: string) => void;
   /** By base URL; in the order in which they were found. */
   indexes: Map<string, Map<string, FlatIndex | ShardedIndex>>;
@@ -54,7 +57,7 @@ export async function loadChannels(
     context: { ...context, signal },
     platform,
     closure: new Closure(options.recursive !== false),
-    intern: createInterner(),
+    interner: createRecordInterner(),
     warn: limitedWarner(context),
     indexes: new Map(),
     channels: new Map(),
@@ -145,11 +148,21 @@ async function loadInto(
       ? resolveBase(info.base_url, request.url, label, "base_url")
       : data.index.archiveBase;
   const { channel: name, subdir } = request;
-  const source: RecordSource = { channel: name, subdir, archiveBase, intern: load.intern };
+  const source: RecordSource = { channel: name, subdir, archiveBase };
   const index =
     data.kind === "flat"
-      ? new FlatIndex(data.file, { ...source, onProblem: load.warn, onDamage: discardDamaged })
-      : new ShardedIndex(data.index, { ...source, onProblem: load.warn, load: load.context });
+      ? new FlatIndex(data.file, {
+          ...source,
+          interner: load.interner,
+          onProblem: load.warn,
+          onDamage: discardDamaged,
+        })
+      : new ShardedIndex(data.index, {
+          ...source,
+          interner: load.interner,
+          onProblem: load.warn,
+          load: load.context,
+        });
   const subdirs = load.indexes.get(channel.baseUrl) ?? new Map<string, FlatIndex | ShardedIndex>();
   load.indexes.set(channel.baseUrl, subdirs.set(subdir, index));
   load.closure.add(index);

@@ -14,8 +14,6 @@ export interface RecordSource {
   subdir: string;
   /** URL that file names are appended to, with a trailing slash and without credentials. */
   archiveBase: string;
-  /** Makes equal strings one object: real records repeat few thousand dependency strings hundreds of thousands of times. */
-  intern(text: string): string;
 }
 
 /** Longest text that a record may hold in one string. */
@@ -28,24 +26,19 @@ function optionalText(raw: Raw, key: string): string | undefined {
   return typeof value === "string" && value.length <= MAX_TEXT ? value : undefined;
 }
 
-/** Strings of a list; undefined when it is anything else. Absent and null are the empty list. */
-function textList(value: unknown, intern: (text: string) => string): string[] | undefined {
+/** A list of strings; undefined when it is anything else. Absent and null are the empty list. */
+function textList(value: unknown): string[] | undefined {
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value)) return undefined;
-  const list: string[] = new Array(value.length);
-  for (let i = 0; i < value.length; i++) {
-    const item: unknown = value[i];
-    if (typeof item !== "string" || item.length > MAX_TEXT) return undefined;
-    list[i] = intern(item);
-  }
-  return list;
+  for (const item of value) if (typeof item !== "string" || item.length > MAX_TEXT) return undefined;
+  return value as string[];
 }
 
-function textLists(value: unknown, intern: (text: string) => string): Record<string, string[]> | undefined {
+function textLists(value: unknown): Record<string, string[]> | undefined {
   if (value === null || typeof value !== "object" || Array.isArray(value)) return undefined;
   const lists: Record<string, string[]> = Object.create(null);
   for (const [key, item] of Object.entries(value)) {
-    const list = textList(item, intern);
+    const list = textList(item);
     if (!list) return undefined;
     lists[key] = list;
   }
@@ -62,7 +55,7 @@ function hash(value: unknown, length: number): string | undefined | false {
 /** `track_features` and `features` are text, but some builders wrote lists. */
 function featureText(value: unknown): string | undefined {
   if (typeof value === "string" && value.length <= MAX_TEXT) return value === "" ? undefined : value;
-  const list = Array.isArray(value) ? textList(value, (text) => text) : undefined;
+  const list = Array.isArray(value) ? textList(value) : undefined;
   return list && list.length > 0 ? list.join(" ") : undefined;
 }
 
@@ -106,9 +99,9 @@ export function toRecord(
     return "its build_number is no number";
   const subdir = raw["subdir"] ?? source.subdir;
   if (typeof subdir !== "string" || !isSafeSubdir(subdir)) return "its subdir is malformed";
-  const depends = textList(raw["depends"], source.intern);
+  const depends = textList(raw["depends"]);
   if (!depends) return "its depends is no list of texts";
-  const constrains = textList(raw["constrains"], source.intern);
+  const constrains = textList(raw["constrains"]);
   if (!constrains) return "its constrains is no list of texts";
   const sha256 = hash(raw["sha256"], 64);
   const md5 = hash(raw["md5"], 32);
@@ -120,15 +113,15 @@ export function toRecord(
   // Every record has the same keys in the same order, so that the solver's property accesses stay monomorphic.
   const record: RepoDataRecord = {
     name,
-    version: source.intern(version),
-    build: source.intern(build),
+    version: version,
+    build: build,
     build_number: buildNumber as number,
-    subdir: source.intern(subdir),
+    subdir: subdir,
     depends,
     constrains: constrains.length > 0 ? constrains : undefined,
     noarch: noarch(raw["noarch"]),
-    license: internOptional(optionalText(raw, "license"), source),
-    license_family: internOptional(optionalText(raw, "license_family"), source),
+    license: optionalText(raw, "license"),
+    license_family: optionalText(raw, "license_family"),
     timestamp: timestamp(raw["timestamp"]),
     indexed_timestamp: timestamp(raw["indexed_timestamp"]),
     track_features: featureText(raw["track_features"]),
@@ -141,44 +134,29 @@ export function toRecord(
     url: source.archiveBase + fn,
     channel: source.channel,
   };
-  return addRareKeys(record, raw, source);
-}
-
-function internOptional(text: string | undefined, source: RecordSource): string | undefined {
-  return text === undefined ? undefined : source.intern(text);
+  return addRareKeys(record, raw);
 }
 
 /** Keys that few records have; left off entirely where they are absent. */
-function addRareKeys(record: RepoDataRecord, raw: Raw, source: RecordSource): RepoDataRecord | string {
-  if (typeof raw["arch"] === "string") record.arch = source.intern(raw["arch"]);
-  if (typeof raw["platform"] === "string") record.platform = source.intern(raw["platform"]);
+function addRareKeys(record: RepoDataRecord, raw: Raw): RepoDataRecord | string {
+  if (typeof raw["arch"] === "string") record.arch = raw["arch"];
+  if (typeof raw["platform"] === "string") record.platform = raw["platform"];
   const legacy = hash(raw["legacy_bz2_md5"], 32);
   if (typeof legacy === "string") {
     record.legacy_bz2_md5 = legacy;
     record.legacy_bz2_size = size(raw["legacy_bz2_size"]);
   }
   if (raw["extra_depends"] !== undefined && raw["extra_depends"] !== null) {
-    const extras = textLists(raw["extra_depends"], source.intern);
+    const extras = textLists(raw["extra_depends"]);
     if (!extras) return "its extra_depends is malformed";
     record.extra_depends = extras;
   }
   if (raw["flags"] !== undefined && raw["flags"] !== null) {
-    const flags = textList(raw["flags"], source.intern);
+    const flags = textList(raw["flags"]);
     if (!flags) return "its flags is no list of texts";
     record.flags = flags;
   }
   return record;
-}
-
-/** A fresh interner; one per load, so that its memory goes with the indexes. */
-export function createInterner(): (text: string) => string {
-  const known = new Map<string, string>();
-  return (text) => {
-    const same = known.get(text);
-    if (same !== undefined) return same;
-    known.set(text, text);
-    return text;
-  };
 }
 
 /**

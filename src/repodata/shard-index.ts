@@ -13,7 +13,8 @@ import { repodataError } from "./decoder.ts";
 import { mustNotStore, validatorsOf } from "./http-cache.ts";
 import type { RepodataInfo } from "./index-format.ts";
 import { readInfo } from "./info.ts";
-import { decodeMessage } from "./message.ts";
+import { MessageReader } from "./message-records.ts";
+import { createRecordInterner } from "./raw-record.ts";
 
 /** conda-forge's index has 0.7 MB compressed and 1.6 MB decoded. */
 const MAX_INDEX = 64 << 20;
@@ -130,23 +131,29 @@ function parseShardIndex(
   directory: string,
   label: string,
 ): ShardIndex {
-  const value = decodeMessage(message, label, "its shard index");
-  const { version, info, shards } = value;
-  if (version !== 1)
-    throw repodataError(label, `its shard index has version ${JSON.stringify(version)}, not 1`);
-  if (!isDictionary(info) || !isDictionary(shards))
-    throw repodataError(label, "its shard index has no `info` and `shards`");
+  const reader = new MessageReader(message, createRecordInterner(), label, "its shard index");
+  let version: unknown;
+  let info: unknown;
   const hashes = new Map<string, Uint8Array>();
-  for (const [name, hash] of Object.entries(shards)) {
-    // A name becomes part of nothing but a request for its hash; still nothing with a hostile name can be installed.
-    if (hash instanceof Uint8Array && hash.byteLength === HASH_LENGTH && isSafePackageName(name))
-      hashes.set(name, hash);
+  let found = false;
+  const entries = reader.mapSize();
+  for (let i = 0; i < entries; i++) {
+    const key = reader.text(false);
+    if (key === "shards" && !found) found = readHashes(reader, hashes);
+    else if (key === "version") version = reader.value();
+    else if (key === "info") info = reader.value();
+    else reader.skip();
   }
+  if (entries >= 0 && version !== 1)
+    throw repodataError(label, `its shard index has version ${JSON.stringify(version)}, not 1`);
+  if (!found || info === null || typeof info !== "object" || Array.isArray(info))
+    throw repodataError(label, "its shard index has no `info` and `shards`");
+  const known = info as Record<string, unknown>;
   const base = (key: string): string | undefined =>
-    typeof info[key] === "string" && info[key] !== "" ? info[key] : undefined;
+    typeof known[key] === "string" && known[key] !== "" ? known[key] : undefined;
   return {
     ...header,
-    info: readInfo(info),
+    info: readInfo(known),
     archiveBase: resolveBase(base("base_url"), header.url, label, "base_url"),
     shardsBase: resolveBase(base("shards_base_url"), header.url, label, "shards_base_url"),
     directory,
@@ -154,23 +161,29 @@ function parseShardIndex(
   };
 }
 
-function isDictionary(value: unknown): value is Record<string, unknown> {
-  return (
-    value !== null && typeof value === "object" && !Array.isArray(value) && !(value instanceof Uint8Array)
-  );
+/** Package names and the hashes of their shards; entries with a hostile name or no hash are passed over. */
+function readHashes(reader: MessageReader, into: Map<string, Uint8Array>): boolean {
+  const entries = reader.mapSize();
+  for (let i = 0; i < entries; i++) {
+    const name = reader.text(false);
+    const hash = reader.binary();
+    if (name !== undefined && hash?.byteLength === HASH_LENGTH && isSafePackageName(name))
+      into.set(name, hash);
+  }
+  return entries >= 0;
 }
 
 function shardFile(hash: Uint8Array): string {
   return `${Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength).toString("hex")}.msgpack.zst`;
 }
 
-/** The decoded shard of a name, from the cache or the server; its bytes are checked against their hash either way. */
+/** The decompressed shard of a name, from the cache or the server; its bytes are checked against their hash either way. */
 export async function fetchShard(
   index: ShardIndex,
   name: string,
   label: string,
   context: LoadContext,
-): Promise<{ value: Record<string, unknown>; bytes: number } | undefined> {
+): Promise<{ message: Uint8Array; bytes: number } | undefined> {
   const hash = index.hashes.get(name);
   if (!hash) return undefined;
   const fn = shardFile(hash);
@@ -184,9 +197,8 @@ export async function fetchShard(
     received = bytes.byteLength;
     if (!mustNotStore(index.validators.cacheControl)) await storeShard(path, bytes);
   }
-  const what = `the shard of \`${name}\``;
   return {
-    value: decodeMessage(await decompressed(bytes, MAX_DECODED_SHARD, label, what), label, what),
+    message: await decompressed(bytes, MAX_DECODED_SHARD, label, `the shard of \`${name}\``),
     bytes: received,
   };
 }

@@ -1,6 +1,9 @@
 import type { PackageIndex } from "../specs/package-index.ts";
 import type { RepoDataRecord } from "../specs/records.ts";
+import type { ByteInterner } from "./byte-interner.ts";
 import type { LoadContext } from "./context.ts";
+import { repodataError } from "./decoder.ts";
+import { MessageReader } from "./message-records.ts";
 import { mergeRecords, type RecordSource, toRecord } from "./record.ts";
 import { fetchShard, type ShardIndex } from "./shard-index.ts";
 
@@ -8,6 +11,7 @@ const NONE: readonly RepoDataRecord[] = [];
 
 export interface ShardedIndexContext extends RecordSource {
   load: LoadContext;
+  interner: ByteInterner;
   onProblem(message: string): void;
 }
 
@@ -52,7 +56,7 @@ export class ShardedIndex implements PackageIndex {
     const label = `${this.channel}/${this.subdir}`;
     const shard = await fetchShard(this.#index, name, label, context);
     if (!shard) return NONE;
-    const records = this.#read(name, shard.value);
+    const records = this.#read(name, shard.message);
     this.#known.set(name, records);
     if (shard.bytes > 0) {
       this.#bytes += shard.bytes;
@@ -62,24 +66,34 @@ export class ShardedIndex implements PackageIndex {
     return records;
   }
 
-  #read(name: string, shard: Record<string, unknown>): readonly RepoDataRecord[] {
+  #read(name: string, shard: Uint8Array): readonly RepoDataRecord[] {
     const found: RepoDataRecord[] = [];
-    const v3 = dictionary(shard["v3"]);
-    const groups: [group: unknown, extension: string][] = [
-      [shard["packages"], ""],
-      [shard["packages.conda"], ""],
-      [v3?.["tar.bz2"], ".tar.bz2"],
-      [v3?.["conda"], ".conda"],
-    ];
-    for (const [group, extension] of groups) {
-      for (const [key, value] of Object.entries(dictionary(group) ?? {})) {
-        const record = toRecord(withHexHashes(value), key + extension, name, this.#context);
+    const removed = new Set<string>();
+    const reader = new MessageReader(
+      shard,
+      this.#context.interner,
+      `${this.channel}/${this.subdir}`,
+      `the shard of \`${name}\``,
+    );
+    const group = (extension: string): void => {
+      eachEntry(reader, (key) => {
+        const record = toRecord(reader.record() ?? null, key + extension, name, this.#context);
         if (typeof record === "string") this.#problem(key, record);
         else found.push(record);
-      }
-    }
-    const removed = Array.isArray(shard["removed"]) ? shard["removed"] : [];
-    return mergeRecords(found, new Set(removed.filter((fn): fn is string => typeof fn === "string")));
+      });
+    };
+    const isDictionary = eachEntry(reader, (key) => {
+      if (key === "packages" || key === "packages.conda") group("");
+      else if (key === "v3")
+        eachEntry(reader, (kind) =>
+          kind === "conda" || kind === "tar.bz2" ? group(`.${kind}`) : reader.skip(),
+        );
+      else if (key === "removed") readTexts(reader, removed);
+      else reader.skip();
+    });
+    if (!isDictionary)
+      throw repodataError(`${this.channel}/${this.subdir}`, `the shard of \`${name}\` is no dictionary`);
+    return mergeRecords(found, removed);
   }
 
   #problem(key: string, reason: string): void {
@@ -90,19 +104,26 @@ export class ShardedIndex implements PackageIndex {
   }
 }
 
-function dictionary(value: unknown): Record<string, unknown> | undefined {
-  return value !== null && typeof value === "object" && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : undefined;
+/** Calls back at the value of each entry, which must be consumed. False when there is no dictionary; it is stepped over. */
+function eachEntry(reader: MessageReader, each: (key: string) => void): boolean {
+  const entries = reader.mapSize();
+  if (entries < 0) {
+    reader.skip();
+    return false;
+  }
+  for (let i = 0; i < entries; i++) {
+    const key = reader.text(false);
+    if (key === undefined) reader.skip();
+    else each(key);
+  }
+  return true;
 }
 
-/** Shards hold hashes as bytes (CEP 16). */
-function withHexHashes(value: unknown): unknown {
-  const raw = dictionary(value);
-  if (!raw) return value;
-  for (const key of ["md5", "sha256", "legacy_bz2_md5"]) {
-    const hash = raw[key];
-    if (hash instanceof Uint8Array) raw[key] = Buffer.from(hash).toString("hex");
+function readTexts(reader: MessageReader, into: Set<string>): void {
+  const items = reader.listSize();
+  if (items < 0) reader.skip();
+  for (let i = 0; i < items; i++) {
+    const text = reader.text(false);
+    if (text !== undefined) into.add(text);
   }
-  return raw;
 }
