@@ -5,14 +5,7 @@ import {
   type ChannelConfig,
   DEFAULT_CHANNEL_ALIAS,
 } from "./channel-config.ts";
-import {
-  type ChannelKind,
-  channelKind,
-  invalidChannel,
-  normalizeUrl,
-  pathToFileUrl,
-  withScheme,
-} from "./channel-location.ts";
+import { channelKind, invalidChannel, normalizeUrl, pathToFileUrl, withScheme } from "./channel-location.ts";
 import {
   findStoredAuth,
   redactUrl,
