@@ -80,6 +80,7 @@ export class Linker {
         return;
       } catch (error) {
         const code = codeOf(error);
+        if (code === "ENOENT" && !fs.existsSync(source)) throw notInPackage(source);
         if (code === undefined || !CANNOT.has(code)) throw fromSystemError(error, "link", target);
         if (method === "reflink") fs.rmSync(target, { force: true });
         // EMLINK is about this inode alone; anything else holds for the whole pair of file systems.
@@ -95,7 +96,9 @@ export class Linker {
       if (keepTime) copyTimes(source, target);
       this.counts.copy++;
     } catch (error) {
-      throw fromSystemError(error, "copy", target);
+      throw codeOf(error) === "ENOENT" && !fs.existsSync(source)
+        ? notInPackage(source)
+        : fromSystemError(error, "copy", target);
     }
   }
 
@@ -113,6 +116,14 @@ export class Linker {
       return true;
     }
   }
+}
+
+/** paths.json promises a file that the archive does not have, or somebody deleted it from the cache. */
+function notInPackage(source: string): ToolError {
+  return new ToolError("archive-invalid", `\`${source}\` is listed by its package, but is not there`, {
+    hint: "run `taipan clean --packages` and try again; if it persists, report the package to its channel",
+    details: { path: source, errno: "ENOENT" },
+  });
 }
 
 function copyTimes(source: string, target: string): void {
