@@ -1,6 +1,6 @@
 /** The paths of a package: paths.json, or in old packages info/files, has_prefix and no_link (CEP 34). */
 import { ToolError } from "../errors.ts";
-import { memberKind, readInfoFile } from "../fs/archive-files.ts";
+import { listMembers, memberKind, readInfoFile } from "../fs/archive-files.ts";
 import type { PathsEntry } from "../specs/records.ts";
 import { isJsonObject, type JsonObject, parseInfoJson } from "./info-json.ts";
 import { checkMemberPath } from "./member-path.ts";
@@ -66,7 +66,9 @@ export function legacyPaths(directory: string): PathsEntry[] {
   const prefixed = parseHasPrefix(readInfoFile(directory, "info/has_prefix") ?? "");
   const noLink = new Set(lines(readInfoFile(directory, "info/no_link") ?? "").map(plainPath));
   const entries: PathsEntry[] = [];
-  for (const path of new Set(lines(readInfoFile(directory, "info/files") ?? "").map(plainPath))) {
+  const list = readInfoFile(directory, "info/files");
+  // Without any list, what the package has is what it was meant to have.
+  for (const path of new Set((list === undefined ? listMembers(directory) : lines(list)).map(plainPath))) {
     const kind = memberKind(directory, path);
     const type = kind === "symlink" ? "softlink" : kind === "directory" ? "directory" : "hardlink";
     entries.push({

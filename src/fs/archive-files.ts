@@ -66,3 +66,15 @@ export function memberKind(
         ? "file"
         : "other";
 }
+
+/** Files and links of an extracted package without its info/, sorted; links are not followed. */
+export function listMembers(directory: string, below = ""): string[] {
+  const found: string[] = [];
+  for (const entry of fs.readdirSync(join(directory, below), { withFileTypes: true })) {
+    const path = below === "" ? entry.name : `${below}/${entry.name}`;
+    if (path === "info") continue;
+    if (entry.isDirectory()) found.push(...listMembers(directory, path));
+    else found.push(path);
+  }
+  return found.sort();
+}
