@@ -228,3 +228,15 @@ export function replaceText(path: string, change: (text: string) => string): voi
     throw fromSystemError(error, "write", path);
   }
 }
+
+/** Writes a small file whole, replacing what is there. */
+export function replaceFile(path: string, text: string, mode: number): void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    fs.writeFileSync(temporary, text, { mode });
+    fs.renameSync(temporary, path);
+  } catch (error) {
+    fs.rmSync(temporary, { force: true });
+    throw fromSystemError(error, "write", path);
+  }
+}

@@ -4,6 +4,7 @@ import { kindAt, move, removeAll } from "../fs/tree.ts";
 import { unregisterEnvironment } from "./environments-txt.ts";
 import { refuseFrozen } from "./frozen.ts";
 import { lockPrefix } from "./lock.ts";
+import { plannedMenuRemovals, removeMenus } from "./menus.ts";
 import type { LinkOptions } from "./options.ts";
 import { isEnvironment, readPrefix } from "./prefix.ts";
 import { recoverLocked, trashOf } from "./recover.ts";
@@ -34,6 +35,9 @@ export async function removeEnvironment(
     recoverLocked(prefix);
     await refuseFrozen(prefix, options.overrideFrozen ?? false);
     if (options.linkScripts === "run") await runAllPreUnlink(prefix, options, context);
+    const menus = { prefix, options, events: context.events };
+    const records = (await readPrefix(prefix).catch(() => undefined))?.records ?? [];
+    removeMenus(plannedMenuRemovals(records, menus), menus);
     const trash = trashOf(prefix);
     let at = trash;
     try {

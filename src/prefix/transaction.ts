@@ -15,6 +15,7 @@ import { registerEnvironment } from "./environments-txt.ts";
 import { refuseFrozen } from "./frozen.ts";
 import { discard, readJournal, stagedDirectory } from "./journal.ts";
 import { lockPrefix, type PrefixLock } from "./lock.ts";
+import { createMenus, type MenuInput, plannedMenuRemovals, removeMenus } from "./menus.ts";
 import type { LinkOptions } from "./options.ts";
 import type { PrefixState } from "./prefix.ts";
 import { preflight } from "./preflight.ts";
@@ -46,6 +47,8 @@ export interface TransactionContext {
 export interface TransactionResult {
   linked: PackageCacheRecord[];
   unlinked: PrefixRecord[];
+  /** Menu documents that came, relative to the prefix. */
+  menus: string[];
 }
 
 /** A package to be linked and what is known of its paths. */
@@ -83,13 +86,20 @@ export async function applyTransaction(
     }
     await refuseFrozen(prefix, options.overrideFrozen ?? false);
     checkUnchanged(request);
+    const menus: MenuInput = { prefix, options, events: context.events, python: request.transaction.python };
+    const oldMenus = plannedMenuRemovals(oldRecords(request.transaction), menus);
     const result = await change(request, context, lock);
+    removeMenus(oldMenus, menus);
+    createMenus(result.menus, menus);
     if (options.environmentsTxt) await registerEnvironment(options.environmentsTxt, prefix);
     return result;
   } finally {
     lock.release();
   }
 }
+
+const oldRecords = (transaction: Transaction): PrefixRecord[] =>
+  transaction.operations.flatMap((operation) => (operation.old ? [operation.old] : []));
 
 /** Names become file names: CEP 26 is checked here once more, whatever the records came through (GHSA-h672-p7h7-97v9). */
 function checkNames(operation: Operation): void {
@@ -154,7 +164,8 @@ async function change(
   }
   return {
     linked: planned.map((item) => item.record),
-    unlinked: transaction.operations.flatMap((operation) => (operation.old ? [operation.old] : [])),
+    unlinked: oldRecords(transaction),
+    menus: planned.flatMap((item) => item.plan.menus),
   };
 }
 
