@@ -1,6 +1,6 @@
 // Makes a checkout ready: installs dependencies when they are missing or older than the lockfile, and with --build
 // bundles when a source is newer than dist/. Needs only Node.js and npm.
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,11 +13,15 @@ export function ensureDependencies() {
   if (mtime(stamp) > mtime(join(root, "package-lock.json"))) return false;
   process.stderr.write("installing dependencies (npm ci) ...\n");
   // On Windows npm is a .cmd file, which needs a shell; the arguments are constants.
-  execFileSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], {
+  const { status, error } = spawnSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], {
     cwd: root,
     stdio: ["ignore", process.stderr, process.stderr],
     shell: process.platform === "win32",
   });
+  if (status !== 0) {
+    process.stderr.write(`error: \`npm ci\` failed${error ? `: ${error.message}` : ""}\nhint: it needs the npm registry, or npm's cache of it\n`);
+    process.exit(1);
+  }
   writeFileSync(stamp, "");
   return true;
 }
