@@ -44,11 +44,14 @@ export function pythonInfo(
   platform: string,
 ): PythonInfo {
   const minor = pythonMinor(record.version);
+  const sitePackages = sitePackagesPath(record.version, platform, record.python_site_packages_path);
+  // A free-threaded build has python3.13t in both places (CEP 17).
+  const name = /^lib\/(python\d+\.\d+t)\//.exec(sitePackages)?.[1] ?? `python${minor}`;
   return {
     version: record.version,
     minor,
-    sitePackages: sitePackagesPath(record.version, platform, record.python_site_packages_path),
-    executable: isWindowsPlatform(platform) ? "python.exe" : `bin/python${minor}`,
+    sitePackages,
+    executable: isWindowsPlatform(platform) ? "python.exe" : `bin/${name}`,
   };
 }
 

@@ -130,6 +130,12 @@ describe("python", () => {
       "lib/python3.13t/site-packages",
     );
     expect(() => sitePackagesPath("3.13", "linux-64", "../../etc")).toThrowError(/refused/);
+    expect(
+      pythonInfo(
+        { version: "3.13.0", python_site_packages_path: "lib/python3.13t/site-packages" },
+        "linux-64",
+      ).executable,
+    ).toBe("bin/python3.13t");
     expect(pythonInfo({ version: "3.9.1" }, "win-64").executable).toBe("python.exe");
   });
   test("only the exact directory names are mapped", () => {
