@@ -294,20 +294,17 @@ export class CondaProvider implements Provider {
   }
 
   private stalenessByName(solvable: SolvableId): Map<NameId, number> {
-    const allowed = new Map<NameId, Int32Array | Set<SolvableId>>();
+    const allowed = new Map<NameId, ArrayLike<SolvableId>>();
     for (const text of stringsOf(this.candidateOf[solvable]!.record.depends)) {
       const parsed = this.parseDependency(text);
       const name = parsed && this.namesOf(parsed.versionSet)[0];
       if (!parsed || parsed.when || name === undefined) continue;
       const matching = this.matching(parsed.versionSet);
       const before = allowed.get(name);
-      allowed.set(name, before ? new Set([...matching].filter((id) => new Set(before).has(id))) : matching);
+      allowed.set(name, before ? intersection(before, matching) : matching);
     }
     const staleness = new Map<NameId, number>();
-    for (const [name, ids] of allowed) {
-      const best = ids instanceof Set ? ids.values().next().value : ids[0];
-      staleness.set(name, best === undefined ? UNMET : this.grade0[best]!);
-    }
+    for (const [name, ids] of allowed) staleness.set(name, ids.length === 0 ? UNMET : this.grade0[ids[0]!]!);
     return staleness;
   }
 
@@ -318,6 +315,20 @@ export class CondaProvider implements Provider {
 }
 
 const UNMET = 1e6;
+
+/** Common elements of two ascending lists: the ids of a name follow its order. */
+function intersection(a: ArrayLike<number>, b: ArrayLike<number>): number[] {
+  const result: number[] = [];
+  for (let i = 0, k = 0; i < a.length && k < b.length; ) {
+    if (a[i] === b[k]) {
+      result.push(a[i]!);
+      k++;
+      i++;
+    } else if (a[i]! < b[k]!) i++;
+    else k++;
+  }
+  return result;
+}
 
 /** The strings of a list that a channel may have written as anything. */
 export function stringsOf(value: unknown): readonly string[] {
