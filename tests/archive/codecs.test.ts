@@ -17,10 +17,9 @@ const backends = await availableBackends();
 
 /** Compressible, but not trivially: text with numbers. */
 function sample(size: number): Buffer {
-  const text = Array.from(
-    { length: Math.ceil(size / 16) },
-    (_, i) => `${(i * 2654435761) >>> 0} line\n`,
-  ).join("");
+  const text = Array.from({ length: Math.ceil(size / 7) }, (_, i) => `${(i * 2654435761) >>> 0} line\n`).join(
+    "",
+  );
   return Buffer.from(text).subarray(0, size);
 }
 
