@@ -1,5 +1,5 @@
 // Bundles the repodata loader and the worker, so that what is measured is what ships.
-import { mkdirSync, symlinkSync, existsSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
@@ -10,7 +10,8 @@ export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 export async function buildLoader(directory) {
   const entry = join(directory, "entry.ts");
   mkdirSync(directory, { recursive: true });
-  if (!existsSync(join(directory, "node_modules"))) symlinkSync(join(ROOT, "node_modules"), join(directory, "node_modules"));
+  if (!existsSync(join(directory, "node_modules")))
+    symlinkSync(join(ROOT, "node_modules"), join(directory, "node_modules"));
   const source = (path) => JSON.stringify(join(ROOT, "src", path));
   writeFileSync(
     entry,
@@ -30,7 +31,12 @@ export async function buildLoader(directory) {
     logLevel: "silent",
   });
   const out = join(directory, "out");
-  await bundle.write({ dir: out, format: "esm", entryFileNames: "[name].js", chunkFileNames: "chunks/[name]-[hash].js" });
+  await bundle.write({
+    dir: out,
+    format: "esm",
+    entryFileNames: "[name].js",
+    chunkFileNames: "chunks/[name]-[hash].js",
+  });
   await bundle.close();
   return join(out, "loader.js");
 }

@@ -4,16 +4,27 @@ import { pathToFileURL } from "node:url";
 
 const started = performance.now();
 const [loaderPath, url, cacheDir, shards, ...roots] = process.argv.slice(2);
-const { closeIndexes, dependencyName, createHttpClient, createPool, DEFAULT_CHANNEL_CONFIG, loadChannels, resolveChannels } = await import(
-  pathToFileURL(loaderPath).href
-);
+const {
+  closeIndexes,
+  dependencyName,
+  createHttpClient,
+  createPool,
+  DEFAULT_CHANNEL_CONFIG,
+  loadChannels,
+  resolveChannels,
+} = await import(pathToFileURL(loaderPath).href);
 const imported = performance.now();
 const events = () => {};
 const http = createHttpClient({}, { events });
 const pool = createPool({ size: 2, mode: "threads" });
 const context = { platform: "linux-64", home: "/", cwd: "/" };
 const channels = resolveChannels([url], DEFAULT_CHANNEL_CONFIG, context);
-const indexes = await loadChannels(channels, "linux-64", { useShards: shards === "yes", roots }, { http, pool, events, cacheDir });
+const indexes = await loadChannels(
+  channels,
+  "linux-64",
+  { useShards: shards === "yes", roots },
+  { http, pool, events, cacheDir },
+);
 const loaded = performance.now();
 // What a solver may look at: every record that the roots reach, of every index.
 const names = new Set();

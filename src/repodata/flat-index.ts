@@ -1,8 +1,7 @@
 import type { PackageIndex } from "../specs/package-index.ts";
 import type { RepoDataRecord } from "../specs/records.ts";
-import type { ByteInterner } from "./byte-interner.ts";
 import { FLAG_REMOVED, type IndexFile, type IndexHeader, type Run } from "./index-format.ts";
-import { JsonRecords } from "./json-records.ts";
+import { readRecords } from "./json-records.ts";
 import { mergeRecords, type RecordSource, toRecord } from "./record.ts";
 import { RECORD_KINDS } from "./scan.ts";
 
@@ -10,7 +9,6 @@ const NONE: readonly RepoDataRecord[] = [];
 const NOTHING_REMOVED: ReadonlySet<string> = new Set();
 
 export interface FlatIndexContext extends RecordSource {
-  interner: ByteInterner;
   /** Called once for a record that has to be left out. */
   onProblem(message: string): void;
   /** Called when the file on disk is not what was written; must throw. */
@@ -24,14 +22,12 @@ export class FlatIndex implements PackageIndex {
   priority = 0;
   readonly #file: IndexFile;
   readonly #context: FlatIndexContext;
-  readonly #reader: JsonRecords;
   readonly #known = new Map<string, readonly RepoDataRecord[]>();
   #removed: ReadonlySet<string> | undefined;
 
   constructor(file: IndexFile, context: FlatIndexContext) {
     this.#file = file;
     this.#context = context;
-    this.#reader = new JsonRecords(context.interner);
     this.channel = context.channel;
     this.subdir = context.subdir;
   }
@@ -82,7 +78,7 @@ export class FlatIndex implements PackageIndex {
     for (const run of this.#file.runs(position)) {
       const bytes = this.#file.readRun(run);
       if (bytes === undefined) this.#context.onDamage(this.#file);
-      this.#reader.read(bytes, (key, raw) => this.#add(found, key, raw, name, run));
+      readRecords(bytes, (key, raw) => this.#add(found, key, raw, name, run));
     }
     const flagged = (this.#file.flags(position) & FLAG_REMOVED) !== 0;
     if (flagged) this.#removed ??= this.#file.readRemoved();

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { ToolError } from "../errors.ts";
 import { ensureDir } from "../fs/files.ts";
 import { discardFile } from "../fs/index-files.ts";
@@ -28,7 +29,7 @@ interface Load {
   context: LoadContext;
   platform: string;
   closure: Closure;
-  /** One for all indexes, so that its memory goes with them. */
+  /** One for all sharded indexes, so that its memory goes with them. */
   interner: ByteInterner;
   warn: (message: string) => void;
   /** By base URL; in the order in which they were found. */
@@ -52,6 +53,8 @@ export async function loadChannels(
   await ensureDir(context.cacheDir);
   const failed = new AbortController();
   const signal = context.signal ? AbortSignal.any([context.signal, failed.signal]) : failed.signal;
+  // Every request in flight listens to it.
+  setMaxListeners(0, signal);
   const load: Load = {
     options,
     context: { ...context, signal },
@@ -153,7 +156,6 @@ async function loadInto(
     data.kind === "flat"
       ? new FlatIndex(data.file, {
           ...source,
-          interner: load.interner,
           onProblem: load.warn,
           onDamage: discardDamaged,
         })

@@ -37,10 +37,6 @@ export function createRecordInterner(): ByteInterner {
   return new ByteInterner(RECORD_KEYS);
 }
 
-/** Keys whose text is different in almost every record: not worth interning. */
-export const UNIQUE_FROM = RECORD_KEYS.indexOf("md5");
-export const UNIQUE_TO = RECORD_KEYS.indexOf("sha256");
-
 export function emptyRawRecord(): RawRecord {
   return {
     name: undefined,

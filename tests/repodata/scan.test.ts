@@ -6,7 +6,6 @@ import { openForReading } from "../../src/fs/index-files.ts";
 import { FlatIndex } from "../../src/repodata/flat-index.ts";
 import { IndexFile } from "../../src/repodata/index-format.ts";
 import { indexRepodataTask } from "../../src/repodata/index-task.ts";
-import { createRecordInterner } from "../../src/repodata/raw-record.ts";
 import { RepodataScanner, type ScanSink } from "../../src/repodata/scan.ts";
 import { fileNames, record, repodata, temporaryDirectory } from "./support.ts";
 
@@ -199,7 +198,6 @@ async function index(value: unknown): Promise<{ index: FlatIndex; problems: stri
       channel: "ch",
       subdir: "linux-64",
       archiveBase: "https://h/ch/linux-64/",
-      interner: createRecordInterner(),
       onProblem: (message) => void problems.push(message),
       onDamage: () => {
         throw new Error("damaged");
