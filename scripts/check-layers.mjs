@@ -47,17 +47,22 @@ for (const file of [...sources(join(root, "src")), ...sources(join(root, "solver
       const to = join(dirname(file), target);
       const toSolver = to.startsWith(join(root, "solver") + sep);
       if (inSolver && !toSolver) problems.push(`${shown}: solver/ imports ${target}`);
-      else if (!inSolver && toSolver && layer !== "solve") problems.push(`${shown}: only src/solve may import solver/`);
+      else if (!inSolver && toSolver && layer !== "solve")
+        problems.push(`${shown}: only src/solve may import solver/`);
       else if (!inSolver && !toSolver) {
         const other = layerOf(to);
-        if (other !== layer && (rank.get(other) ?? 99) >= rank.get(layer)) problems.push(`${shown}: layer \`${layer}\` may not import \`${other}\``);
+        if (other !== layer && (rank.get(other) ?? 99) >= rank.get(layer))
+          problems.push(`${shown}: layer \`${layer}\` may not import \`${other}\``);
       }
     } else {
       if (inSolver) problems.push(`${shown}: solver/ imports ${target}`);
-      for (const [door, layers] of doors) if (door.test(target) && !layers.includes(layer)) problems.push(`${shown}: ${target} belongs to ${layers.join(", ")}`);
+      for (const [door, layers] of doors)
+        if (door.test(target) && !layers.includes(layer))
+          problems.push(`${shown}: ${target} belongs to ${layers.join(", ")}`);
     }
   }
-  if (/\bprocess\.env\b/.test(text) && !["config", "cli"].includes(layer)) problems.push(`${shown}: process.env belongs to config`);
+  if (/\bprocess\.env\b/.test(text) && !["config", "cli"].includes(layer))
+    problems.push(`${shown}: process.env belongs to config`);
   if (/\bconsole\.\w/.test(text) && layer !== "cli") problems.push(`${shown}: the console belongs to cli`);
   const lines = text.split("\n").length;
   if (lines > 500) problems.push(`${shown}: ${lines} lines; past 500 a file wants to be two`);

@@ -28,13 +28,18 @@ say(`\nserving it at ${server.url}`);
 
 const taipan = join(root, "bin", "taipan.js");
 const env = { ...process.env, MAMBA_ROOT_PREFIX: join(home, "root"), HOME: home, USERPROFILE: home };
-for (const name of ["CONDA_PREFIX", "CONDA_PKGS_DIRS", "CONDA_ENVS_PATH", "CONDARC", "MAMBARC"]) delete env[name];
+for (const name of ["CONDA_PREFIX", "CONDA_PKGS_DIRS", "CONDA_ENVS_PATH", "CONDARC", "MAMBARC"])
+  delete env[name];
 rmSync(join(home, "root"), { recursive: true, force: true });
 let failed = false;
 
 function run(...args) {
   say(`\n$ taipan ${args.join(" ")}`);
-  const { status } = spawnSync(process.execPath, [taipan, ...args], { stdio: ["ignore", "inherit", "inherit"], env, cwd: root });
+  const { status } = spawnSync(process.execPath, [taipan, ...args], {
+    stdio: ["ignore", "inherit", "inherit"],
+    env,
+    cwd: root,
+  });
   if (status !== 0) failed = true;
 }
 

@@ -9,7 +9,9 @@ import { Worker } from "node:worker_threads";
 export function serve(directory, port = 0) {
   const root = resolve(directory);
   const server = createServer((request, response) => {
-    const path = normalize(join(root, decodeURIComponent(new URL(request.url ?? "/", "http://localhost").pathname)));
+    const path = normalize(
+      join(root, decodeURIComponent(new URL(request.url ?? "/", "http://localhost").pathname)),
+    );
     let stat;
     try {
       if (path.startsWith(root + sep)) stat = statSync(path);
@@ -23,7 +25,11 @@ export function serve(directory, port = 0) {
   });
   return new Promise((done) => {
     server.listen(port, "127.0.0.1", () => {
-      const close = () => new Promise((closed) => { server.closeAllConnections(); server.close(closed); });
+      const close = () =>
+        new Promise((closed) => {
+          server.closeAllConnections();
+          server.close(closed);
+        });
       done({ url: `http://127.0.0.1:${server.address().port}`, close });
     });
   });

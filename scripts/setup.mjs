@@ -13,13 +13,19 @@ export function ensureDependencies() {
   if (mtime(stamp) > mtime(join(root, "package-lock.json"))) return false;
   process.stderr.write("installing dependencies (npm ci) ...\n");
   // On Windows npm is a .cmd file, which needs a shell; the arguments are constants.
-  const { status, error } = spawnSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], {
-    cwd: root,
-    stdio: ["ignore", process.stderr, process.stderr],
-    shell: process.platform === "win32",
-  });
+  const { status, error } = spawnSync(
+    "npm",
+    ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
+    {
+      cwd: root,
+      stdio: ["ignore", process.stderr, process.stderr],
+      shell: process.platform === "win32",
+    },
+  );
   if (status !== 0) {
-    process.stderr.write(`error: \`npm ci\` failed${error ? `: ${error.message}` : ""}\nhint: it needs the npm registry, or npm's cache of it\n`);
+    process.stderr.write(
+      `error: \`npm ci\` failed${error ? `: ${error.message}` : ""}\nhint: it needs the npm registry, or npm's cache of it\n`,
+    );
     process.exit(1);
   }
   writeFileSync(stamp, "");
@@ -38,10 +44,17 @@ function newest(dir) {
 /** Builds dist/ when something it is made of changed; returns whether it did. */
 export function ensureBuild() {
   const built = mtime(join(root, "dist", "cli.js"));
-  const sources = Math.max(...["src", "solver", "fixtures"].map((dir) => newest(join(root, dir))), mtime(join(root, "package.json")), mtime(join(root, "scripts", "build.mjs")));
+  const sources = Math.max(
+    ...["src", "solver", "fixtures"].map((dir) => newest(join(root, dir))),
+    mtime(join(root, "package.json")),
+    mtime(join(root, "scripts", "build.mjs")),
+  );
   if (built > sources) return false;
   process.stderr.write("building ...\n");
-  execFileSync(process.execPath, [join(root, "scripts", "build.mjs"), "--no-types"], { cwd: root, stdio: ["ignore", process.stderr, process.stderr] });
+  execFileSync(process.execPath, [join(root, "scripts", "build.mjs"), "--no-types"], {
+    cwd: root,
+    stdio: ["ignore", process.stderr, process.stderr],
+  });
   return true;
 }
 

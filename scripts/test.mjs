@@ -7,5 +7,9 @@ import { ensureBuild, ensureDependencies } from "./setup.mjs";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 ensureDependencies();
 ensureBuild();
-const result = spawnSync(process.execPath, [join(root, "node_modules", "vitest", "vitest.mjs"), "run", ...process.argv.slice(2)], { cwd: root, stdio: "inherit" });
+const result = spawnSync(
+  process.execPath,
+  [join(root, "node_modules", "vitest", "vitest.mjs"), "run", ...process.argv.slice(2)],
+  { cwd: root, stdio: "inherit" },
+);
 process.exit(result.status ?? 1);

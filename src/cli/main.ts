@@ -47,7 +47,12 @@ function programName(path: string | undefined): string {
   return ["conda", "mamba", "micromamba"].includes(name) ? name : "taipan";
 }
 
-async function reportFailure(error: unknown, session: Session | undefined, invocation: Invocation | undefined, argv: readonly string[]): Promise<number> {
+async function reportFailure(
+  error: unknown,
+  session: Session | undefined,
+  invocation: Invocation | undefined,
+  argv: readonly string[],
+): Promise<number> {
   // commander has printed its own message already; help and --version end with code 0.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   session?.settle();
@@ -64,7 +69,10 @@ function listenForInterrupts(): { signal: AbortSignal; stop(): void } {
   const controller = new AbortController();
   const onSignal = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) process.exit(EXIT.interrupted);
-    if (process.stderr.isTTY) process.stderr.write(`\n${name === "SIGINT" ? "Interrupted" : "Stopped"}: cleaning up (once more to stop at once) ...\n`);
+    if (process.stderr.isTTY)
+      process.stderr.write(
+        `\n${name === "SIGINT" ? "Interrupted" : "Stopped"}: cleaning up (once more to stop at once) ...\n`,
+      );
     controller.abort();
   };
   const names: NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];

@@ -12,7 +12,8 @@ export function normalizeArguments(args: readonly string[]): string[] {
   if (!found) return [...args];
   const { spec, depth } = found;
   const aliases = new Map<string, string>();
-  for (const option of optionsOf(spec)) for (const other of option.also ?? []) aliases.set(other, longName(option));
+  for (const option of optionsOf(spec))
+    for (const other of option.also ?? []) aliases.set(other, longName(option));
   const tail = [...leading, ...rest.slice(depth)];
   const end = spec.passThrough ? firstPositional(tail, spec) : tail.length;
   return [...rest.slice(0, depth), ...tail.map((arg, i) => (i < end ? rewrite(arg, aliases) : arg))];
@@ -31,7 +32,10 @@ function takesValue(option: OptionSpec): boolean {
 
 function findOption(arg: string, options: readonly OptionSpec[]): OptionSpec | undefined {
   const name = arg.split("=")[0]!;
-  return options.find((option) => longName(option) === name || option.flags.startsWith(`${name}, `) || option.also?.includes(name));
+  return options.find(
+    (option) =>
+      longName(option) === name || option.flags.startsWith(`${name}, `) || option.also?.includes(name),
+  );
 }
 
 /** Options in front of the command; only those that every command takes. */

@@ -29,7 +29,11 @@ const general: OptionSpec[] = [
   { flags: "-q, --quiet", help: "results and warnings only; implies --yes" },
   { flags: "-y, --yes", help: "do not ask for confirmation", also: ["--always-yes"] },
   { flags: "--json", help: "one JSON document on stdout; implies --yes" },
-  { flags: "--progress <how>", help: "how to show progress", choices: ["auto", "plain", "tty", "json", "none"] },
+  {
+    flags: "--progress <how>",
+    help: "how to show progress",
+    choices: ["auto", "plain", "tty", "json", "none"],
+  },
   { flags: "--json-events", help: "write progress events to stderr as JSON lines" },
 ];
 
@@ -42,18 +46,32 @@ const prefix: OptionSpec[] = [
 ];
 
 const channels: OptionSpec[] = [
-  { flags: "-c, --channel <channel>", help: "channel to search first (may be repeated; earlier ones win)", repeat: true },
+  {
+    flags: "-c, --channel <channel>",
+    help: "channel to search first (may be repeated; earlier ones win)",
+    repeat: true,
+  },
   { flags: "--override-channels", help: "ignore the channels of configuration files" },
-  { flags: "--channel-priority <how>", help: "how the order of channels counts", choices: ["strict", "flexible", "disabled"] },
+  {
+    flags: "--channel-priority <how>",
+    help: "how the order of channels counts",
+    choices: ["strict", "flexible", "disabled"],
+  },
   { flags: "--strict-channel-priority", help: "same as --channel-priority strict" },
   { flags: "--no-channel-priority", help: "same as --channel-priority disabled" },
   { flags: "--channel-alias <url>", help: "where bare channel names live" },
 ];
 
 const network: OptionSpec[] = [
-  { flags: "--ssl-verify <value>", help: "CA bundle path, `<system>`, or `<false>` to switch verification off" },
+  {
+    flags: "--ssl-verify <value>",
+    help: "CA bundle path, `<system>`, or `<false>` to switch verification off",
+  },
   { flags: "--cacert-path <path>", help: "CA bundle path" },
-  { flags: "--repodata-ttl <seconds>", help: "seconds for which cached repodata is not asked for again (1: as the server says)" },
+  {
+    flags: "--repodata-ttl <seconds>",
+    help: "seconds for which cached repodata is not asked for again (1: as the server says)",
+  },
   { flags: "--use-index-cache", help: "use cached repodata whatever its age", also: ["-C"] },
 ];
 
@@ -69,7 +87,11 @@ const linking: OptionSpec[] = [
   { flags: "--no-always-copy", help: "link where possible (default)" },
   { flags: "--always-softlink", help: "symlink to the package cache" },
   { flags: "--allow-softlinks", help: "symlink where hard links do not work" },
-  { flags: "--safety-checks <how>", help: "check sizes of extracted files", choices: ["enabled", "warn", "disabled"] },
+  {
+    flags: "--safety-checks <how>",
+    help: "check sizes of extracted files",
+    choices: ["enabled", "warn", "disabled"],
+  },
   { flags: "--extra-safety-checks", help: "check hashes of extracted files" },
   ...scripts,
 ];
@@ -81,18 +103,48 @@ const solver: OptionSpec[] = [
   { flags: "--only-deps", help: "only the dependencies of the named packages" },
   { flags: "--no-allow-uninstall", help: "never remove an installed package" },
   { flags: "--no-allow-downgrade", help: "never downgrade an installed package" },
-  { flags: "--strategy <how>", help: "which versions to prefer", choices: ["highest", "lowest", "lowest-direct"] },
+  {
+    flags: "--strategy <how>",
+    help: "which versions to prefer",
+    choices: ["highest", "lowest", "lowest-direct"],
+  },
   { flags: "--exclude-newer <when>", help: "ignore packages newer than a date (2026-01-31) or an age (7d)" },
   { flags: "--solver-timeout <seconds>", help: "give up solving after so long" },
-  { flags: "--platform <platform>", help: "solve for another platform, such as osx-arm64", also: ["--subdir"] },
+  {
+    flags: "--platform <platform>",
+    help: "solve for another platform, such as osx-arm64",
+    also: ["--subdir"],
+  },
 ];
 
 const change: OptionSpec[] = [
-  { flags: "-f, --file <file>", help: "environment.yml, spec list, @EXPLICIT file or lock file; path, URL or - (may be repeated)", repeat: true },
+  {
+    flags: "-f, --file <file>",
+    help: "environment.yml, spec list, @EXPLICIT file or lock file; path, URL or - (may be repeated)",
+    repeat: true,
+  },
+  {
+    flags: "--category <name>",
+    help: "category of a conda-lock file to install (may be repeated; default main)",
+    repeat: true,
+    also: ["--categories"],
+  },
+  { flags: "--environment <name>", help: "environment of a pixi.lock to install (default `default`)" },
   ...dry,
   ...offline,
   { flags: "--download-only", help: "fetch and extract into the package cache, link nothing" },
 ];
 
-export const GROUPS = { general, prefix, dry, offline, channels, network, solver, linking, scripts, change } as const;
+export const GROUPS = {
+  general,
+  prefix,
+  dry,
+  offline,
+  channels,
+  network,
+  solver,
+  linking,
+  scripts,
+  change,
+} as const;
 export type GroupName = keyof typeof GROUPS;

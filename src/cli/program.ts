@@ -1,9 +1,8 @@
 import { Command, CommanderError, Option } from "commander";
-import { GROUPS, type GroupName, type OptionSpec } from "./options.ts";
-import type { Invocation, VerbModule } from "./invocation.ts";
 import { VERSION } from "../util/version.ts";
+import type { Invocation, VerbModule } from "./invocation.ts";
+import { GROUPS, type GroupName, type OptionSpec } from "./options.ts";
 import { COMMANDS, type CommandSpec } from "./verbs.ts";
-
 
 type Execute = (verb: VerbModule, invocation: Invocation) => Promise<void>;
 
@@ -39,7 +38,11 @@ function addCommand(parent: Command, spec: CommandSpec, name: string, execute: E
     .exitOverride();
   for (const alias of spec.aliases ?? []) command.alias(alias);
   for (const option of optionsOf(spec)) command.addOption(toOption(option));
-  if (spec.examples) command.addHelpText("after", `\nExamples:\n${spec.examples.map((line) => `  ${name} ${line}`).join("\n")}`);
+  if (spec.examples)
+    command.addHelpText(
+      "after",
+      `\nExamples:\n${spec.examples.map((line) => `  ${name} ${line}`).join("\n")}`,
+    );
   for (const child of spec.commands ?? []) addCommand(command, child, name, execute);
   if (spec.commands) command.enablePositionalOptions();
   if (!spec.load) {
@@ -50,7 +53,12 @@ function addCommand(parent: Command, spec: CommandSpec, name: string, execute: E
   if (spec.passThrough) command.passThroughOptions().allowUnknownOption();
   const load = spec.load;
   command.action(async () => {
-    await execute(await load(), { name, path: commandPath(command), args: command.args, options: definedOptions(command) });
+    await execute(await load(), {
+      name,
+      path: commandPath(command),
+      args: command.args,
+      options: definedOptions(command),
+    });
   });
 }
 
@@ -59,7 +67,9 @@ export function optionsOf(spec: CommandSpec): OptionSpec[] {
   const own = spec.options ?? [];
   const longNames = new Set(own.map(longName));
   const shorts = new Set(own.map((option) => option.flags.match(/^-(\w),/)?.[1]).filter(Boolean));
-  const grouped = (spec.groups ?? []).flatMap((group: GroupName) => GROUPS[group]).filter((option) => !longNames.has(longName(option)));
+  const grouped = (spec.groups ?? [])
+    .flatMap((group: GroupName) => GROUPS[group])
+    .filter((option) => !longNames.has(longName(option)));
   return [
     ...own,
     ...grouped.map((option) => {
@@ -76,7 +86,8 @@ export function longName(option: OptionSpec): string {
 function toOption(spec: OptionSpec): Option {
   const option = new Option(spec.flags, spec.help);
   if (spec.choices) option.choices([...spec.choices]);
-  if (spec.repeat) option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
+  if (spec.repeat)
+    option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
   if (spec.count) option.argParser((_: string, before: number | undefined) => (before ?? 0) + 1);
   if (spec.hidden) option.hideHelp();
   return option;

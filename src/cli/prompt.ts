@@ -1,7 +1,12 @@
 import { createInterface } from "node:readline/promises";
 
 /** Asks on stderr; an empty answer is yes. Only called where stdin is a terminal. */
-export async function askYesNo(question: string, input: NodeJS.ReadableStream, output: NodeJS.WritableStream, signal: AbortSignal): Promise<boolean> {
+export async function askYesNo(
+  question: string,
+  input: NodeJS.ReadableStream,
+  output: NodeJS.WritableStream,
+  signal: AbortSignal,
+): Promise<boolean> {
   const ask = createInterface({ input, output });
   try {
     for (;;) {

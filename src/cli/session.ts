@@ -1,15 +1,15 @@
 import { homedir } from "node:os";
 import type { ChangePlan } from "../commands/change.ts";
 import type { CommandContext, Resources } from "../commands/context.ts";
+import { openResources } from "../commands/resources.ts";
 import { type Config, type Dialect, loadConfig } from "../config/config.ts";
 import type { ConfigValues } from "../config/keys.ts";
 import { ToolError } from "../errors.ts";
-import { openResources } from "../commands/resources.ts";
 import { hostPlatform } from "../specs/platform.ts";
 import { flag, type Invocation, list, text } from "./invocation.ts";
 import { askYesNo } from "./prompt.ts";
-import { createProgress, type ProgressMode, type ProgressRenderer } from "./render/progress.ts";
 import { renderPlan } from "./render/plan.ts";
+import { createProgress, type ProgressMode, type ProgressRenderer } from "./render/progress.ts";
 import { type TerminalFacts, terminalFacts } from "./terminal.ts";
 
 /** One command's run: its configuration, context and the two output streams. */
@@ -34,7 +34,11 @@ export interface Session {
   close(): Promise<void>;
 }
 
-export async function openSession(invocation: Invocation, argv: readonly string[], signal: AbortSignal): Promise<Session> {
+export async function openSession(
+  invocation: Invocation,
+  argv: readonly string[],
+  signal: AbortSignal,
+): Promise<Session> {
   const env = process.env;
   const home = env["HOME"] ?? env["USERPROFILE"] ?? homedir();
   const platform = hostPlatform(process.platform, process.arch);
@@ -54,7 +58,8 @@ export async function openSession(invocation: Invocation, argv: readonly string[
   const err = terminalFacts(process.stderr, env);
   const out = terminalFacts(process.stdout, env);
   const progress = createProgress(progressMode(values, err), process.stderr, err, values.verbose);
-  for (const warning of config.warnings) progress.sink({ type: "warning", code: "config", message: warning.message, hint: warning.hint });
+  for (const warning of config.warnings)
+    progress.sink({ type: "warning", code: "config", message: warning.message, hint: warning.hint });
   const resources = openResources(values, { env, home, events: progress.sink });
   const session: Session = makeSession({ config, progress, resources, out, err, signal });
   session.context = {
@@ -119,7 +124,9 @@ async function confirmPlan(plan: ChangePlan, session: Session): Promise<boolean>
 async function askUser(question: string, values: ConfigValues, signal: AbortSignal): Promise<boolean> {
   if (values.alwaysYes || values.json || values.quiet) return true;
   if (!process.stdin.isTTY) {
-    throw new ToolError("usage", "confirmation is needed, but standard input is no terminal", { hint: "add --yes to go ahead, or --dry-run to only look" });
+    throw new ToolError("usage", "confirmation is needed, but standard input is no terminal", {
+      hint: "add --yes to go ahead, or --dry-run to only look",
+    });
   }
   return askYesNo(question, process.stdin, process.stderr, signal);
 }
@@ -137,16 +144,22 @@ function configOverrides(invocation: Invocation): Partial<ConfigValues> {
     ["pyc", "compilePyc"],
   ];
   for (const [from, to] of rename) if (options[from] !== undefined) overrides[to] = options[from];
-  for (const [from, to] of [["pin", "noPin"], ["pyPin", "noPyPin"], ["deps", "noDeps"]] as const) {
+  for (const [from, to] of [
+    ["pin", "noPin"],
+    ["pyPin", "noPyPin"],
+    ["deps", "noDeps"],
+  ] as const) {
     if (options[from] === false) overrides[to] = true;
   }
-  for (const key of ["localRepodataTtl", "solverTimeoutSecs"]) if (overrides[key] !== undefined) overrides[key] = numberOption(key, overrides[key]);
+  for (const key of ["localRepodataTtl", "solverTimeoutSecs"])
+    if (overrides[key] !== undefined) overrides[key] = numberOption(key, overrides[key]);
   if (flag(invocation, "strictChannelPriority")) overrides["channelPriority"] = "strict";
   if (options["channelPriority"] === false) overrides["channelPriority"] = "disabled";
   if (flag(invocation, "runLinkScripts")) overrides["skipRunLinkScripts"] = false;
   if (flag(invocation, "jsonEvents")) overrides["progress"] = "json";
   const verify = text(invocation, "sslVerify");
-  if (verify !== undefined) overrides["sslVerify"] = verify === "<false>" || verify === "false" ? false : verify;
+  if (verify !== undefined)
+    overrides["sslVerify"] = verify === "<false>" || verify === "false" ? false : verify;
   return overrides as Partial<ConfigValues>;
 }
 
@@ -182,5 +195,7 @@ const SAME_NAME = [
 function numberOption(key: string, value: unknown): number {
   const number = Number(value);
   if (Number.isFinite(number) && number >= 0) return number;
-  throw new ToolError("usage", `\`${String(value)}\` is not a number of seconds`, { hint: `give --${key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} a number` });
+  throw new ToolError("usage", `\`${String(value)}\` is not a number of seconds`, {
+    hint: `give --${key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} a number`,
+  });
 }

@@ -24,11 +24,16 @@ const CHANGE_GROUPS = ["change", "prefix", "channels", "solver", "linking", "net
 const create: CommandSpec = {
   name: "create",
   summary: "create an environment",
-  description: "Create an environment from package specs and files. Nothing appears at the prefix before everything is fetched and verified.",
+  description:
+    "Create an environment from package specs and files. Nothing appears at the prefix before everything is fetched and verified.",
   argsHelp: "packages, such as `python=3.12`, `numpy>=2` or a package URL",
   groups: CHANGE_GROUPS,
   options: [{ flags: "--no-default-packages", help: "do not add create_default_packages" }],
-  examples: ["create -n sci -c conda-forge python=3.12 numpy", "create -p ./env -f environment.yml", "create -n exact -f explicit.txt"],
+  examples: [
+    "create -n sci -c conda-forge python=3.12 numpy",
+    "create -p ./env -f environment.yml",
+    "create -n exact -f explicit.txt",
+  ],
   load: () => import("./verbs/create.ts"),
 };
 
@@ -40,7 +45,11 @@ export const COMMANDS: readonly CommandSpec[] = [
     argsHelp: "packages to install",
     groups: CHANGE_GROUPS,
     options: [
-      { flags: "--freeze-installed", help: "keep every installed package as it is", also: ["--no-update-deps"] },
+      {
+        flags: "--freeze-installed",
+        help: "keep every installed package as it is",
+        also: ["--no-update-deps"],
+      },
       { flags: "--force-reinstall", help: "link the named packages again even if nothing changes" },
       { flags: "--update-deps", help: "also update the dependencies of the named packages" },
     ],
@@ -69,7 +78,11 @@ export const COMMANDS: readonly CommandSpec[] = [
     groups: ["dry", "offline", "prefix", "scripts", "general"],
     options: [
       { flags: "-a, --all", help: "remove the whole environment" },
-      { flags: "-f, --force", help: "remove only the named packages, even if others need them", also: ["--force-remove"] },
+      {
+        flags: "-f, --force",
+        help: "remove only the named packages, even if others need them",
+        also: ["--force-remove"],
+      },
       { flags: "--prune-deps", help: "remove dependencies that nothing needs any more (default)" },
       { flags: "--no-prune-deps", help: "keep them" },
     ],
@@ -84,7 +97,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     groups: ["prefix", "general"],
     options: [
       { flags: "-f, --full-name", help: "match whole names only" },
-      { flags: "--explicit", help: "an @EXPLICIT list of URLs, from which the environment can be made again" },
+      {
+        flags: "--explicit",
+        help: "an @EXPLICIT list of URLs, from which the environment can be made again",
+      },
       { flags: "--md5", help: "add MD5 sums to --explicit" },
       { flags: "--sha256", help: "add SHA-256 sums to --explicit" },
       { flags: "-c, --canonical", help: "names as in channel/subdir::name-version-build" },
@@ -112,8 +128,18 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "env",
     summary: "work with environments",
     commands: [
-      { ...create, description: `${create.description} Without -f it reads ./environment.yml.`, examples: ["env create -f environment.yml", "env create -p ./env -f environment.yml -f more.yml"] },
-      { name: "list", summary: "list environments", args: null, groups: ["general"], load: () => import("./verbs/env-list.ts") },
+      {
+        ...create,
+        description: `${create.description} Without -f it reads ./environment.yml.`,
+        examples: ["env create -f environment.yml", "env create -p ./env -f environment.yml -f more.yml"],
+      },
+      {
+        name: "list",
+        summary: "list environments",
+        args: null,
+        groups: ["general"],
+        load: () => import("./verbs/env-list.ts"),
+      },
       {
         name: "remove",
         summary: "remove an environment",
@@ -163,7 +189,11 @@ export const COMMANDS: readonly CommandSpec[] = [
       { flags: "-e, --env <var>", help: "VAR=VALUE to set, or VAR to pass on", repeat: true },
       { flags: "-q, --quiet", help: "say nothing of its own" },
       { flags: "-v, --verbose", help: "say more", count: true },
-      { flags: "--no-capture-output", help: "accepted for conda's sake: output is never captured", also: ["--live-stream"] },
+      {
+        flags: "--no-capture-output",
+        help: "accepted for conda's sake: output is never captured",
+        also: ["--live-stream"],
+      },
       { flags: "--no-rc", help: "ignore all configuration files" },
     ],
     examples: ['run -n sci python -c "import numpy; print(numpy.__version__)"', "run -p ./env pytest -q"],

@@ -1,9 +1,9 @@
-import type { PackageCacheRecord, PrefixRecord, RepoDataRecord } from "../specs/records.ts";
-import type { Transaction } from "../plan/transaction.ts";
-import { PackageCache } from "../cache/package-cache.ts";
 import { fetchPackages } from "../cache/fetch.ts";
-import { applyTransaction } from "../prefix/transaction.ts";
+import { PackageCache } from "../cache/package-cache.ts";
+import type { Transaction } from "../plan/transaction.ts";
 import type { PrefixState } from "../prefix/prefix.ts";
+import { applyTransaction } from "../prefix/transaction.ts";
+import type { PackageCacheRecord, PrefixRecord, RepoDataRecord } from "../specs/records.ts";
 import type { CommandContext } from "./context.ts";
 import { linkOptions } from "./link-options.ts";
 
@@ -41,7 +41,10 @@ export function isEmpty(plan: ChangePlan): boolean {
 }
 
 export function packageCache(context: CommandContext): PackageCache {
-  return new PackageCache([...context.config.pkgsDirs], { events: context.events, pool: context.resources.pool() });
+  return new PackageCache([...context.config.pkgsDirs], {
+    events: context.events,
+    pool: context.resources.pool(),
+  });
 }
 
 /** Looks up which of the new packages must be fetched. */
@@ -56,9 +59,19 @@ export async function completePlan(
 }
 
 /** Asks, fetches everything, and only then changes the prefix. */
-export async function executePlan(plan: ChangePlan, state: PrefixState | undefined, context: CommandContext): Promise<ChangeOutcome> {
+export async function executePlan(
+  plan: ChangePlan,
+  state: PrefixState | undefined,
+  context: CommandContext,
+): Promise<ChangeOutcome> {
   const { config } = context;
-  const outcome: ChangeOutcome = { plan, done: false, dryRun: config.dryRun, downloadOnly: config.downloadOnly, declined: false };
+  const outcome: ChangeOutcome = {
+    plan,
+    done: false,
+    dryRun: config.dryRun,
+    downloadOnly: config.downloadOnly,
+    declined: false,
+  };
   if (config.dryRun) return outcome;
   if (isEmpty(plan) && !plan.fresh) return outcome;
   if (!(await context.confirm(plan))) return { ...outcome, declined: true };
@@ -72,34 +85,72 @@ async function fetchAll(plan: ChangePlan, context: CommandContext): Promise<Map<
   const records = newRecords(plan.transaction);
   if (records.length === 0) return new Map();
   const { config, events } = context;
-  events({ type: "totals", phase: "fetch", items: plan.fetch.length, bytes: plan.fetch.reduce((sum, record) => sum + (record.size ?? 0), 0) });
+  events({
+    type: "totals",
+    phase: "fetch",
+    items: plan.fetch.length,
+    bytes: plan.fetch.reduce((sum, record) => sum + (record.size ?? 0), 0),
+  });
   return phase("fetch", plan.fetch.length > 0, context, () =>
     fetchPackages(
       records,
-      { downloadThreads: config.downloadThreads, safetyChecks: config.safetyChecks, extraSafetyChecks: config.extraSafetyChecks },
-      { http: context.resources.http(), pool: context.resources.pool(), cache: packageCache(context), events, signal: context.signal },
+      {
+        downloadThreads: config.downloadThreads,
+        safetyChecks: config.safetyChecks,
+        extraSafetyChecks: config.extraSafetyChecks,
+      },
+      {
+        http: context.resources.http(),
+        pool: context.resources.pool(),
+        cache: packageCache(context),
+        events,
+        signal: context.signal,
+      },
     ),
   );
 }
 
-async function link(plan: ChangePlan, state: PrefixState | undefined, fetched: Map<string, PackageCacheRecord>, context: CommandContext): Promise<void> {
+async function link(
+  plan: ChangePlan,
+  state: PrefixState | undefined,
+  fetched: Map<string, PackageCacheRecord>,
+  context: CommandContext,
+): Promise<void> {
   const packages = new Map<string, PackageCacheRecord>();
   for (const record of fetched.values()) packages.set(record.name, record);
   context.events({ type: "totals", phase: "link", items: plan.transaction.operations.length, bytes: 0 });
   await phase("link", true, context, () =>
     applyTransaction(
-      { prefix: plan.prefix, transaction: plan.transaction, packages, state, command: [...context.commandLine], options: linkOptions(context) },
+      {
+        prefix: plan.prefix,
+        transaction: plan.transaction,
+        packages,
+        state,
+        command: [...context.commandLine],
+        options: linkOptions(context),
+      },
       { pool: context.resources.pool(), events: context.events, signal: context.signal },
     ),
   );
 }
 
-async function phase<T>(name: "fetch" | "link", announce: boolean, context: Pick<CommandContext, "events">, work: () => Promise<T>): Promise<T> {
+async function phase<T>(
+  name: "fetch" | "link",
+  announce: boolean,
+  context: Pick<CommandContext, "events">,
+  work: () => Promise<T>,
+): Promise<T> {
   const started = performance.now();
   if (announce) context.events({ type: "phase", phase: name, state: "start" });
   try {
     return await work();
   } finally {
-    if (announce) context.events({ type: "phase", phase: name, state: "end", seconds: (performance.now() - started) / 1000 });
+    if (announce)
+      context.events({
+        type: "phase",
+        phase: name,
+        state: "end",
+        seconds: (performance.now() - started) / 1000,
+      });
   }
 }

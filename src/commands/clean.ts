@@ -1,4 +1,10 @@
-import { type CleanReport, type CleanRequest, cleanableBytes, findCleanable, removeCleanable } from "../cache/clean.ts";
+import {
+  type CleanReport,
+  type CleanRequest,
+  cleanableBytes,
+  findCleanable,
+  removeCleanable,
+} from "../cache/clean.ts";
 import { ToolError } from "../errors.ts";
 import type { CommandContext } from "./context.ts";
 
@@ -13,13 +19,27 @@ export interface CleanOutcome {
 }
 
 /** Removes what the package caches no longer need. `agree` is asked with what was found. */
-export async function clean(intent: CleanIntent, agree: (report: CleanReport, bytes: number) => Promise<boolean>, context: Pick<CommandContext, "config">): Promise<CleanOutcome> {
+export async function clean(
+  intent: CleanIntent,
+  agree: (report: CleanReport, bytes: number) => Promise<boolean>,
+  context: Pick<CommandContext, "config">,
+): Promise<CleanOutcome> {
   const { all, ...asked } = intent;
   const request: CleanRequest = all
-    ? { tarballs: true, indexCache: true, packages: true, locks: true, trash: true, tempfiles: true, forcePkgsDirs: asked.forcePkgsDirs }
+    ? {
+        tarballs: true,
+        indexCache: true,
+        packages: true,
+        locks: true,
+        trash: true,
+        tempfiles: true,
+        forcePkgsDirs: asked.forcePkgsDirs,
+      }
     : asked;
   if (!Object.values(request).some(Boolean)) {
-    throw new ToolError("usage", "nothing to clean is named", { hint: "use --all, or --index-cache, --packages, --tarballs, --locks, --trash" });
+    throw new ToolError("usage", "nothing to clean is named", {
+      hint: "use --all, or --index-cache, --packages, --tarballs, --locks, --trash",
+    });
   }
   const report = await findCleanable(context.config.pkgsDirs, request);
   const bytes = await cleanableBytes(report);

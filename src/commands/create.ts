@@ -5,9 +5,9 @@ import { isEnvironment } from "../prefix/prefix.ts";
 import { type ChangeOutcome, completePlan, executePlan } from "./change.ts";
 import { chooseChannels } from "./channels.ts";
 import type { CommandContext } from "./context.ts";
-import { planExplicit } from "./explicit.ts";
+import { namesPackages, planExplicit } from "./explicit.ts";
 import { finishEnvironment } from "./finish.ts";
-import { gatherInputs, type Inputs, type InputSources } from "./inputs.ts";
+import { gatherInputs, type InputSources, type Inputs } from "./inputs.ts";
 import { readState, solveChange } from "./solve-change.ts";
 import { prefixFromPath, resolveTarget, type TargetContext, type TargetOptions } from "./target.ts";
 
@@ -32,14 +32,29 @@ export async function create(intent: CreateIntent, context: CommandContext): Pro
   return outcome;
 }
 
-async function planCreate(intent: CreateIntent, inputs: Inputs, prefix: string, state: Awaited<ReturnType<typeof readState>>, context: CommandContext) {
-  if (inputs.explicit.length > 0) {
-    if (inputs.specs.length > 0) throw new ToolError("usage", "package URLs and specs cannot be mixed when creating an environment", { hint: "create it from the URLs, then `install` the specs" });
-    return planExplicit({ command: "create", prefix, entries: inputs.explicit }, state, context);
+async function planCreate(
+  intent: CreateIntent,
+  inputs: Inputs,
+  prefix: string,
+  state: Awaited<ReturnType<typeof readState>>,
+  context: CommandContext,
+) {
+  if (namesPackages(inputs)) {
+    if (inputs.specs.length > 0)
+      throw new ToolError("usage", "package URLs and specs cannot be mixed when creating an environment", {
+        hint: "create it from the URLs, then `install` the specs",
+      });
+    return planExplicit({ command: "create", prefix, packages: inputs }, state, context);
   }
   const specs = [...inputs.specs];
   if (!intent.noDefaultPackages) specs.push(...context.config.createDefaultPackages);
-  const channels = specs.length === 0 ? [] : chooseChannels({ channels: intent.channels, fileChannels: inputs.channels, nodefaults: inputs.nodefaults }, context);
+  const channels =
+    specs.length === 0
+      ? []
+      : chooseChannels(
+          { channels: intent.channels, fileChannels: inputs.channels, nodefaults: inputs.nodefaults },
+          context,
+        );
   return solveChange({ command: "create", prefix, specs, channels }, state, context);
 }
 
@@ -60,7 +75,9 @@ async function newPrefix(target: TargetOptions, inputs: Inputs, context: Command
   if (named) return named;
   if (inputs.prefix) return prefixFromPath(inputs.prefix, context);
   if (inputs.name) return (await resolveTarget({ name: inputs.name }, where))!;
-  throw new ToolError("usage", "the new environment has no name", { hint: "give it one with -n NAME, or a path with -p PATH" });
+  throw new ToolError("usage", "the new environment has no name", {
+    hint: "give it one with -n NAME, or a path with -p PATH",
+  });
 }
 
 /** A directory with anything in it that is no environment belongs to somebody. */
@@ -68,12 +85,18 @@ async function refuseForeignDirectory(prefix: string): Promise<void> {
   const kind = await pathKind(prefix);
   if (kind === undefined || (await isEnvironment(prefix))) return;
   if (kind !== "directory" && kind !== "symlink") {
-    throw new ToolError("not-an-environment", `\`${prefix}\` is a file`, { hint: "choose another path with -p" });
+    throw new ToolError("not-an-environment", `\`${prefix}\` is a file`, {
+      hint: "choose another path with -p",
+    });
   }
   const names = await listDir(prefix);
   const ours = new Set([".condarc", "condarc", "condarc.d", ".mambarc", "envs", "pkgs", "conda-meta"]);
   if (names.every((name) => ours.has(name))) return;
-  throw new ToolError("not-an-environment", `\`${resolve(prefix)}\` is a directory with files in it, but no environment`, {
-    hint: `choose another path, or empty it first; it holds \`${names.find((name) => !ours.has(name))}\``,
-  });
+  throw new ToolError(
+    "not-an-environment",
+    `\`${resolve(prefix)}\` is a directory with files in it, but no environment`,
+    {
+      hint: `choose another path, or empty it first; it holds \`${names.find((name) => !ours.has(name))}\``,
+    },
+  );
 }

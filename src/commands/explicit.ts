@@ -1,47 +1,133 @@
-import { ToolError } from "../errors.ts";
 import { recordFromUrl } from "../cache/explicit.ts";
 import { fetchPackages } from "../cache/fetch.ts";
+import { ToolError } from "../errors.ts";
 import { planTransaction } from "../plan/diff.ts";
 import type { PrefixState } from "../prefix/prefix.ts";
 import { linkOrder } from "../solve/order.ts";
-import type { RepoDataRecord } from "../specs/records.ts";
+import { resolveChannels } from "../specs/channel.ts";
+import { redactUrl, splitCredentials } from "../specs/credentials.ts";
+import { distString, type RepoDataRecord } from "../specs/records.ts";
 import type { ExplicitEntry } from "../specs/spec-file.ts";
 import { type ChangePlan, packageCache } from "./change.ts";
+import { channelRules } from "./channels.ts";
 import type { CommandContext } from "./context.ts";
+import type { LockedPackage } from "./locked.ts";
 import { platformOf } from "./solve-change.ts";
+
+/** Packages that were named exactly: no solve decides about them. */
+export interface NamedPackages {
+  /** By URL or path. */
+  explicit: readonly ExplicitEntry[];
+  /** By a lock file. */
+  locked: readonly LockedPackage[];
+}
+
+export function namesPackages(packages: NamedPackages): boolean {
+  return packages.explicit.length + packages.locked.length > 0;
+}
 
 /**
  * A plan from package URLs, without a solve (CEP 23). What a URL does not tell (dependencies, noarch) stands in the
- * archive, so the packages are fetched now, into the cache; the prefix is untouched.
+ * archive, so the packages are fetched now, into the cache; the prefix is untouched. A dry run fetches nothing and says
+ * what is known.
  */
 export async function planExplicit(
-  intent: { command: "create" | "install"; prefix: string; entries: readonly ExplicitEntry[] },
+  intent: { command: "create" | "install"; prefix: string; packages: NamedPackages },
   state: PrefixState | undefined,
   context: CommandContext,
 ): Promise<Omit<ChangePlan, "fetch">> {
-  const wanted = intent.entries.map((entry) => recordFromUrl(entry.url, entry));
-  const { config, events, signal, resources } = context;
-  const fetched = await fetchPackages(
-    wanted,
-    { downloadThreads: config.downloadThreads, safetyChecks: config.safetyChecks, extraSafetyChecks: config.extraSafetyChecks, learn: new Set(wanted.map((record) => record.url)) },
-    { http: resources.http(), pool: resources.pool(), cache: packageCache(context), events, signal },
-  );
+  const { config } = context;
+  const records = config.dryRun
+    ? knownRecords(intent.packages)
+    : await fetchRecords(intent.packages, context);
   const byName = new Map<string, RepoDataRecord>();
-  for (const record of fetched.values()) {
+  for (const record of records) {
     const other = byName.get(record.name);
     if (other && other.url !== record.url) {
-      throw new ToolError("usage", `\`${record.name}\` is named twice: \`${other.fn}\` and \`${record.fn}\``, { hint: "an environment has one package of a name" });
+      throw new ToolError(
+        "usage",
+        `\`${record.name}\` is named twice: \`${other.fn}\` and \`${record.fn}\``,
+        { hint: "an environment has one package of a name" },
+      );
     }
     byName.set(record.name, record);
   }
-  const kept = intent.command === "create" ? [] : (state?.records ?? []).filter((record) => !byName.has(record.name));
-  const records = linkOrder([...kept, ...byName.values()]);
-  const requested = new Map([...byName.values()].map((record) => [record.name, [`${record.name}==${record.version}=${record.build}`]]));
-  const stats = { milliseconds: 0, candidates: records.length, clauses: 0, decisions: 0, conflicts: 0 };
+  const kept =
+    intent.command === "create" ? [] : (state?.records ?? []).filter((record) => !byName.has(record.name));
+  const solved = linkOrder([...kept, ...byName.values()]);
+  const requested = new Map(
+    [...byName.values()].map((record) => [
+      record.name,
+      [`${record.name}==${record.version}=${record.build}`],
+    ]),
+  );
   const transaction = planTransaction(
     state?.records ?? [],
-    { kind: "solution", records, requested, reinstall: config.forceReinstall ? new Set(byName.keys()) : new Set(), notes: [], stats },
+    { records: solved, requested, reinstall: config.forceReinstall ? new Set(byName.keys()) : new Set() },
     { platform: platformOf(context) },
   );
   return { prefix: intent.prefix, fresh: state === undefined, transaction, notes: [] };
+}
+
+function knownRecords({ explicit, locked }: NamedPackages): RepoDataRecord[] {
+  return [...explicit.map(explicitRecord), ...locked.map(({ record }) => record)];
+}
+
+/** Credentials of a URL never become part of a record: records are written to the prefix. */
+function explicitRecord(entry: ExplicitEntry): RepoDataRecord {
+  return recordFromUrl(splitCredentials(entry.url).url, entry);
+}
+
+async function fetchRecords(packages: NamedPackages, context: CommandContext): Promise<RepoDataRecord[]> {
+  const { config, events, signal, resources } = context;
+  useCredentials(
+    [...packages.explicit.map(({ url }) => url), ...packages.locked.map(({ location }) => location)],
+    context,
+  );
+  const wanted = knownRecords(packages);
+  const fetched = await fetchPackages(
+    wanted,
+    {
+      downloadThreads: config.downloadThreads,
+      safetyChecks: config.safetyChecks,
+      extraSafetyChecks: config.extraSafetyChecks,
+      learn: new Set(wanted.map((record) => record.url)),
+    },
+    { http: resources.http(), pool: resources.pool(), cache: packageCache(context), events, signal },
+  );
+  const locked = new Map(packages.locked.map((item) => [item.record.url, item]));
+  return wanted.map(({ url }) => {
+    const record = fetched.get(url)!;
+    const lock = locked.get(url);
+    return lock ? asLocked(record, lock) : record;
+  });
+}
+
+/** The archive must be what the lock file says it is; where the lock file knows the channel's own metadata, that counts. */
+function asLocked(record: RepoDataRecord, { record: locked, complete }: LockedPackage): RepoDataRecord {
+  if (distString(record) !== distString(locked)) {
+    throw new ToolError(
+      "archive-invalid",
+      `\`${redactUrl(locked.url)}\` is locked as ${distString(locked)}, but is ${distString(record)}`,
+      {
+        hint: "make the lock file anew",
+      },
+    );
+  }
+  if (!complete) return record;
+  return {
+    ...record,
+    depends: locked.depends,
+    ...(locked.constrains ? { constrains: locked.constrains } : {}),
+  };
+}
+
+function useCredentials(locations: readonly string[], context: CommandContext): void {
+  const channels = new Set<string>();
+  for (const location of locations) {
+    if (splitCredentials(location).auth) channels.add(location.split("/").slice(0, -2).join("/"));
+  }
+  if (channels.size === 0) return;
+  const where = { platform: platformOf(context), home: context.home, cwd: context.cwd };
+  context.resources.useChannels(resolveChannels([...channels], channelRules(context.config), where));
 }

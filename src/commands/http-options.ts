@@ -7,13 +7,21 @@ import { VERSION } from "../util/version.ts";
 export type CredentialLookup = (url: string) => UrlAuth | undefined;
 
 /** The part of the configuration and of the environment that the HTTP client reads. */
-export function httpOptions(config: ConfigValues, env: Readonly<Record<string, string | undefined>>, credentials: CredentialLookup): HttpOptions {
+export function httpOptions(
+  config: ConfigValues,
+  env: Readonly<Record<string, string | undefined>>,
+  credentials: CredentialLookup,
+): HttpOptions {
   return {
     retries: config.remoteMaxRetries,
     backoffFactor: config.remoteBackoffFactor,
     connectTimeout: config.remoteConnectTimeoutSecs * 1000,
     headersTimeout: config.remoteReadTimeoutSecs * 1000,
-    sslVerify: config.cacertPath || (config.sslVerify === true ? (env["SSL_CERT_FILE"] ?? env["REQUESTS_CA_BUNDLE"] ?? true) : config.sslVerify),
+    sslVerify:
+      config.cacertPath ||
+      (config.sslVerify === true
+        ? (env["SSL_CERT_FILE"] ?? env["REQUESTS_CA_BUNDLE"] ?? true)
+        : config.sslVerify),
     clientCert: config.clientSslCert || undefined,
     clientKey: config.clientSslCertKey || undefined,
     proxies: { ...proxiesFromVariables(env), ...config.proxyServers },

@@ -1,8 +1,8 @@
+import { join } from "node:path";
+import { isWritable } from "../fs/files.ts";
 import { detectVirtualPackages } from "../host/virtual-packages.ts";
 import { readEnvironmentsTxt } from "../prefix/environments-txt.ts";
-import { isWritable } from "../fs/files.ts";
 import { redactUrl } from "../specs/credentials.ts";
-import { join } from "node:path";
 import { chooseChannels } from "./channels.ts";
 import type { CommandContext } from "./context.ts";
 import { platformOf } from "./solve-change.ts";
@@ -28,7 +28,9 @@ export async function info(configFiles: readonly string[], context: CommandConte
   const { config } = context;
   const platform = platformOf(context);
   const activePrefix = context.env["CONDA_PREFIX"] || undefined;
-  const channels = config.channels.length ? chooseChannels({ channels: [], fileChannels: [], nodefaults: false }, context) : [];
+  const channels = config.channels.length
+    ? chooseChannels({ channels: [], fileChannels: [], nodefaults: false }, context)
+    : [];
   return {
     platform,
     rootPrefix: config.rootPrefix,
@@ -39,7 +41,11 @@ export async function info(configFiles: readonly string[], context: CommandConte
     pkgsDirs: config.pkgsDirs,
     channels: channels.flatMap((channel) => channel.urls(platform).map((entry) => redactUrl(entry.url))),
     configFiles,
-    virtualPackages: detectVirtualPackages({ env: context.env, platform, hostPlatform: context.hostPlatform }),
+    virtualPackages: detectVirtualPackages({
+      env: context.env,
+      platform,
+      hostPlatform: context.hostPlatform,
+    }),
     environments: await knownEnvironments(context),
     nodeVersion: process.versions.node,
     offline: config.offline,

@@ -3,19 +3,24 @@ import { ToolError } from "../errors.ts";
 import { listDir, readText } from "../fs/files.ts";
 import { checkDependencies, type EnvironmentFile, parseEnvironmentFile } from "../specs/environment-file.ts";
 import { parseMatchSpec } from "../specs/match-spec.ts";
-import { checkExplicit, checkSpecs, type ExplicitEntry, parseSpecFile } from "../specs/spec-file.ts";
 import { similarNames } from "../specs/names.ts";
+import { checkExplicit, checkSpecs, type ExplicitEntry, parseSpecFile } from "../specs/spec-file.ts";
 import type { CommandContext } from "./context.ts";
+import { isLockFile, type LockChoice, type LockedPackage, readLockFile } from "./locked.ts";
 
 /** Everything that files and arguments ask for, merged in order. */
 export interface Inputs {
   specs: string[];
   /** Packages named by URL or path: no solve decides about them. */
   explicit: ExplicitEntry[];
+  /** Packages of lock files. */
+  locked: LockedPackage[];
   channels: string[];
   /** A file said `nodefaults`: channels of configuration files do not count. */
   nodefaults: boolean;
   pip: string[];
+  /** Requirement lines of lock files: complete, so pip adds no dependencies. */
+  lockedPip: string[];
   variables: Record<string, string>;
   name?: string | undefined;
   prefix?: string | undefined;
@@ -23,43 +28,87 @@ export interface Inputs {
   pipDirectory?: string | undefined;
 }
 
-export interface InputSources {
+export interface InputSources extends LockChoice {
   specs: readonly string[];
   files: readonly string[];
   /** Text of standard input, read once when a file is `-`. */
   readStdin: () => Promise<string>;
 }
 
-type InputContext = Pick<CommandContext, "cwd" | "home" | "env" | "config" | "resources" | "events" | "signal" | "hostPlatform">;
+type InputContext = Pick<
+  CommandContext,
+  "cwd" | "home" | "env" | "config" | "resources" | "events" | "signal" | "hostPlatform"
+>;
 
 export async function gatherInputs(sources: InputSources, context: InputContext): Promise<Inputs> {
-  const inputs: Inputs = { specs: [], explicit: [], channels: [], nodefaults: false, pip: [], variables: {} };
+  const inputs: Inputs = {
+    specs: [],
+    explicit: [],
+    locked: [],
+    channels: [],
+    nodefaults: false,
+    pip: [],
+    lockedPip: [],
+    variables: {},
+  };
   for (const argument of sources.specs) {
     const explicit = asPackageFile(argument, context);
     if (explicit) inputs.explicit.push(explicit);
     else inputs.specs.push(argument);
   }
-  for (const file of sources.files) await readInput(file, sources, inputs, context);
+  let locks = 0;
+  for (const file of sources.files) if ((await readInput(file, sources, inputs, context)) === "lock") locks++;
+  if (locks === 0 && (sources.categories?.length || sources.environment !== undefined)) {
+    throw new ToolError(
+      "usage",
+      `${sources.categories?.length ? "--category" : "--environment"} chooses a part of a lock file, but none is given`,
+      { hint: "name the lock file with -f" },
+    );
+  }
   return inputs;
 }
 
 /** A package URL or an existing-looking path to an archive, given where a spec is expected. */
-function asPackageFile(argument: string, context: Pick<InputContext, "cwd" | "home">): ExplicitEntry | undefined {
+function asPackageFile(
+  argument: string,
+  context: Pick<InputContext, "cwd" | "home">,
+): ExplicitEntry | undefined {
   if (!/\.(conda|tar\.bz2)(#|$)/.test(argument) || /[[\]]/.test(argument)) return undefined;
   if (!/[/\\]/.test(argument)) return undefined;
-  const parsed = parseSpecFile(`@EXPLICIT\n${argument}\n`, { fileName: "command line", cwd: context.cwd, home: context.home });
+  const parsed = parseSpecFile(`@EXPLICIT\n${argument}\n`, {
+    fileName: "command line",
+    cwd: context.cwd,
+    home: context.home,
+  });
   if (parsed.kind !== "explicit") return undefined;
   checkExplicit(parsed.entries, "command line");
   return parsed.entries[0];
 }
 
-async function readInput(file: string, sources: InputSources, inputs: Inputs, context: InputContext): Promise<void> {
+async function readInput(
+  file: string,
+  sources: InputSources,
+  inputs: Inputs,
+  context: InputContext,
+): Promise<"lock" | "other"> {
   const text = await readSource(file, sources, context);
   const shown = file === "-" ? "standard input" : file;
+  if (isLockFile(file, text)) {
+    const { conda, pip } = readLockFile(text, file, sources, context);
+    inputs.locked.push(...conda);
+    inputs.lockedPip.push(...pip);
+    if (pip.length > 0) inputs.pipDirectory ??= directoryOf(file, context);
+    return "lock";
+  }
   if (isEnvironmentFile(file, text)) {
-    const parsed = parseEnvironmentFile(text, { fileName: shown, platform: context.config.platform || context.hostPlatform, home: context.home, env: context.env });
+    const parsed = parseEnvironmentFile(text, {
+      fileName: shown,
+      platform: context.config.platform || context.hostPlatform,
+      home: context.home,
+      env: context.env,
+    });
     mergeEnvironment(parsed, file, inputs, context);
-    return;
+    return "other";
   }
   const parsed = parseSpecFile(text, { fileName: shown, cwd: context.cwd, home: context.home });
   if (parsed.kind === "explicit") {
@@ -69,19 +118,31 @@ async function readInput(file: string, sources: InputSources, inputs: Inputs, co
     checkSpecs(parsed, shown, parseMatchSpec);
     inputs.specs.push(...parsed.specs);
   }
+  return "other";
 }
 
-function mergeEnvironment(parsed: EnvironmentFile, file: string, inputs: Inputs, context: InputContext): void {
+/** Where relative paths of a file count from. */
+function directoryOf(file: string, context: Pick<InputContext, "cwd">): string {
+  return file === "-" || isUrl(file) ? context.cwd : resolve(context.cwd, file, "..");
+}
+
+function mergeEnvironment(
+  parsed: EnvironmentFile,
+  file: string,
+  inputs: Inputs,
+  context: InputContext,
+): void {
   for (const warning of parsed.warnings) {
     context.events({ type: "warning", code: "env-file", message: warning.message, hint: warning.hint });
   }
   checkDependencies(parsed, parseMatchSpec);
   inputs.specs.push(...parsed.dependencies);
-  for (const channel of parsed.channels) if (!inputs.channels.includes(channel)) inputs.channels.push(channel);
+  for (const channel of parsed.channels)
+    if (!inputs.channels.includes(channel)) inputs.channels.push(channel);
   inputs.nodefaults ||= parsed.nodefaults;
   if (parsed.pip?.length) {
     inputs.pip.push(...parsed.pip);
-    inputs.pipDirectory ??= file === "-" || isUrl(file) ? context.cwd : resolve(context.cwd, file, "..");
+    inputs.pipDirectory ??= directoryOf(file, context);
   }
   Object.assign(inputs.variables, parsed.variables);
   inputs.name ??= parsed.name;
@@ -104,10 +165,18 @@ async function readSource(file: string, sources: InputSources, context: InputCon
   if (isUrl(file) && !file.startsWith("file://")) {
     const response = await context.resources.http().fetch(file, { signal: context.signal });
     const bytes = await response.bytes(16 * 1024 * 1024);
-    if (response.status !== 200) throw new ToolError("http-error", `cannot read \`${response.url}\`: the server answered ${response.status}`);
+    if (response.status !== 200)
+      throw new ToolError(
+        "http-error",
+        `cannot read \`${response.url}\`: the server answered ${response.status}`,
+      );
     return new TextDecoder().decode(bytes);
   }
-  const path = file.startsWith("file://") ? decodeURIComponent(new URL(file).pathname) : file.startsWith("~/") ? join(context.home, file.slice(2)) : file;
+  const path = file.startsWith("file://")
+    ? decodeURIComponent(new URL(file).pathname)
+    : file.startsWith("~/")
+      ? join(context.home, file.slice(2))
+      : file;
   const absolute = isAbsolute(path) ? path : resolve(context.cwd, path);
   const text = await readText(absolute);
   if (text === undefined) {

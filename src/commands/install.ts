@@ -4,9 +4,9 @@ import { type ChangeOutcome, completePlan, executePlan } from "./change.ts";
 import { chooseChannels } from "./channels.ts";
 import type { CommandContext } from "./context.ts";
 import { targetContext } from "./create.ts";
-import { planExplicit } from "./explicit.ts";
+import { namesPackages, planExplicit } from "./explicit.ts";
 import { finishEnvironment } from "./finish.ts";
-import { gatherInputs, type Inputs, type InputSources } from "./inputs.ts";
+import { gatherInputs, type InputSources, type Inputs } from "./inputs.ts";
 import { readState, solveChange } from "./solve-change.ts";
 import { prefixFromPath, resolveTarget, type TargetOptions } from "./target.ts";
 
@@ -27,36 +27,67 @@ export async function install(intent: InstallIntent, context: CommandContext): P
   const inputs = await gatherInputs(intent, context);
   const prefix = await existingPrefix(intent, inputs, context);
   const state = await readState(prefix);
-  if (inputs.specs.length === 0 && inputs.explicit.length === 0 && !intent.updateAll && inputs.pip.length === 0) {
+  if (
+    inputs.specs.length === 0 &&
+    !namesPackages(inputs) &&
+    !intent.updateAll &&
+    inputs.pip.length + inputs.lockedPip.length === 0
+  ) {
     throw new ToolError("usage", `nothing to ${intent.command}`, {
       hint: intent.command === "update" ? "name packages, or use --all" : "name packages, or a file with -f",
     });
   }
   const plan = await completePlan(await planInstall(intent, inputs, prefix, state, context), context);
   const outcome = await executePlan(plan, state, context);
-  if (!outcome.dryRun && !outcome.declined && !outcome.downloadOnly) await finishEnvironment(prefix, inputs, context);
+  if (!outcome.dryRun && !outcome.declined && !outcome.downloadOnly)
+    await finishEnvironment(prefix, inputs, context);
   return outcome;
 }
 
-async function planInstall(intent: InstallIntent, inputs: Inputs, prefix: string, state: Awaited<ReturnType<typeof readState>>, context: CommandContext) {
-  if (inputs.explicit.length > 0) {
-    if (inputs.specs.length > 0) throw new ToolError("usage", "package URLs and specs cannot be mixed in one request", { hint: "install the URLs first, then the specs" });
-    return planExplicit({ command: "install", prefix, entries: inputs.explicit }, state, context);
+async function planInstall(
+  intent: InstallIntent,
+  inputs: Inputs,
+  prefix: string,
+  state: Awaited<ReturnType<typeof readState>>,
+  context: CommandContext,
+) {
+  if (namesPackages(inputs)) {
+    if (inputs.specs.length > 0)
+      throw new ToolError("usage", "package URLs and specs cannot be mixed in one request", {
+        hint: "install the URLs first, then the specs",
+      });
+    return planExplicit({ command: "install", prefix, packages: inputs }, state, context);
   }
   const needed = inputs.specs.length > 0 || intent.updateAll;
-  const channels = needed ? chooseChannels({ channels: intent.channels, fileChannels: inputs.channels, nodefaults: inputs.nodefaults }, context) : [];
+  const channels = needed
+    ? chooseChannels(
+        { channels: intent.channels, fileChannels: inputs.channels, nodefaults: inputs.nodefaults },
+        context,
+      )
+    : [];
   const { updateAll = false, updateDeps = false, prune = false } = intent;
-  return solveChange({ command: intent.command, prefix, specs: inputs.specs, channels, updateAll, updateDeps, prune }, state, context);
+  return solveChange(
+    { command: intent.command, prefix, specs: inputs.specs, channels, updateAll, updateDeps, prune },
+    state,
+    context,
+  );
 }
 
-async function existingPrefix(intent: InstallIntent, inputs: Inputs, context: CommandContext): Promise<string> {
+async function existingPrefix(
+  intent: InstallIntent,
+  inputs: Inputs,
+  context: CommandContext,
+): Promise<string> {
   const where = targetContext(context);
   let prefix = await resolveTarget(intent.target, where);
   if (intent.target.name === undefined && intent.target.prefix === undefined) {
     if (inputs.prefix) prefix = prefixFromPath(inputs.prefix, context);
     else if (inputs.name) prefix = await resolveTarget({ name: inputs.name }, where);
   }
-  return requireEnvironment(prefix, { ...context, createMissing: intent.createMissing ?? prefix === context.config.rootPrefix });
+  return requireEnvironment(prefix, {
+    ...context,
+    createMissing: intent.createMissing ?? prefix === context.config.rootPrefix,
+  });
 }
 
 /** The prefix, if it is an environment; an error that says how to make one otherwise. */
@@ -65,7 +96,9 @@ export async function requireEnvironment(
   context: Pick<CommandContext, "config"> & { createMissing?: boolean },
 ): Promise<string> {
   if (prefix === undefined) {
-    throw new ToolError("environment-not-found", "no environment is named and none is active", { hint: "name one with -n NAME or -p PATH; `env list` shows them" });
+    throw new ToolError("environment-not-found", "no environment is named and none is active", {
+      hint: "name one with -n NAME or -p PATH; `env list` shows them",
+    });
   }
   if (!context.createMissing && !(await isEnvironment(prefix))) {
     throw new ToolError("environment-not-found", `there is no environment at \`${prefix}\``, {

@@ -27,7 +27,9 @@ export async function list(intent: ListIntent, context: CommandContext): Promise
   const state = await readPrefix(prefix);
   if (!state) throw new ToolError("environment-not-found", `there is no environment at \`${prefix}\``);
   const matches = nameFilter(intent.pattern, intent.fullName);
-  const records = state.records.filter((record) => matches(record.name)).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const records = state.records
+    .filter((record) => matches(record.name))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
   if (intent.reverse) records.reverse();
   return { prefix, state, records };
 }
@@ -39,6 +41,8 @@ function nameFilter(pattern: string | undefined, fullName: boolean): (name: stri
     const regex = new RegExp(fullName ? `^(?:${pattern})$` : pattern, "i");
     return (name) => regex.test(name);
   } catch {
-    throw new ToolError("usage", `\`${pattern}\` is no regular expression`, { hint: "to match a part of the name, write it as it is" });
+    throw new ToolError("usage", `\`${pattern}\` is no regular expression`, {
+      hint: "to match a part of the name, write it as it is",
+    });
   }
 }

@@ -1,7 +1,7 @@
 import { ToolError } from "../errors.ts";
 import { removeEnvironment as removeTreeOfEnvironment } from "../prefix/remove-environment.ts";
-import { similarNames } from "../specs/names.ts";
 import { matchSpecMatches, parseMatchSpec } from "../specs/match-spec.ts";
+import { similarNames } from "../specs/names.ts";
 import { type ChangeOutcome, completePlan, executePlan } from "./change.ts";
 import type { CommandContext } from "./context.ts";
 import { targetContext } from "./create.ts";
@@ -20,18 +20,36 @@ export interface RemoveIntent {
 
 /** Removes packages and everything that needs them; with `prune`, also what nothing needs any more. */
 export async function remove(intent: RemoveIntent, context: CommandContext): Promise<ChangeOutcome> {
-  const prefix = await requireEnvironment(await resolveTarget(intent.target, targetContext(context)), context);
-  if (intent.specs.length === 0) throw new ToolError("usage", "nothing to remove", { hint: "name packages, or use --all for the whole environment" });
+  const prefix = await requireEnvironment(
+    await resolveTarget(intent.target, targetContext(context)),
+    context,
+  );
+  if (intent.specs.length === 0)
+    throw new ToolError("usage", "nothing to remove", {
+      hint: "name packages, or use --all for the whole environment",
+    });
   const state = await readState(prefix);
   const installed = state?.records ?? [];
   for (const text of intent.specs) {
     const spec = parseMatchSpec(text);
     if (installed.some((record) => matchSpecMatches(spec, record))) continue;
-    const near = similarNames(spec.name ?? text, installed.map((record) => record.name));
-    context.events({ type: "warning", code: "package-not-installed", message: `\`${text}\` is not installed in \`${prefix}\``, hint: near.length ? `did you mean \`${near[0]}\`?` : undefined });
+    const near = similarNames(
+      spec.name ?? text,
+      installed.map((record) => record.name),
+    );
+    context.events({
+      type: "warning",
+      code: "package-not-installed",
+      message: `\`${text}\` is not installed in \`${prefix}\``,
+      hint: near.length ? `did you mean \`${near[0]}\`?` : undefined,
+    });
   }
   const { force, prune } = intent;
-  const plan = await solveChange({ command: "remove", prefix, specs: intent.specs, channels: [], force, prune }, state, context);
+  const plan = await solveChange(
+    { command: "remove", prefix, specs: intent.specs, channels: [], force, prune },
+    state,
+    context,
+  );
   return executePlan(await completePlan(plan, context), state, context);
 }
 
@@ -41,20 +59,33 @@ export interface RemoveEnvironmentOutcome {
 }
 
 /** Removes a whole environment: unlinks scripts' work, deletes the tree and its line in environments.txt. */
-export async function removeEnvironment(target: TargetOptions, context: CommandContext): Promise<RemoveEnvironmentOutcome> {
+export async function removeEnvironment(
+  target: TargetOptions,
+  context: CommandContext,
+): Promise<RemoveEnvironmentOutcome> {
   const prefix = await requireEnvironment(await resolveTarget(target, targetContext(context)), context);
   if (prefix === context.config.rootPrefix) {
-    throw new ToolError("usage", "the root prefix cannot be removed as an environment", { hint: `it holds the other environments; delete \`${prefix}\` by hand if you mean it` });
+    throw new ToolError("usage", "the root prefix cannot be removed as an environment", {
+      hint: `it holds the other environments; delete \`${prefix}\` by hand if you mean it`,
+    });
   }
   const state = await readState(prefix);
   const plan = {
     prefix,
     fresh: false,
-    transaction: { operations: (state?.records ?? []).map((old) => ({ kind: "remove" as const, old, requestedSpecs: [] })), unchanged: [], newlyRequested: new Map() },
+    transaction: {
+      operations: (state?.records ?? []).map((old) => ({ kind: "remove" as const, old, requestedSpecs: [] })),
+      unchanged: [],
+      newlyRequested: new Map(),
+    },
     fetch: [],
     notes: [],
   };
   if (context.config.dryRun || !(await context.confirm(plan))) return { prefix, done: false };
-  await removeTreeOfEnvironment(prefix, linkOptions(context), { events: context.events, pool: context.resources.pool(), signal: context.signal });
+  await removeTreeOfEnvironment(prefix, linkOptions(context), {
+    events: context.events,
+    pool: context.resources.pool(),
+    signal: context.signal,
+  });
   return { prefix, done: true };
 }

@@ -20,9 +20,11 @@ export function openResources(config: ConfigValues, context: ResourceContext): R
   let http: HttpClient | undefined;
   let pool: WorkerPool | undefined;
   const fromChannels: { prefix: string; auth: UrlAuth }[] = [];
-  const credentials = (url: string) => fromChannels.find(({ prefix }) => url === prefix || url.startsWith(`${prefix}/`))?.auth;
+  const credentials = (url: string) =>
+    fromChannels.find(({ prefix }) => url === prefix || url.startsWith(`${prefix}/`))?.auth;
   return {
-    http: () => (http ??= createHttpClient(httpOptions(config, context.env, credentials), { events: context.events })),
+    http: () =>
+      (http ??= createHttpClient(httpOptions(config, context.env, credentials), { events: context.events })),
     pool: () => (pool ??= createPool({ size: workerCount(config.extractThreads), mode: "threads" })),
     useChannels: (channels: readonly Channel[]) => {
       fromChannels.push(...channelCredentials(channels));

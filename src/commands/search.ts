@@ -1,7 +1,7 @@
-import { compareVersions } from "../specs/version.ts";
 import { type MatchSpec, matchSpecMatches, parseMatchSpec } from "../specs/match-spec.ts";
-import type { RepoDataRecord } from "../specs/records.ts";
 import { similarNames } from "../specs/names.ts";
+import type { RepoDataRecord } from "../specs/records.ts";
+import { compareVersions } from "../specs/version.ts";
 import { chooseChannels, loadIndexes } from "./channels.ts";
 import type { CommandContext } from "./context.ts";
 
@@ -20,8 +20,15 @@ export interface SearchResult {
 /** Searches the channels; names are read from the index, records only of the names that match. */
 export async function search(intent: SearchIntent, context: CommandContext): Promise<SearchResult> {
   const specs = (intent.specs.length ? intent.specs : ["*"]).map((text) => parseMatchSpec(text));
-  const channels = chooseChannels({ channels: intent.channels, fileChannels: [], nodefaults: false }, context);
-  const indexes = await loadIndexes(channels, specs.flatMap((spec) => (spec.name ? [spec.name] : [])), context);
+  const channels = chooseChannels(
+    { channels: intent.channels, fileChannels: [], nodefaults: false },
+    context,
+  );
+  const indexes = await loadIndexes(
+    channels,
+    specs.flatMap((spec) => (spec.name ? [spec.name] : [])),
+    context,
+  );
   const records: RepoDataRecord[] = [];
   const names = new Set<string>();
   for (const index of indexes) {
@@ -29,7 +36,8 @@ export async function search(intent: SearchIntent, context: CommandContext): Pro
       names.add(name);
       const wanted = specs.filter((spec) => mayMatchName(spec, name));
       if (wanted.length === 0) continue;
-      for (const record of index.records(name)) if (wanted.some((spec) => matchSpecMatches(spec, record))) records.push(record);
+      for (const record of index.records(name))
+        if (wanted.some((spec) => matchSpecMatches(spec, record))) records.push(record);
     }
   }
   records.sort(newestFirst);
@@ -43,5 +51,10 @@ function mayMatchName(spec: MatchSpec, name: string): boolean {
 
 function newestFirst(a: RepoDataRecord, b: RepoDataRecord): number {
   if (a.name !== b.name) return a.name < b.name ? -1 : 1;
-  return compareVersions(b.version, a.version) || b.build_number - a.build_number || (b.timestamp ?? 0) - (a.timestamp ?? 0) || (a.fn < b.fn ? -1 : 1);
+  return (
+    compareVersions(b.version, a.version) ||
+    b.build_number - a.build_number ||
+    (b.timestamp ?? 0) - (a.timestamp ?? 0) ||
+    (a.fn < b.fn ? -1 : 1)
+  );
 }

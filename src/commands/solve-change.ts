@@ -30,17 +30,29 @@ export async function readState(prefix: string): Promise<PrefixState | undefined
 }
 
 /** Loads channels, solves and diffs: the same path for real runs and --dry-run. */
-export async function solveChange(intent: SolveIntent, state: PrefixState | undefined, context: CommandContext): Promise<Omit<ChangePlan, "fetch">> {
+export async function solveChange(
+  intent: SolveIntent,
+  state: PrefixState | undefined,
+  context: CommandContext,
+): Promise<Omit<ChangePlan, "fetch">> {
   const specs = intent.specs.map((text) => parseMatchSpec(text));
   const installed = intent.command === "create" ? [] : (state?.records ?? []);
   const history = intent.command === "create" ? [] : requestedSpecs(state);
   const pins = pinnedSpecs(state, context);
   // Removing needs no channel: what stays is installed already.
-  const indexes = intent.command === "remove" ? [] : await loadIndexes(intent.channels, rootNames(specs, history, pins, installed), context);
+  const indexes =
+    intent.command === "remove"
+      ? []
+      : await loadIndexes(intent.channels, rootNames(specs, history, pins, installed), context);
   const started = performance.now();
   context.events({ type: "phase", phase: "solve", state: "start" });
   const result = runSolve(intent, { specs, installed, history, pins, indexes }, context);
-  context.events({ type: "phase", phase: "solve", state: "end", seconds: (performance.now() - started) / 1000 });
+  context.events({
+    type: "phase",
+    phase: "solve",
+    state: "end",
+    seconds: (performance.now() - started) / 1000,
+  });
   if (result.kind === "conflict") throw conflictError(result, intent.channels);
   const transaction = planTransaction(state?.records ?? [], result, { platform: platformOf(context) });
   return { prefix: intent.prefix, fresh: state === undefined, transaction, notes: result.notes };
@@ -83,7 +95,11 @@ function runSolve(intent: SolveIntent, inputs: SolveInputs, context: CommandCont
     addPip: config.addPipAsPythonDependency,
     channelPriority: config.channelPriority,
     now: () => performance.now(),
-    virtualPackages: detectVirtualPackages({ env: context.env, platform, hostPlatform: context.hostPlatform }),
+    virtualPackages: detectVirtualPackages({
+      env: context.env,
+      platform,
+      hostPlatform: context.hostPlatform,
+    }),
     platform,
     signal,
   });
@@ -101,7 +117,12 @@ function pinnedSpecs(state: PrefixState | undefined, context: Pick<CommandContex
 }
 
 /** Names that the closure of shards starts from. */
-function rootNames(specs: readonly MatchSpec[], history: readonly MatchSpec[], pins: readonly MatchSpec[], installed: readonly { name: string }[]): string[] {
+function rootNames(
+  specs: readonly MatchSpec[],
+  history: readonly MatchSpec[],
+  pins: readonly MatchSpec[],
+  installed: readonly { name: string }[],
+): string[] {
   const names = new Set<string>();
   for (const spec of [...specs, ...history, ...pins]) if (spec.name) names.add(spec.name);
   for (const record of installed) names.add(record.name);
@@ -115,11 +136,19 @@ function conflictError(conflict: Conflict, channels: readonly Channel[]): ToolEr
   if (conflict.notFound.length > 0) {
     return new ToolError("package-not-found", conflict.message, {
       hint,
-      details: { packages: conflict.notFound.map((entry) => entry.spec), channel_urls: channels.map((channel) => channel.baseUrl), similar: Object.fromEntries(conflict.notFound.map((entry) => [entry.spec, entry.similar])) },
+      details: {
+        packages: conflict.notFound.map((entry) => entry.spec),
+        channel_urls: channels.map((channel) => channel.baseUrl),
+        similar: Object.fromEntries(conflict.notFound.map((entry) => [entry.spec, entry.similar])),
+      },
     });
   }
   return new ToolError("unsatisfiable", conflict.message, {
     hint,
-    details: { solver_problems: conflict.message.split("\n"), conflict_graph: conflict.roots, channels: names },
+    details: {
+      solver_problems: conflict.message.split("\n"),
+      conflict_graph: conflict.roots,
+      channels: names,
+    },
   });
 }

@@ -20,7 +20,10 @@ export interface TargetContext {
  * Absolute path of the environment that -n or -p names; without either, the active environment.
  * `undefined` when nothing names one. A name is looked up in every envs_dir; a new one goes to the first writable.
  */
-export async function resolveTarget(options: TargetOptions, context: TargetContext): Promise<string | undefined> {
+export async function resolveTarget(
+  options: TargetOptions,
+  context: TargetContext,
+): Promise<string | undefined> {
   if (options.name !== undefined && options.prefix !== undefined) {
     throw new ToolError("usage", "-n and -p both name an environment", { hint: "give one of them" });
   }
@@ -63,11 +66,20 @@ export function displayName(prefix: string, context: Pick<TargetContext, "rootPr
 
 /** Whether the argument of `activate`-like commands is a path rather than a name. */
 export function looksLikePath(argument: string): boolean {
-  return isAbsolute(argument) || /[/\\]/.test(argument) || argument === "." || argument === ".." || argument.startsWith("~");
+  return (
+    isAbsolute(argument) ||
+    /[/\\]/.test(argument) ||
+    argument === "." ||
+    argument === ".." ||
+    argument.startsWith("~")
+  );
 }
 
 /** Environments below the envs_dirs, the root prefix and those registered in environments.txt; existing ones only, sorted. */
-export async function listEnvironments(registered: readonly string[], context: Pick<TargetContext, "rootPrefix" | "envsDirs">): Promise<string[]> {
+export async function listEnvironments(
+  registered: readonly string[],
+  context: Pick<TargetContext, "rootPrefix" | "envsDirs">,
+): Promise<string[]> {
   const found = new Set<string>();
   const candidates = [...registered];
   for (const dir of context.envsDirs) for (const name of await listDir(dir)) candidates.push(join(dir, name));
@@ -76,5 +88,7 @@ export async function listEnvironments(registered: readonly string[], context: P
     if (!found.has(path) && (await pathKind(join(path, "conda-meta"))) === "directory") found.add(path);
   }
   // As the peers do: the root prefix first, then by path.
-  return [...found].sort((a, b) => Number(b === context.rootPrefix) - Number(a === context.rootPrefix) || (a < b ? -1 : 1));
+  return [...found].sort(
+    (a, b) => Number(b === context.rootPrefix) - Number(a === context.rootPrefix) || (a < b ? -1 : 1),
+  );
 }

@@ -10,5 +10,7 @@ export function parseWhen(text: string, now: number): number {
     const time = Date.parse(text.trim().replace(" ", "T"));
     if (!Number.isNaN(time)) return time;
   }
-  throw new ToolError("usage", `\`${text}\` is neither a date nor an age`, { hint: "write a date such as 2026-01-31 or an age such as 7d, 12h" });
+  throw new ToolError("usage", `\`${text}\` is neither a date nor an age`, {
+    hint: "write a date such as 2026-01-31 or an age such as 7d, 12h",
+  });
 }

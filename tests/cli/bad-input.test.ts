@@ -11,7 +11,10 @@ function expectRefusal(result: CliResult, ...named: (string | RegExp)[]): void {
   expect(result.stderr).toContain("error:");
   expect(result.stderr).not.toMatch(/^\s+at /m);
   expect(result.stderr).not.toContain("unexpected failure");
-  for (const name of named) expect(result.stderr).toMatch(name instanceof RegExp ? name : new RegExp(name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")));
+  for (const name of named)
+    expect(result.stderr).toMatch(
+      name instanceof RegExp ? name : new RegExp(name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")),
+    );
 }
 
 describe("bad input", () => {
@@ -23,10 +26,18 @@ describe("bad input", () => {
   const create = (...args: string[]) => sandbox.taipan("create", "-n", "env", ...channel, "-y", ...args);
   const prefix = () => join(sandbox.root, "envs", "env");
   /** Names below the package cache, but for repodata. */
-  const cached = () => (existsSync(join(sandbox.root, "pkgs")) ? readdirSync(join(sandbox.root, "pkgs")).filter((name) => name !== "cache" && !name.startsWith("urls")) : []);
+  const cached = () =>
+    existsSync(join(sandbox.root, "pkgs"))
+      ? readdirSync(join(sandbox.root, "pkgs")).filter((name) => name !== "cache" && !name.startsWith("urls"))
+      : [];
 
   beforeAll(async () => {
-    good = await buildPackage({ name: "good", version: "1.0", noarch: "generic", files: [{ path: "share/good.txt", content: "good ".repeat(5000) }] });
+    good = await buildPackage({
+      name: "good",
+      version: "1.0",
+      noarch: "generic",
+      files: [{ path: "share/good.txt", content: "good ".repeat(5000) }],
+    });
   });
 
   beforeEach(async () => {
@@ -38,8 +49,20 @@ describe("bad input", () => {
       channelDir,
       [
         good,
-        await buildPackage({ name: "left", version: "1.0", noarch: "generic", depends: ["good <1"], files: [] }),
-        await buildPackage({ name: "needs-missing", version: "1.0", noarch: "generic", depends: ["no-such-thing >=3"], files: [] }),
+        await buildPackage({
+          name: "left",
+          version: "1.0",
+          noarch: "generic",
+          depends: ["good <1"],
+          files: [],
+        }),
+        await buildPackage({
+          name: "needs-missing",
+          version: "1.0",
+          noarch: "generic",
+          depends: ["no-such-thing >=3"],
+          files: [],
+        }),
       ],
       { zst: false },
     );
@@ -67,19 +90,49 @@ describe("bad input", () => {
   });
 
   it("an unreachable channel", async () => {
-    const result = await sandbox.taipanWith({ env: { CONDA_REMOTE_MAX_RETRIES: "0" } }, "create", "-n", "env", "--override-channels", "-c", "http://127.0.0.1:9/nowhere", "good", "-y");
+    const result = await sandbox.taipanWith(
+      { env: { CONDA_REMOTE_MAX_RETRIES: "0" } },
+      "create",
+      "-n",
+      "env",
+      "--override-channels",
+      "-c",
+      "http://127.0.0.1:9/nowhere",
+      "good",
+      "-y",
+    );
     expectRefusal(result, "http://127.0.0.1:9/nowhere");
   });
 
   it("a channel that is not there", async () => {
-    const result = await sandbox.taipan("create", "-n", "env", "--override-channels", "-c", `${server.url}/no-channel`, "good", "-y");
+    const result = await sandbox.taipan(
+      "create",
+      "-n",
+      "env",
+      "--override-channels",
+      "-c",
+      `${server.url}/no-channel`,
+      "good",
+      "-y",
+    );
     expectRefusal(result, `${server.url}/no-channel`, "hint:");
   });
 
   it("a corrupted and a truncated archive", async () => {
-    for (const fault of [{ match: good.fn, corruptAt: 700, times: 100 }, { match: good.fn, silentCutAt: 300, times: 100 }]) {
+    for (const fault of [
+      { match: good.fn, corruptAt: 700, times: 100 },
+      { match: good.fn, silentCutAt: 300, times: 100 },
+    ]) {
       server.faults.splice(0, server.faults.length, fault);
-      const result = await sandbox.taipanWith({ env: { CONDA_REMOTE_MAX_RETRIES: "1", CONDA_REMOTE_BACKOFF_FACTOR: "1" } }, "create", "-n", "env", ...channel, "good", "-y");
+      const result = await sandbox.taipanWith(
+        { env: { CONDA_REMOTE_MAX_RETRIES: "1", CONDA_REMOTE_BACKOFF_FACTOR: "1" } },
+        "create",
+        "-n",
+        "env",
+        ...channel,
+        "good",
+        "-y",
+      );
       expectRefusal(result, good.fn);
       expect(existsSync(prefix())).toBe(false);
       expect(cached()).toEqual([]);
@@ -88,7 +141,13 @@ describe("bad input", () => {
 
   it("a wrong size in repodata", async () => {
     const path = join(channelDir, "noarch", "repodata.json");
-    writeFileSync(path, readFileSync(path, "utf8").replace(new RegExp(`"size": ?${good.record.size}`), `"size":${(good.record.size ?? 0) + 1}`));
+    writeFileSync(
+      path,
+      readFileSync(path, "utf8").replace(
+        new RegExp(`"size": ?${good.record.size}`),
+        `"size":${(good.record.size ?? 0) + 1}`,
+      ),
+    );
     expectRefusal(await create("good"), good.fn);
     expect(cached()).toEqual([]);
   });
@@ -133,7 +192,10 @@ describe("bad input", () => {
     const parent = join(sandbox.dir, "locked");
     mkdirSync(parent);
     chmodSync(parent, 0o555);
-    expectRefusal(await sandbox.taipan("create", "-p", join(parent, "env"), ...channel, "good", "-y"), parent);
+    expectRefusal(
+      await sandbox.taipan("create", "-p", join(parent, "env"), ...channel, "good", "-y"),
+      parent,
+    );
     chmodSync(parent, 0o755);
   });
 
@@ -143,7 +205,12 @@ describe("bad input", () => {
   });
 
   it("an environment that is not there", async () => {
-    for (const args of [["list", "-n", "nope"], ["run", "-n", "nope", "true"], ["env", "remove", "-n", "nope", "-y"], ["install", "-n", "nope", ...channel, "good", "-y"]]) {
+    for (const args of [
+      ["list", "-n", "nope"],
+      ["run", "-n", "nope", "true"],
+      ["env", "remove", "-n", "nope", "-y"],
+      ["install", "-n", "nope", ...channel, "good", "-y"],
+    ]) {
       expectRefusal(await sandbox.taipan(...args), "nope");
     }
   });

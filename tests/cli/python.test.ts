@@ -38,8 +38,16 @@ describe.skipIf(!python)("a real python", () => {
         entryPoints: ["greet = greeter.cli:main"],
         files: [
           { path: "site-packages/greeter/__init__.py", content: "" },
-          { path: "site-packages/greeter/cli.py", content: "import sys\n\ndef main():\n    print('hello from', sys.prefix)\n    return 3\n\ndef fail():\n    raise ValueError('as planned')\n" },
-          { path: "python-scripts/greet-script", content: "#!/usr/bin/env python\nprint('script')\n", mode: 0o755 },
+          {
+            path: "site-packages/greeter/cli.py",
+            content:
+              "import sys\n\ndef main():\n    print('hello from', sys.prefix)\n    return 3\n\ndef fail():\n    raise ValueError('as planned')\n",
+          },
+          {
+            path: "python-scripts/greet-script",
+            content: "#!/usr/bin/env python\nprint('script')\n",
+            mode: 0o755,
+          },
         ],
       }),
     ];
@@ -60,7 +68,14 @@ describe.skipIf(!python)("a real python", () => {
   });
 
   it("is created from environment.yml with its pip section", async () => {
-    const result = await sandbox.taipan("env", "create", "-f", "environment.yml", "--override-channels", "-y");
+    const result = await sandbox.taipan(
+      "env",
+      "create",
+      "-f",
+      "environment.yml",
+      "--override-channels",
+      "-y",
+    );
     expect(result.stderr).not.toContain("error:");
     expect(result.code).toBe(0);
     const code = `import os, sys, greeter, ${python!.pip ? "wheeled" : "sys as wheeled"}; print(sys.prefix, os.environ["COLOUR"], getattr(wheeled, "VALUE", 42))`;
@@ -82,25 +97,58 @@ describe.skipIf(!python)("a real python", () => {
     expect(readdirSync(cache).sort()).toHaveLength(2);
     const probe = await sandbox.taipan("run", "-n", "py", "python", "-v", "-c", "import greeter.cli");
     expect(probe.stderr).toMatch(/code object from .*greeter\/__pycache__\/cli\.cpython/);
-    const failure = await sandbox.taipan("run", "-n", "py", "python", "-c", "import greeter.cli; greeter.cli.fail()");
-    expect(failure.stderr).toContain(join(prefix(), "lib", `python${python!.minor}`, "site-packages", "greeter", "cli.py"));
+    const failure = await sandbox.taipan(
+      "run",
+      "-n",
+      "py",
+      "python",
+      "-c",
+      "import greeter.cli; greeter.cli.fail()",
+    );
+    expect(failure.stderr).toContain(
+      join(prefix(), "lib", `python${python!.minor}`, "site-packages", "greeter", "cli.py"),
+    );
   });
 
   it("compiles nothing with --no-pyc", async () => {
-    const result = await sandbox.taipan("create", "-n", "bare", "--override-channels", "-c", server.url, "greeter", "--no-pyc", "-y", "-q");
+    const result = await sandbox.taipan(
+      "create",
+      "-n",
+      "bare",
+      "--override-channels",
+      "-c",
+      server.url,
+      "greeter",
+      "--no-pyc",
+      "-y",
+      "-q",
+    );
     expect(result.code).toBe(0);
-    const modules = join(sandbox.root, "envs", "bare", "lib", `python${python!.minor}`, "site-packages", "greeter");
+    const modules = join(
+      sandbox.root,
+      "envs",
+      "bare",
+      "lib",
+      `python${python!.minor}`,
+      "site-packages",
+      "greeter",
+    );
     expect(readdirSync(modules).sort()).toEqual(["__init__.py", "cli.py"]);
   });
 
   it("leaves nothing of a removed package", async () => {
     expect((await sandbox.taipan("remove", "-n", "py", "greeter", "-y", "-q")).code).toBe(0);
     expect(existsSync(join(prefix(), "bin", "greet"))).toBe(false);
-    expect(existsSync(join(prefix(), "lib", `python${python!.minor}`, "site-packages", "greeter"))).toBe(false);
+    expect(existsSync(join(prefix(), "lib", `python${python!.minor}`, "site-packages", "greeter"))).toBe(
+      false,
+    );
   });
 
   it.skipIf(!python?.pip)("reports a failing pip section with pip's own words", async () => {
-    writeFileSync(join(sandbox.dir, "bad.yml"), `name: badpip\nchannels: [${server.url}]\ndependencies:\n  - pip\n  - pip:\n    - ./not-there-1.0-py3-none-any.whl\n`);
+    writeFileSync(
+      join(sandbox.dir, "bad.yml"),
+      `name: badpip\nchannels: [${server.url}]\ndependencies:\n  - pip\n  - pip:\n    - ./not-there-1.0-py3-none-any.whl\n`,
+    );
     const result = await sandbox.taipan("env", "create", "-f", "bad.yml", "--override-channels", "-y");
     expect(result.code).toBe(1);
     expect(result.stderr).toMatch(/error: .*pip.*not-there/s);

@@ -19,7 +19,15 @@ export interface Sandbox {
   root: string;
   taipan(...args: string[]): Promise<CliResult>;
   /** With extra variables, another working directory or standard input. */
-  taipanWith(options: { env?: Record<string, string>; cwd?: string; input?: string; kill?: { after: RegExp; signal: NodeJS.Signals } }, ...args: string[]): Promise<CliResult>;
+  taipanWith(
+    options: {
+      env?: Record<string, string>;
+      cwd?: string;
+      input?: string;
+      kill?: { after: RegExp; signal: NodeJS.Signals };
+    },
+    ...args: string[]
+  ): Promise<CliResult>;
   close(): void;
 }
 
@@ -28,7 +36,14 @@ export function createSandbox(): Sandbox {
   const home = join(dir, "home");
   const root = join(dir, "root");
   mkdirSync(home);
-  const base = { PATH: process.env["PATH"] ?? "", HOME: home, USERPROFILE: home, MAMBA_ROOT_PREFIX: root, TMPDIR: tmpdir(), NO_COLOR: "1" };
+  const base = {
+    PATH: process.env["PATH"] ?? "",
+    HOME: home,
+    USERPROFILE: home,
+    MAMBA_ROOT_PREFIX: root,
+    TMPDIR: tmpdir(),
+    NO_COLOR: "1",
+  };
   const sandbox: Sandbox = {
     dir,
     home,
@@ -50,7 +65,9 @@ export function createSandbox(): Sandbox {
           if (options.kill?.after.test(stderr)) child.kill(options.kill.signal);
         });
         child.on("error", reject);
-        child.on("close", (code) => resolve({ code, stdout, stderr, json: () => parseJson(stdout, stderr) as never }));
+        child.on("close", (code) =>
+          resolve({ code, stdout, stderr, json: () => parseJson(stdout, stderr) as never }),
+        );
         child.stdin.end(options.input ?? "");
       }),
     close: () => rmSync(dir, { recursive: true, force: true }),

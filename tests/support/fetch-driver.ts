@@ -8,13 +8,20 @@ import { createHttpClient } from "../../src/net/http.ts";
 import type { RepoDataRecord } from "../../src/specs/records.ts";
 import { createPool } from "../../src/workers/pool.ts";
 
-const [recordsFile, pkgs, threads] = process.argv.slice(2) as [string, string, string?];
+/** `more` is JSON: mode, workers, downloadThreads, keepArchives. */
+const [recordsFile, pkgs, more = "{}"] = process.argv.slice(2) as [string, string, string?];
+const settings = JSON.parse(more) as {
+  mode?: "inline";
+  workers?: number;
+  downloadThreads?: number;
+  keepArchives?: boolean;
+};
 const records = JSON.parse(readFileSync(recordsFile, "utf8")) as RepoDataRecord[];
-const pool = createPool({ size: 2, mode: threads === "inline" ? "inline" : "threads" });
+const pool = createPool({ size: settings.workers ?? 2, mode: settings.mode ?? "threads" });
 const http = createHttpClient({ retryDelay: 10, retries: 2 }, { events: ignoreEvents });
 const cache = new PackageCache(pkgs.split(":"), { events: ignoreEvents, pool });
 try {
-  const done = await fetchPackages(records, {}, { http, pool, cache, events: ignoreEvents });
+  const done = await fetchPackages(records, settings, { http, pool, cache, events: ignoreEvents });
   process.stdout.write(JSON.stringify({ ok: done.size }));
 } catch (error) {
   process.stdout.write(

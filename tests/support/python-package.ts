@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type BuiltPackage, buildPackage, type PackageFile } from "../../fixtures/index.ts";
 import { filesBelow } from "../../fixtures/files-below.ts";
+import { type BuiltPackage, buildPackage, type PackageFile } from "../../fixtures/index.ts";
 
 interface SystemPython {
   version: string;
@@ -43,7 +43,10 @@ export function pythonPackage(python: SystemPython, subdir: string): Promise<Bui
       { path: `bin/python${python.minor}`, content: readFileSync(python.executable), mode: 0o755 },
       { path: "bin/python3", symlink: `python${python.minor}` },
       { path: "bin/python", symlink: `python${python.minor}` },
-      { path: "pyvenv.cfg", content: `home = ${home}\ninclude-system-site-packages = false\nversion = ${python.version}\n` },
+      {
+        path: "pyvenv.cfg",
+        content: `home = ${home}\ninclude-system-site-packages = false\nversion = ${python.version}\n`,
+      },
       { path: `lib/python${python.minor}/site-packages/README.txt`, content: "site-packages\n" },
     ],
   });
@@ -53,7 +56,10 @@ export function pythonPackage(python: SystemPython, subdir: string): Promise<Bui
 export function pipPackage(python: SystemPython & { pip: string }): Promise<BuiltPackage> {
   const files: PackageFile[] = [...filesBelow(python.pip)]
     .filter((path) => !path.includes("__pycache__"))
-    .map((path) => ({ path: join("site-packages", "pip", path.slice(python.pip.length + 1)), content: readFileSync(path) }));
+    .map((path) => ({
+      path: join("site-packages", "pip", path.slice(python.pip.length + 1)),
+      content: readFileSync(path),
+    }));
   return buildPackage({
     name: "pip",
     version: "23.0",

@@ -39,9 +39,11 @@ export function asToolError(error: unknown): ToolError {
 
 export function renderError(error: ToolError, colors: Colors, verbosity = 0): string {
   const lines = [`${colors.red("error:")} ${printable(error.message)}`];
-  if (error.hint) for (const hint of error.hint.split("\n")) lines.push(`${colors.cyan("hint:")} ${printable(hint)}`);
+  if (error.hint)
+    for (const hint of error.hint.split("\n")) lines.push(`${colors.cyan("hint:")} ${printable(hint)}`);
   if (verbosity >= 2) {
-    for (let at: unknown = error; at instanceof Error; at = at.cause) lines.push(colors.dim(at.stack ?? at.message));
+    for (let at: unknown = error; at instanceof Error; at = at.cause)
+      lines.push(colors.dim(at.stack ?? at.message));
   }
   return `${lines.join("\n")}\n`;
 }

@@ -21,14 +21,18 @@ export function renderPlan(plan: ChangePlan, colors: Colors): string {
   const rows = plan.transaction.operations.map((operation) => row(operation, toFetch));
   const widths = [0, 1, 2, 3].map((i) => Math.max(0, ...rows.map((cells) => cells[i]!.length)));
   for (const [kind, title, mark] of SECTIONS) {
-    const operations = plan.transaction.operations.map((operation, i) => ({ operation, cells: rows[i]! })).filter(({ operation }) => operation.kind === kind);
+    const operations = plan.transaction.operations
+      .map((operation, i) => ({ operation, cells: rows[i]! }))
+      .filter(({ operation }) => operation.kind === kind);
     if (operations.length === 0) continue;
     operations.sort((a, b) => (nameOf(a.operation) < nameOf(b.operation) ? -1 : 1));
     lines.push(`  ${colors.bold(title)}`);
     const paint = kind === "remove" ? colors.red : kind === "downgrade" ? colors.yellow : colors.green;
     for (const { cells } of operations) {
       const padded = cells.map((cell, i) => (i < 4 ? cell.padEnd(widths[i]!) : cell));
-      lines.push(`  ${paint(`${mark} ${padded[0]}`)}  ${padded[1]}  ${colors.dim(padded[2]!)}  ${colors.dim(padded[3]!)}  ${padded[4]}`.trimEnd());
+      lines.push(
+        `  ${paint(`${mark} ${padded[0]}`)}  ${padded[1]}  ${colors.dim(padded[2]!)}  ${colors.dim(padded[3]!)}  ${padded[4]}`.trimEnd(),
+      );
     }
     lines.push("");
   }
@@ -44,7 +48,9 @@ export function summaryLine(plan: ChangePlan): string {
   }
   if (parts.length === 0) return "Nothing to do: everything asked for is installed.";
   const bytes = plan.fetch.reduce((sum, record) => sum + (record.size ?? 0), 0);
-  const download = plan.fetch.length ? `download ${plural(plan.fetch.length, "package")}, ${formatBytes(bytes)}` : "nothing to download";
+  const download = plan.fetch.length
+    ? `download ${plural(plan.fetch.length, "package")}, ${formatBytes(bytes)}`
+    : "nothing to download";
   return `Summary: ${parts.join(", ")}; ${download}`;
 }
 
@@ -56,9 +62,19 @@ function row(operation: Operation, toFetch: ReadonlySet<string>): string[] {
   const record = (operation.new ?? operation.old)!;
   const { old } = operation;
   const changed = operation.new && old && operation.kind !== "reinstall";
-  const version = changed && old.version !== record.version ? `${old.version} -> ${record.version}` : record.version;
-  const build = changed && old.version === record.version && old.build !== record.build ? `${old.build} -> ${record.build}` : record.build;
-  const size = operation.new ? (toFetch.has(record.url) ? (record.size === undefined ? "" : formatBytes(record.size)) : "cached") : "";
+  const version =
+    changed && old.version !== record.version ? `${old.version} -> ${record.version}` : record.version;
+  const build =
+    changed && old.version === record.version && old.build !== record.build
+      ? `${old.build} -> ${record.build}`
+      : record.build;
+  const size = operation.new
+    ? toFetch.has(record.url)
+      ? record.size === undefined
+        ? ""
+        : formatBytes(record.size)
+      : "cached"
+    : "";
   return [record.name, version, build, shortChannel(record), size].map(printable);
 }
 

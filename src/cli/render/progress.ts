@@ -32,7 +32,12 @@ const PHASE_WORDS: Record<Phase, string> = {
   scripts: "Running link scripts",
 };
 
-export function createProgress(mode: ProgressMode, stream: NodeJS.WritableStream, facts: TerminalFacts, verbosity = 0): ProgressRenderer {
+export function createProgress(
+  mode: ProgressMode,
+  stream: NodeJS.WritableStream,
+  facts: TerminalFacts,
+  verbosity = 0,
+): ProgressRenderer {
   if (mode === "none") return { sink: warningsOnly(stream, facts), close() {} };
   if (mode === "json") {
     return { sink: (event) => stream.write(`${JSON.stringify(event)}\n`), close() {} };
@@ -100,7 +105,14 @@ class LineProgress implements ProgressRenderer {
         }
         this.subdirs.delete(key);
         const count = event.records === undefined ? "" : `  ${plural(event.records, "record")}`;
-        const how = event.state === "cached" ? "  cached" : event.state === "missing" ? "  not there" : event.bytes ? `  ${formatBytes(event.bytes)}` : "";
+        const how =
+          event.state === "cached"
+            ? "  cached"
+            : event.state === "missing"
+              ? "  not there"
+              : event.bytes
+                ? `  ${formatBytes(event.bytes)}`
+                : "";
         this.print(`  ${printable(key)}${colors.dim(count + how)}`);
         return;
       }
@@ -148,14 +160,18 @@ class LineProgress implements ProgressRenderer {
         totals.current.set(event.id, event.bytes ?? 0);
         return;
       case "retry":
-        this.print(`${this.facts.colors.yellow("retry:")} ${printable(event.id)}: ${printable(event.reason ?? "the connection failed")}`);
+        this.print(
+          `${this.facts.colors.yellow("retry:")} ${printable(event.id)}: ${printable(event.reason ?? "the connection failed")}`,
+        );
         return;
       case "cached":
       case "done":
-        totals.received += (event.bytes ?? totals.current.get(event.id) ?? 0) - (totals.current.get(event.id) ?? 0);
+        totals.received +=
+          (event.bytes ?? totals.current.get(event.id) ?? 0) - (totals.current.get(event.id) ?? 0);
         totals.current.delete(event.id);
         totals.done++;
-        if (this.verbosity > 0) this.print(`  ${event.state === "done" ? "fetched" : "cached "} ${printable(event.id)}`);
+        if (this.verbosity > 0)
+          this.print(`  ${event.state === "done" ? "fetched" : "cached "} ${printable(event.id)}`);
         return;
     }
   }
@@ -165,7 +181,9 @@ class LineProgress implements ProgressRenderer {
     this.of(phase).started = Date.now();
     if (!this.live) {
       const totals = this.of(phase);
-      const size = totals.items ? ` (${plural(totals.items, "package")}${totals.bytes ? `, ${formatBytes(totals.bytes)}` : ""})` : "";
+      const size = totals.items
+        ? ` (${plural(totals.items, "package")}${totals.bytes ? `, ${formatBytes(totals.bytes)}` : ""})`
+        : "";
       if (phase !== "solve") this.print(`${PHASE_WORDS[phase]}${size} ...`);
       this.lastPlain = Date.now();
       return;
@@ -179,7 +197,9 @@ class LineProgress implements ProgressRenderer {
     const took = seconds ?? (Date.now() - this.of(phase).started) / 1000;
     const totals = this.of(phase);
     if (phase === "fetch" && totals.done > 0) {
-      this.print(`${this.facts.colors.green("✔")} Fetched ${plural(totals.done, "package")}${totals.received ? `, ${formatBytes(totals.received)}` : ""} in ${formatSeconds(took)}`);
+      this.print(
+        `${this.facts.colors.green("✔")} Fetched ${plural(totals.done, "package")}${totals.received ? `, ${formatBytes(totals.received)}` : ""} in ${formatSeconds(took)}`,
+      );
     } else if (phase === "link" && totals.done > 0) {
       this.print(`${this.facts.colors.green("✔")} Linked in ${formatSeconds(took)}`);
     } else if (phase === "solve") {
@@ -225,7 +245,8 @@ class LineProgress implements ProgressRenderer {
     const spinner = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"[this.frame++ % 10]!;
     const line = `${spinner} ${status}`;
     // One column is left free: a full line would wrap and could not be erased.
-    const shown = line.length >= this.facts.columns ? `${line.slice(0, Math.max(1, this.facts.columns - 2))}…` : line;
+    const shown =
+      line.length >= this.facts.columns ? `${line.slice(0, Math.max(1, this.facts.columns - 2))}…` : line;
     this.stream.write(`\r\x1b[2K${shown}`);
     this.drawn = true;
   }
@@ -236,7 +257,10 @@ class LineProgress implements ProgressRenderer {
     const totals = this.of(phase);
     const names = printable([...totals.current.keys()].slice(0, 4).map(packageName).join(", "));
     if (phase === "repodata") {
-      const parts = [...this.subdirs].map(([key, at]) => `${printable(key)} ${formatBytes(at.bytes)}${at.total ? ` of ${formatBytes(at.total)}` : ""}`);
+      const parts = [...this.subdirs].map(
+        ([key, at]) =>
+          `${printable(key)} ${formatBytes(at.bytes)}${at.total ? ` of ${formatBytes(at.total)}` : ""}`,
+      );
       return `${PHASE_WORDS.repodata}  ${parts.join("  ")}`;
     }
     if (phase === "fetch") {
@@ -245,7 +269,8 @@ class LineProgress implements ProgressRenderer {
       return `${bar(share)} ${totals.done}/${totals.items}  ${formatBytes(totals.received)} of ${formatBytes(totals.bytes)}  ${formatBytes(Math.round(totals.received / seconds))}/s  ${names}`;
     }
     if (phase === "link") {
-      if (this.compiling && totals.done >= totals.items) return `${bar(this.compiling.done / Math.max(1, this.compiling.total))} Compiling python files ${this.compiling.done}/${this.compiling.total}`;
+      if (this.compiling && totals.done >= totals.items)
+        return `${bar(this.compiling.done / Math.max(1, this.compiling.total))} Compiling python files ${this.compiling.done}/${this.compiling.total}`;
       return `${bar(totals.done / Math.max(1, totals.items))} ${totals.done}/${totals.items} linked  ${names}`;
     }
     return `${PHASE_WORDS[phase]} ${formatSeconds((Date.now() - totals.started) / 1000)}`;

@@ -6,9 +6,15 @@ export interface Column {
 }
 
 /** Rows of text in aligned columns; the last column is never padded. Two spaces between, `indent` before. */
-export function renderTable(columns: readonly Column[], rows: readonly (readonly string[])[], indent = "  "): string[] {
+export function renderTable(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  indent = "  ",
+): string[] {
   const cells = rows.map((row) => row.map(printable));
-  const widths = columns.map((column, i) => Math.max(column.title.length, ...cells.map((row) => row[i]?.length ?? 0)));
+  const widths = columns.map((column, i) =>
+    Math.max(column.title.length, ...cells.map((row) => row[i]?.length ?? 0)),
+  );
   const line = (row: readonly string[]) =>
     (
       indent +

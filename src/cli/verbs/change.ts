@@ -13,6 +13,10 @@ export function changeSources(invocation: Invocation) {
   return {
     specs: invocation.args,
     files: list(invocation, "file"),
+    categories: list(invocation, "category")
+      .flatMap((text) => text.split(","))
+      .filter(Boolean),
+    environment: text(invocation, "environment"),
     channels: list(invocation, "channel"),
     target: { name: text(invocation, "name"), prefix: text(invocation, "prefix") },
     readStdin: () => (stdin ??= readStream(process.stdin)),

@@ -38,7 +38,10 @@ function counts(report: CleanReport): [string, number][] {
     ["unused package", sized(report.packages)],
     ["index cache", report.index_cache?.files.length ?? 0],
     ["lock", report.locks?.length ?? 0],
-    ["left-over", (report.tempfiles?.length ?? 0) + (report.trash?.length ?? 0) + (report.logfiles?.length ?? 0)],
+    [
+      "left-over",
+      (report.tempfiles?.length ?? 0) + (report.trash?.length ?? 0) + (report.logfiles?.length ?? 0),
+    ],
     ["whole package cache", report.pkgs_dirs?.length ?? 0],
   ];
 }

@@ -1,6 +1,6 @@
 import { create } from "../../commands/create.ts";
 import { pathKind } from "../../fs/files.ts";
-import { type Invocation } from "../invocation.ts";
+import type { Invocation } from "../invocation.ts";
 import type { Session } from "../session.ts";
 import { changeSources, reportChange, sayHowToUse } from "./change.ts";
 
@@ -13,7 +13,10 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     }
     if (sources.files.length === 0) sources.files.push("environment.yml");
   }
-  const outcome = await create({ ...sources, noDefaultPackages: invocation.options["defaultPackages"] === false }, session.context);
+  const outcome = await create(
+    { ...sources, noDefaultPackages: invocation.options["defaultPackages"] === false },
+    session.context,
+  );
   const code = reportChange(outcome, session);
   sayHowToUse(outcome, invocation.name, session);
   return code;

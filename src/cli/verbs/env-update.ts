@@ -6,6 +6,9 @@ import { changeSources, reportChange } from "./change.ts";
 export async function run(invocation: Invocation, session: Session): Promise<number> {
   const sources = changeSources(invocation);
   if (sources.files.length === 0 && sources.specs.length === 0) sources.files.push("environment.yml");
-  const outcome = await install({ ...sources, command: "update", createMissing: true, prune: flag(invocation, "prune") }, session.context);
+  const outcome = await install(
+    { ...sources, command: "update", createMissing: true, prune: flag(invocation, "prune") },
+    session.context,
+  );
   return reportChange(outcome, session);
 }

@@ -1,7 +1,7 @@
-import { info, type InfoResult } from "../../commands/info.ts";
+import { type InfoResult, info } from "../../commands/info.ts";
+import { VERSION } from "../../util/version.ts";
 import { EXIT } from "../exit-codes.ts";
 import { flag, type Invocation } from "../invocation.ts";
-import { VERSION } from "../../util/version.ts";
 import type { Session } from "../session.ts";
 import { printEnvironments } from "./env-list.ts";
 
@@ -71,5 +71,11 @@ function printInfo(result: InfoResult, all: boolean, session: Session): void {
   ];
   if (all) rows.push(["environments", result.environments]);
   const width = Math.max(...rows.map(([title]) => title.length));
-  session.print(rows.flatMap(([title, values]) => values.map((value, i) => `${(i ? "" : title).padStart(width)}${i ? "  " : ": "}${value}`)).join("\n"));
+  session.print(
+    rows
+      .flatMap(([title, values]) =>
+        values.map((value, i) => `${(i ? "" : title).padStart(width)}${i ? "  " : ": "}${value}`),
+      )
+      .join("\n"),
+  );
 }

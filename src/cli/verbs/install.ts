@@ -4,6 +4,9 @@ import type { Session } from "../session.ts";
 import { changeSources, reportChange } from "./change.ts";
 
 export async function run(invocation: Invocation, session: Session): Promise<number> {
-  const outcome = await install({ ...changeSources(invocation), command: "install", updateDeps: flag(invocation, "updateDeps") }, session.context);
+  const outcome = await install(
+    { ...changeSources(invocation), command: "install", updateDeps: flag(invocation, "updateDeps") },
+    session.context,
+  );
   return reportChange(outcome, session);
 }

@@ -1,4 +1,4 @@
-import { list, type ListResult } from "../../commands/list.ts";
+import { type ListResult, list } from "../../commands/list.ts";
 import { platformOf } from "../../commands/solve-change.ts";
 import { linkOrder } from "../../solve/order.ts";
 import { redactUrl } from "../../specs/credentials.ts";
@@ -21,7 +21,13 @@ export async function run(invocation: Invocation, session: Session): Promise<num
   );
   if (flag(invocation, "revisions")) printRevisions(result, session);
   else if (flag(invocation, "explicit")) printExplicit(result, invocation, session);
-  else if (flag(invocation, "canonical")) printLines(result.records.map((record) => `${record.channel}/${record.subdir}::${record.name}-${record.version}-${record.build}`), session);
+  else if (flag(invocation, "canonical"))
+    printLines(
+      result.records.map(
+        (record) => `${record.channel}/${record.subdir}::${record.name}-${record.version}-${record.build}`,
+      ),
+      session,
+    );
   else if (flag(invocation, "export")) printExport(result, session);
   else printTable(result, session);
   return EXIT.ok;
@@ -38,8 +44,18 @@ function printTable(result: ListResult, session: Session): void {
     return;
   }
   session.say(`Packages in ${result.prefix}:\n`);
-  const rows = result.records.map((record) => [record.name, record.version, record.build, channelName(record)]);
-  session.print(renderTable([{ title: "Name" }, { title: "Version" }, { title: "Build" }, { title: "Channel" }], rows).join("\n"));
+  const rows = result.records.map((record) => [
+    record.name,
+    record.version,
+    record.build,
+    channelName(record),
+  ]);
+  session.print(
+    renderTable(
+      [{ title: "Name" }, { title: "Version" }, { title: "Build" }, { title: "Channel" }],
+      rows,
+    ).join("\n"),
+  );
 }
 
 function channelName(record: PrefixRecord): string {
@@ -48,26 +64,56 @@ function channelName(record: PrefixRecord): string {
 
 /** The @EXPLICIT form (CEP 23): dependencies first, so that it can be linked in order. */
 function printExplicit(result: ListResult, invocation: Invocation, session: Session): void {
-  const hash = (record: PrefixRecord) => (flag(invocation, "sha256") ? `#sha256:${record.sha256 ?? ""}` : flag(invocation, "md5") ? `#${record.md5 ?? ""}` : "");
-  const lines = linkOrder(result.records).map((record) => redactUrl(record.url) + hash(record as PrefixRecord));
+  const hash = (record: PrefixRecord) =>
+    flag(invocation, "sha256")
+      ? `#sha256:${record.sha256 ?? ""}`
+      : flag(invocation, "md5")
+        ? `#${record.md5 ?? ""}`
+        : "";
+  const lines = linkOrder(result.records).map(
+    (record) => redactUrl(record.url) + hash(record as PrefixRecord),
+  );
   if (session.json) session.printJson(lines);
-  else session.print(["# This file may be used to create an environment using:", "# $ taipan create --name <env> --file <this file>", `# platform: ${platformOf(session.context)}`, "@EXPLICIT", ...lines].join("\n"));
+  else
+    session.print(
+      [
+        "# This file may be used to create an environment using:",
+        "# $ taipan create --name <env> --file <this file>",
+        `# platform: ${platformOf(session.context)}`,
+        "@EXPLICIT",
+        ...lines,
+      ].join("\n"),
+    );
 }
 
 function printExport(result: ListResult, session: Session): void {
   const lines = result.records.map((record) => `${record.name}=${record.version}=${record.build}`);
   if (session.json) session.printJson(lines);
-  else session.print(["# This file may be used to create an environment using:", "# $ taipan create --name <env> --file <this file>", `# platform: ${platformOf(session.context)}`, ...lines].join("\n"));
+  else
+    session.print(
+      [
+        "# This file may be used to create an environment using:",
+        "# $ taipan create --name <env> --file <this file>",
+        `# platform: ${platformOf(session.context)}`,
+        ...lines,
+      ].join("\n"),
+    );
 }
 
 function printRevisions(result: ListResult, session: Session): void {
   const { revisions } = result.state.history;
   if (session.json) {
-    session.printJson(revisions.map(({ date, linked, unlinked }, rev) => ({ date, install: linked, remove: unlinked, rev })));
+    session.printJson(
+      revisions.map(({ date, linked, unlinked }, rev) => ({ date, install: linked, remove: unlinked, rev })),
+    );
     return;
   }
   const blocks = revisions.map(({ date, linked, unlinked }, rev) =>
-    [`${date}  (rev ${rev})`, ...unlinked.map((dist) => `    -${dist}`), ...linked.map((dist) => `    +${dist}`)].join("\n"),
+    [
+      `${date}  (rev ${rev})`,
+      ...unlinked.map((dist) => `    -${dist}`),
+      ...linked.map((dist) => `    +${dist}`),
+    ].join("\n"),
   );
   session.print(blocks.join("\n\n"));
 }

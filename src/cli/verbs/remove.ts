@@ -8,7 +8,12 @@ export async function run(invocation: Invocation, session: Session): Promise<num
   const target = { name: text(invocation, "name"), prefix: text(invocation, "prefix") };
   if (flag(invocation, "all")) return removeWhole(target, session);
   const outcome = await remove(
-    { target, specs: invocation.args, force: flag(invocation, "force"), prune: invocation.options["pruneDeps"] !== false },
+    {
+      target,
+      specs: invocation.args,
+      force: flag(invocation, "force"),
+      prune: invocation.options["pruneDeps"] !== false,
+    },
     session.context,
   );
   return reportChange(outcome, session);

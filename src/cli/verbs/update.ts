@@ -5,7 +5,12 @@ import { changeSources, reportChange } from "./change.ts";
 
 export async function run(invocation: Invocation, session: Session): Promise<number> {
   const outcome = await install(
-    { ...changeSources(invocation), command: "update", updateAll: flag(invocation, "all"), prune: invocation.options["pruneDeps"] !== false },
+    {
+      ...changeSources(invocation),
+      command: "update",
+      updateAll: flag(invocation, "all"),
+      prune: invocation.options["pruneDeps"] !== false,
+    },
     session.context,
   );
   return reportChange(outcome, session);
