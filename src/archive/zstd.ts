@@ -346,21 +346,36 @@ const WASM_LEVEL = 3;
 /** The asm.js build of the same code has as much memory as it is given; pages that are not touched cost nothing. */
 const ASM_MEMORY = 256 * 1024 * 1024;
 
-let wasmBinding: Promise<ZstdBinding> | undefined;
-let asmBinding: Promise<ZstdBinding> | undefined;
+/**
+ * Instances of one build. A decoder with an 8 MiB window fills a WASM instance's memory, so each decoder that is open has
+ * an instance of its own: several archives are extracted by turns in one worker.
+ */
+class Instances {
+  private readonly idle: ZstdBinding[] = [];
+  private readonly start: () => Promise<ZstdBinding>;
 
-function loadWasm(): Promise<ZstdBinding> {
-  wasmBinding ??= startBinding(() => import("zstd-codec/lib/zstd-codec-binding-wasm.js"), {});
-  return wasmBinding;
+  constructor(start: () => Promise<ZstdBinding>) {
+    this.start = start;
+  }
+
+  /** Synchronous when one is idle. */
+  take(): ZstdBinding | Promise<ZstdBinding> {
+    return this.idle.pop() ?? this.start();
+  }
+
+  give(binding: ZstdBinding): void {
+    this.idle.push(binding);
+  }
 }
+
+const wasmInstances = new Instances(() =>
+  startBinding(() => import("zstd-codec/lib/zstd-codec-binding-wasm.js"), {}),
+);
 
 /** Three times slower than WASM: only for what WASM's memory cannot hold. */
-function loadAsm(): Promise<ZstdBinding> {
-  asmBinding ??= startBinding(() => import("zstd-codec/lib/zstd-codec-binding.js"), {
-    TOTAL_MEMORY: ASM_MEMORY,
-  });
-  return asmBinding;
-}
+const asmInstances = new Instances(() =>
+  startBinding(() => import("zstd-codec/lib/zstd-codec-binding.js"), { TOTAL_MEMORY: ASM_MEMORY }),
+);
 
 function startBinding(
   load: () => Promise<{ default: (module: Partial<ZstdBinding>) => unknown }>,
@@ -382,13 +397,20 @@ function startBinding(
 }
 
 async function wasmCodec(): Promise<Codec | undefined> {
-  const wasm = await loadWasm();
+  // Loads the module, so that the first decoder starts at once.
+  wasmInstances.give(await wasmInstances.take());
   return {
     backend: "wasm",
-    stream: (sink, window) =>
-      window <= WASM_WINDOW ? new WasmStream(wasm, sink) : loadAsm().then((asm) => new WasmStream(asm, sink)),
+    stream: (sink, window) => {
+      const instances = window <= WASM_WINDOW ? wasmInstances : asmInstances;
+      const binding = instances.take();
+      return binding instanceof Promise
+        ? binding.then((ready) => new WasmStream(ready, instances, sink))
+        : new WasmStream(binding, instances, sink);
+    },
     async compress(bytes, level) {
-      const binding = level <= WASM_LEVEL ? wasm : await loadAsm();
+      const instances = level <= WASM_LEVEL ? wasmInstances : asmInstances;
+      const binding = await instances.take();
       const parts: Uint8Array[] = [];
       const stream = new binding.ZstdCompressStreamBinding();
       const keep = (part: Uint8Array): void => void parts.push(part.slice());
@@ -398,19 +420,17 @@ async function wasmCodec(): Promise<Codec | undefined> {
       );
       if (!ok) throw new ToolError("internal", "the zstd encoder failed");
       stream.delete();
+      instances.give(binding);
       return Buffer.concat(parts);
     },
   };
 }
 
-/** Out of memory aborts a whole instance for good: the next caller gets a fresh one. */
+/** Out of memory aborts a whole instance for good: whoever sees false must not give it back. */
 function guard(call: () => boolean | undefined): boolean {
   try {
     return call() === true;
   } catch {
-    wasmBinding = undefined;
-    asmBinding = undefined;
-    codecs.clear();
     return false;
   }
 }
@@ -418,11 +438,16 @@ function guard(call: () => boolean | undefined): boolean {
 class WasmStream implements FrameStream {
   private stream: InstanceType<ZstdBinding["ZstdDecompressStreamBinding"]> | undefined;
   private failure: unknown;
+  private broken = false;
+  private readonly binding: ZstdBinding;
+  private readonly instances: Instances;
   private readonly keep: ByteSink;
 
-  constructor(binding: ZstdBinding, sink: ByteSink) {
+  constructor(binding: ZstdBinding, instances: Instances, sink: ByteSink) {
+    this.binding = binding;
+    this.instances = instances;
     this.stream = new binding.ZstdDecompressStreamBinding();
-    this.stream.begin();
+    this.broken = !guard(() => this.stream?.begin());
     // The codec calls back from inside WASM: an exception must not cross it. The bytes may be a view of WASM memory
     // that the next call overwrites, so a sink that keeps them gets a copy.
     this.keep = (bytes) => {
@@ -438,24 +463,34 @@ class WasmStream implements FrameStream {
   write(chunk: Uint8Array): void {
     // In slices: one call's output is bounded, and a limit that the sink finds exceeded stops the rest.
     for (let at = 0; at < chunk.length; at += 65536) {
-      const ok = guard(() => this.stream?.transform(chunk.subarray(at, at + 65536), this.keep));
-      if (this.failure) throw this.failure;
-      if (!ok) throw corrupt(undefined);
+      this.call((stream) => stream.transform(chunk.subarray(at, at + 65536), this.keep));
     }
   }
 
   end(): void {
-    const ok = guard(() => this.stream?.end(this.keep));
-    this.abort();
+    try {
+      this.call((stream) => stream.end(this.keep));
+    } finally {
+      this.abort();
+    }
+  }
+
+  private call(work: (stream: InstanceType<ZstdBinding["ZstdDecompressStreamBinding"]>) => boolean): void {
+    const { stream } = this;
+    const ok = !this.broken && stream !== undefined && guard(() => work(stream));
+    if (!ok) this.broken = true;
     if (this.failure) throw this.failure;
     if (!ok) throw corrupt(undefined);
   }
 
   abort(): void {
-    guard(() => {
-      this.stream?.delete();
+    const { stream } = this;
+    if (!stream) return;
+    this.stream = undefined;
+    const freed = guard(() => {
+      stream.delete();
       return true;
     });
-    this.stream = undefined;
+    if (freed && !this.broken) this.instances.give(this.binding);
   }
 }

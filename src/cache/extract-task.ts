@@ -72,7 +72,7 @@ async function openArchiveSink(input: ExtractInput, signal: AbortSignal): Promis
     if (!extractor || extractError !== undefined) return;
     const failed = (error: unknown): void => {
       // Damaged on the way, or a bad archive? Only the hash of the whole can tell, so read on.
-      if (!known || signal.aborted || !isArchiveError(error)) throw error;
+      if (!known || signal.aborted || !isArchiveError(error)) throw named(input.fn, error);
       extractError = error;
     };
     try {
@@ -80,6 +80,14 @@ async function openArchiveSink(input: ExtractInput, signal: AbortSignal): Promis
       return busy ? busy.catch(failed) : undefined;
     } catch (error) {
       failed(error);
+    }
+  };
+
+  const finish = async (): Promise<{ files: number; bytes: number }> => {
+    try {
+      return (await extractor?.end()) ?? { files: 0, bytes: 0 };
+    } catch (error) {
+      throw named(input.fn, error);
     }
   };
 
@@ -95,8 +103,8 @@ async function openArchiveSink(input: ExtractInput, signal: AbortSignal): Promis
     end: async () => {
       const facts = { sha256: sha256.digest("hex"), md5: md5?.digest("hex"), size };
       compare(input.fn, expected, facts);
-      if (extractError !== undefined) throw extractError;
-      const summary = (await extractor?.end()) ?? { files: 0, bytes: 0 };
+      if (extractError !== undefined) throw named(input.fn, extractError);
+      const summary = await finish();
       if (
         destination !== undefined &&
         fileFactsSync(join(destination, "info", "index.json"))?.kind !== "file"
@@ -110,6 +118,15 @@ async function openArchiveSink(input: ExtractInput, signal: AbortSignal): Promis
     },
     abort: async () => extractor?.abort(),
   };
+}
+
+/** The extractor knows the archive's bytes, not its name. */
+function named(fn: string, error: unknown): unknown {
+  if (!(error instanceof ToolError) || !isArchiveError(error) || error.message.includes(fn)) return error;
+  return new ToolError(error.code, `\`${fn}\`: ${error.message}`, {
+    hint: error.hint,
+    details: { ...error.details, fn },
+  });
 }
 
 function isArchiveError(error: unknown): boolean {

@@ -1,0 +1,106 @@
+// `node bench/fetch.mjs --channel DIR [--repeat N] [--downloads 3,5,10] [--latency MS]`: cold download and extraction of
+// every package of a channel directory, served on loopback, into an empty cache; without solving and linking.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { rolldown } from "rolldown";
+import { serveInThread } from "../scripts/serve.mjs";
+import { ltsNode, machine, median, rattlerPython, root, scratch, table, timed } from "./lib.mjs";
+
+const { values: options } = parseArgs({
+  options: {
+    channel: { type: "string" },
+    repeat: { type: "string", default: "3" },
+    downloads: { type: "string", default: "5" },
+    workers: { type: "string", default: "2" },
+  },
+});
+if (!options.channel) throw new Error("--channel DIR is missing");
+const directory = resolve(options.channel);
+const server = await serveInThread(directory);
+const records = ["linux-64", "noarch"].flatMap((subdir) => {
+  const { packages = {}, "packages.conda": conda = {} } = JSON.parse(
+    readFileSync(join(directory, subdir, "repodata.json"), "utf8"),
+  );
+  return Object.entries({ ...packages, ...conda }).map(([fn, record]) => ({
+    ...record,
+    subdir,
+    fn,
+    url: `${server.url}/${subdir}/${fn}`,
+    channel: server.url,
+  }));
+});
+
+const build = join(root, "node_modules/.cache");
+mkdirSync(build, { recursive: true });
+const bundleDir = mkdtempSync(join(build, "bench-"));
+const bundle = await rolldown({
+  cwd: root,
+  platform: "node",
+  input: { driver: "tests/support/fetch-driver.ts", worker: "src/worker.ts" },
+  external: (id) => !id.startsWith(".") && !id.startsWith("/") && !id.startsWith("\0"),
+  logLevel: "silent",
+});
+await bundle.write({
+  dir: bundleDir,
+  format: "esm",
+  entryFileNames: "[name].js",
+  chunkFileNames: "chunks/[name]-[hash].js",
+});
+await bundle.close();
+
+const dir = scratch(1e9);
+const recordsFile = join(dir, "records.json");
+writeFileSync(recordsFile, JSON.stringify(records));
+const nodes = [{ name: process.version, path: process.execPath }];
+const lts = ltsNode();
+if (lts) nodes.push({ name: lts.version, path: lts.path });
+const cases = [];
+for (const node of nodes) {
+  for (const downloads of options.downloads.split(",").map(Number)) {
+    for (const keepArchives of [true, false]) {
+      const settings = JSON.stringify({
+        downloadThreads: downloads,
+        keepArchives,
+        workers: Number(options.workers),
+      });
+      cases.push({
+        name: `taipan, Node ${node.name}, ${downloads} downloads${keepArchives ? "" : ", archives not kept"}`,
+        run: (pkgs) => timed(node.path, [join(bundleDir, "driver.js"), recordsFile, pkgs, settings]),
+      });
+    }
+  }
+}
+const python = rattlerPython();
+if (python)
+  cases.push({
+    name: "py-rattler (keeps no archives)",
+    run: (pkgs) => timed(python, [join(root, "bench/peer_fetch.py"), recordsFile, pkgs]),
+  });
+
+const samples = cases.map(() => ({ seconds: [], rss: [] }));
+try {
+  for (let round = 0; round < Number(options.repeat); round++) {
+    for (const [i, item] of cases.entries()) {
+      const pkgs = join(dir, "pkgs");
+      rmSync(pkgs, { recursive: true, force: true });
+      const result = item.run(pkgs);
+      if (result.status !== 0) throw new Error(`${item.name} failed: ${result.stdout} ${result.stderr}`);
+      samples[i].seconds.push(result.seconds);
+      samples[i].rss.push(result.maxRssMb);
+    }
+  }
+} finally {
+  rmSync(dir, { recursive: true, force: true });
+  rmSync(bundleDir, { recursive: true, force: true });
+  await server.close();
+}
+const megabytes = records.reduce((sum, record) => sum + record.size, 0) / 1e6;
+console.log(`${records.length} packages, ${megabytes.toFixed(0)} MB; ${machine()}\n`);
+const rows = cases.map((item, i) => [
+  item.name,
+  `${median(samples[i].seconds).toFixed(2)} s`,
+  `${Math.min(...samples[i].seconds).toFixed(2)} s`,
+  `${Math.max(...samples[i].rss).toFixed(0)} MB`,
+]);
+console.log(table(["cold download and extraction", "median", "best", "peak memory"], rows));
