@@ -153,7 +153,11 @@ export async function linkPackageTask(input: LinkPackageInput): Promise<LinkedPa
     const kind = patchedSources.has(file.source) ? "patched" : "";
     return `${throughAliases(file.source, input.aliases)}\0${throughAliases(file.target, input.aliases)}\0${kind}`;
   });
-  return { files: files.length, compile: compile.join("\n"), cachedPyc: pyc.linked.length };
+  const binaries = paths.filter(
+    (entry) => entry.file_mode === "binary" && entry.prefix_placeholder && !skip.has(entry._path),
+  );
+  const patchedBinaries = binaries.map((entry) => throughAliases(entry._path, input.aliases)).join("\n");
+  return { files: files.length, compile: compile.join("\n"), patchedBinaries, cachedPyc: pyc.linked.length };
 }
 
 function restrict(links: PackageLinks, only: ReadonlySet<string>): void {

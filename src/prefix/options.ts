@@ -27,6 +27,8 @@ export interface LinkOptions {
   overrideFrozen?: boolean | undefined;
   /** Python processes that compile; by default one for each core. */
   compileProcesses?: number | undefined;
+  /** Program that signs patched binaries for osx-arm64; /usr/bin/codesign by default. */
+  codesign?: string | undefined;
   /** Directory where menu entries go instead of the user's own (tests, images). */
   menuDirectory?: string | undefined;
 }

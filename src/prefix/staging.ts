@@ -8,6 +8,7 @@ import type { PythonInfo } from "../plan/transaction.ts";
 import { distString, type PackageCacheRecord, type PrefixRecord } from "../specs/records.ts";
 import type { LinkedPackage } from "../workers/link-tasks.ts";
 import type { WorkerPool } from "../workers/protocol.ts";
+import { signBinaries } from "./codesign.ts";
 import { formatPrefixRecord, prefixRecordFile } from "./conda-meta.ts";
 import { type LinkOptions, linkMethods } from "./options.ts";
 import { pycCacheEntry } from "./pyc-cache.ts";
@@ -62,6 +63,9 @@ export async function stagePackages(input: StageInput, context: StageContext): P
         const work = linkOne(current, input, context);
         started.set(current, work);
         const linked = await work;
+        if (!current.only && linked.patchedBinaries !== "") {
+          await signBinaries(linked.patchedBinaries.split("\n"), input.root, current.record, input.options);
+        }
         context.events({
           type: "link",
           id: current.record.fn,

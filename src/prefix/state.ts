@@ -49,7 +49,6 @@ export async function writeVariables(
   const state = await readStateFile(prefix);
   for (const [name, value] of Object.entries(variables)) {
     if (value === undefined) delete state.env_vars[name];
-    // conda compares names without case and keeps them in capitals; micromamba, too.
     else state.env_vars[name] = value;
   }
   await writeAtomic(path(prefix), `${JSON.stringify(state, null, 2)}\n`);

@@ -56,6 +56,8 @@ export interface LinkedPackage {
   files: number;
   /** Byte code still to be compiled: `source\0target\0kind` relative to the root, joined with newlines; kind `patched` is not to be kept. */
   compile: string;
+  /** Binaries whose bytes were changed, relative to the root, joined with newlines: macOS wants them signed again. */
+  patchedBinaries: string;
   /** Files of this package that came from the byte code cache. */
   cachedPyc: number;
 }

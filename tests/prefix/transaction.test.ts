@@ -139,6 +139,34 @@ describe("linking", () => {
     expect(meta(box, "a-1.0-0").link.type).toBe(2);
   });
 
+  test("patched binaries are signed in one call for osx-arm64, and the record has the hashes of the signed files", async () => {
+    const box = sandbox();
+    mkdirSync(box.root, { recursive: true });
+    const codesign = join(box.root, "codesign");
+    writeFileSync(
+      codesign,
+      `#!/bin/sh\necho call >> '${box.root}/calls'\nshift 3\nfor f; do printf SIGNED >> "$f"; done\n`,
+      { mode: 0o755 },
+    );
+    const binary = { content: Buffer.from(`x\0${PLACEHOLDER}/lib\0`), prefix: "binary" as const };
+    const lib = makePackage(box.pkgs, {
+      name: "lib",
+      files: { "lib/a.dylib": binary, "lib/b.dylib": binary, "lib/plain": "p" },
+    });
+    await box.set([lib], { platform: "osx-arm64", codesign });
+    expect(readFileSync(join(box.root, "calls"), "utf8")).toBe("call\n");
+    expect(read(box, "lib/a.dylib").endsWith("SIGNED")).toBe(true);
+    const sha = execFileSync("sha256sum", [join(box.prefix, "lib/b.dylib")], { encoding: "utf8" }).slice(
+      0,
+      64,
+    );
+    expect(
+      meta(box, "lib-1.0-0").paths_data.paths.find((entry) => entry._path === "lib/b.dylib")
+        ?.sha256_in_prefix,
+    ).toBe(sha);
+    expect(read(box, "lib/plain")).toBe("p");
+  });
+
   test("a prefix with blanks works, scripts are started by sh", async () => {
     const python = systemPython();
     if (!python) return;
