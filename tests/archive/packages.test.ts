@@ -26,7 +26,8 @@ import { sharedPath } from "../support/shared.ts";
 let root = "";
 let count = 0;
 beforeAll(() => {
-  root = mkdtempSync(join(tmpdir(), "taipan-archive-"));
+  // 29,000 small files: in memory where there is such a file system, since a slow disk makes this the slowest test of all.
+  root = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "taipan-archive-"));
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 const fresh = (): string => join(root, String(count++));
@@ -238,7 +239,6 @@ describe("what honest writers do is accepted", () => {
       "directory said twice",
       [
         { name: "./", type: "5" },
-        { name: "d/f", content: "x" },
         { name: "./d", type: "5" },
         { name: "./", type: "5" },
         { name: "d/f", content: "x" },
@@ -544,7 +544,7 @@ describe("real packages", () => {
         /^(tar-hardlink|dot-slash-paths|symlink-chain|path>100|non-ascii-path)$/.test(feature),
       ),
     );
-    for (const item of odd.slice(0, 24)) {
+    for (const item of odd.filter((_, i) => i % 3 === 0)) {
       const copy = join(root, `copy${count++}${item.format}`);
       writeFileSync(copy, readFileSync(join(corpus!, item.path)));
       const destination = fresh();
