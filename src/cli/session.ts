@@ -49,8 +49,8 @@ export async function openSession(
     cwd: process.cwd(),
     platform,
     dialect: invocation.name as Dialect,
-    rcFiles: list(invocation, "rcFile"),
-    noRc: invocation.options["rc"] === false,
+    rcFiles: invocation.ignoreRc ? [] : list(invocation, "rcFile"),
+    noRc: invocation.options["rc"] === false || invocation.ignoreRc === true,
     noEnv: invocation.options["env"] === false,
     targetPrefix: env["CONDA_PREFIX"],
   });
@@ -135,7 +135,8 @@ async function askUser(question: string, values: ConfigValues, signal: AbortSign
 function configOverrides(invocation: Invocation): Partial<ConfigValues> {
   const { options } = invocation;
   const overrides: Record<string, unknown> = {};
-  for (const key of SAME_NAME) if (options[key] !== undefined) overrides[key] = options[key];
+  for (const key of SAME_NAME)
+    if (options[key] !== undefined && !Array.isArray(options[key])) overrides[key] = options[key];
   const rename: [string, keyof ConfigValues][] = [
     ["yes", "alwaysYes"],
     ["repodataTtl", "localRepodataTtl"],

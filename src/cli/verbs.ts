@@ -1,5 +1,6 @@
 import type { VerbModule } from "./invocation.ts";
 import type { GroupName, OptionSpec } from "./options.ts";
+import { envExport, LOCK_COMMANDS } from "./verbs-query.ts";
 
 /** One row of the command table. `load` imports the verb only when it runs, so that `--help` stays instant. */
 export interface CommandSpec {
@@ -15,6 +16,10 @@ export interface CommandSpec {
   examples?: readonly string[];
   /** Everything after the first positional belongs to another program (`run`). */
   passThrough?: boolean;
+  /** Not in the help. */
+  hidden?: boolean;
+  /** Whether, with these options, configuration files are left unread: what repairs them must not fail of them. */
+  ignoreRc?: (options: Readonly<Record<string, unknown>>) => boolean;
   commands?: readonly CommandSpec[];
   load?: () => Promise<VerbModule>;
 }
@@ -101,8 +106,13 @@ export const COMMANDS: readonly CommandSpec[] = [
         flags: "--explicit",
         help: "an @EXPLICIT list of URLs, from which the environment can be made again",
       },
-      { flags: "--md5", help: "add MD5 sums to --explicit" },
-      { flags: "--sha256", help: "add SHA-256 sums to --explicit" },
+      { flags: "--md5", help: "with MD5 sums" },
+      { flags: "--sha256", help: "with SHA-256 sums" },
+      {
+        flags: "--fields <names>",
+        help: "columns to show, separated by commas: name, version, build, channel, license, size, url ...",
+      },
+      { flags: "--size", help: "with the size of each package on disk" },
       { flags: "-c, --canonical", help: "names as in channel/subdir::name-version-build" },
       { flags: "-e, --export", help: "name=version=build lines" },
       { flags: "--revisions", help: "the history of the environment" },
@@ -156,21 +166,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         examples: ["env update -n sci -f environment.yml --prune"],
         load: () => import("./verbs/env-update.ts"),
       },
-      {
-        name: "export",
-        summary: "write an environment as a file",
-        args: null,
-        groups: ["prefix", "general"],
-        options: [
-          { flags: "-e, --explicit", help: "an @EXPLICIT list of URLs" },
-          { flags: "--no-md5", help: "without hashes in the explicit list" },
-          { flags: "--no-builds", help: "without build strings", also: ["--no-build"] },
-          { flags: "--from-history", help: "only what was asked for" },
-          { flags: "--channel-subdir", help: "with channel and subdir" },
-        ],
-        examples: ["env export -n sci > environment.yml", "env export -n sci --from-history"],
-        load: () => import("./verbs/env-export.ts"),
-      },
+      envExport,
     ],
   },
   {
@@ -225,4 +221,5 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: ["clean --all --yes", "clean --index-cache"],
     load: () => import("./verbs/clean.ts"),
   },
+  ...LOCK_COMMANDS,
 ];

@@ -1,69 +1,83 @@
 import { UNSET } from "../prefix/state.ts";
-import { linkOrder } from "../solve/order.ts";
 import { redactUrl } from "../specs/credentials.ts";
 import {
   type EnvironmentExport,
   type EnvironmentExportOptions,
   environmentDocument,
   writeEnvironmentYaml,
-  writeExplicit,
 } from "../specs/export/index.ts";
+import { type MatchSpec, tryParseMatchSpec } from "../specs/match-spec.ts";
 import type { PrefixRecord } from "../specs/records.ts";
 import type { CommandContext } from "./context.ts";
-import { list } from "./list.ts";
-import { platformOf } from "./solve-change.ts";
+import { type ListResult, list } from "./list.ts";
 import { displayName, type TargetOptions } from "./target.ts";
 
 export interface ExportIntent {
   target: TargetOptions;
   /** Only what the user asked for, as asked. */
   fromHistory: boolean;
+  /** Channels to name first. */
+  channels?: readonly string[] | undefined;
+  /** Name no other channels than those. */
+  overrideChannels?: boolean | undefined;
   options: EnvironmentExportOptions;
+  /** Hashes of an explicit list; default sha256. */
+  hash?: "md5" | "sha256" | "none" | undefined;
 }
 
 export interface ExportResult {
+  installed: ListResult;
   environment: EnvironmentExport;
   yaml: string;
   document: ReturnType<typeof environmentDocument>;
 }
 
-/** An environment as `environment.yml` (CEP 24). */
+/** An environment as `environment.yml` (CEP 24), with what pip installed. */
 export async function exportEnvironment(
   intent: ExportIntent,
   context: CommandContext,
 ): Promise<ExportResult> {
-  const { prefix, state, records } = await list(
-    { target: intent.target, fullName: false, reverse: false },
-    context,
-  );
+  const installed = await list({ target: intent.target, pip: true }, context);
+  const { prefix, state, records, pip } = installed;
   const shown = records.map((record) => ({ ...record, channel: channelName(record) }));
   const variables = Object.fromEntries(
     Object.entries(state.state.env_vars ?? {}).filter(([, value]) => value !== UNSET),
   );
+  const used = intent.overrideChannels
+    ? []
+    : channelsInOrder(
+        shown.map(({ channel }) => channel),
+        context,
+      );
   const environment: EnvironmentExport = {
     name: displayName(prefix, context.config),
-    channels: [...new Set(shown.map((record) => record.channel))],
+    channels: [...new Set([...(intent.channels ?? []), ...used])],
     dependencies: intent.fromHistory
-      ? { specs: [...state.requestedSpecs.values()].flat().sort() }
+      ? { specs: [...state.requestedSpecs.values()].flat().map(historySpec).sort() }
       : { records: shown },
+    ...(intent.fromHistory ? {} : { pip: pip.map(({ name, version }) => `${name}==${version}`) }),
     variables,
     prefix,
   };
   return {
+    installed,
     environment,
     yaml: writeEnvironmentYaml(environment, intent.options),
     document: environmentDocument(environment, intent.options),
   };
 }
 
-/** An environment as an `@EXPLICIT` list (CEP 23), dependencies first. */
-export async function exportExplicit(
-  target: TargetOptions,
-  hash: "md5" | "sha256" | "none",
-  context: CommandContext,
-): Promise<string> {
-  const { records } = await list({ target, fullName: false, reverse: false }, context);
-  return writeExplicit(linkOrder(records), { hash, platform: platformOf(context) });
+/** Channels that packages came from, those of the configuration in its order: that is the priority they were installed with. */
+function channelsInOrder(channels: readonly string[], context: CommandContext): string[] {
+  const used = new Set(channels.filter((channel) => channel !== "" && channel !== "<unknown>"));
+  const configured = context.config.channels.filter((channel) => used.has(channel));
+  return [...new Set([...configured, ...used])];
+}
+
+/** A requested spec without credentials that its channel may have held. */
+function historySpec(text: string): string {
+  const spec: MatchSpec | undefined = tryParseMatchSpec(text);
+  return spec?.url === undefined ? text : redactUrl(text);
 }
 
 /** The short name of a channel where it has one, without secrets. */

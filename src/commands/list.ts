@@ -1,17 +1,20 @@
 import { ToolError } from "../errors.ts";
+import { type PipPackage, pipPackages } from "../prefix/pip-packages.ts";
 import { type PrefixState, readPrefix } from "../prefix/prefix.ts";
 import type { PrefixRecord } from "../specs/records.ts";
 import type { CommandContext } from "./context.ts";
 import { targetContext } from "./create.ts";
 import { requireEnvironment } from "./install.ts";
+import { platformOf } from "./solve-change.ts";
 import { resolveTarget, type TargetOptions } from "./target.ts";
 
 export interface ListIntent {
   target: TargetOptions;
   /** Regular expression on names; with `fullName`, the whole name. */
   pattern?: string | undefined;
-  fullName: boolean;
-  reverse: boolean;
+  fullName?: boolean | undefined;
+  /** Also what pip installed. */
+  pip?: boolean | undefined;
 }
 
 export interface ListResult {
@@ -19,19 +22,36 @@ export interface ListResult {
   state: PrefixState;
   /** Sorted by name. */
   records: readonly PrefixRecord[];
+  pip: readonly PipPackage[];
 }
 
 export async function list(intent: ListIntent, context: CommandContext): Promise<ListResult> {
-  const target = await resolveTarget(intent.target, targetContext(context));
-  const prefix = await requireEnvironment(target ?? context.config.rootPrefix, context);
-  const state = await readPrefix(prefix);
-  if (!state) throw new ToolError("environment-not-found", `there is no environment at \`${prefix}\``);
-  const matches = nameFilter(intent.pattern, intent.fullName);
+  const { prefix, state } = await readEnvironment(intent.target, context);
+  const matches = nameFilter(intent.pattern, intent.fullName === true);
   const records = state.records
     .filter((record) => matches(record.name))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
-  if (intent.reverse) records.reverse();
-  return { prefix, state, records };
+  const pip = intent.pip ? await pipPackages(prefix, state.records, platformOf(context)) : [];
+  return { prefix, state, records, pip: pip.filter(({ name }) => matches(name)) };
+}
+
+/** The environment that is named or active, else the root prefix; it must exist. */
+export async function readEnvironment(
+  target: TargetOptions,
+  context: CommandContext,
+): Promise<{ prefix: string; state: PrefixState }> {
+  const prefix = await requireEnvironment(
+    (await resolveTarget(target, targetContext(context))) ?? context.config.rootPrefix,
+    context,
+  );
+  const state = await readPrefix(prefix);
+  if (!state) throw new ToolError("environment-not-found", `there is no environment at \`${prefix}\``);
+  return { prefix, state };
+}
+
+/** Bytes of a package's files, as its record says. */
+export function installedSize(record: PrefixRecord): number {
+  return record.paths_data.paths.reduce((sum, entry) => sum + (entry.size_in_bytes ?? 0), 0);
 }
 
 function nameFilter(pattern: string | undefined, fullName: boolean): (name: string) => boolean {

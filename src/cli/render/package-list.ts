@@ -1,0 +1,112 @@
+import { installedSize, type ListResult } from "../../commands/list.ts";
+import type { PipPackage } from "../../prefix/pip-packages.ts";
+import { redactUrl } from "../../specs/credentials.ts";
+import type { PrefixRecord } from "../../specs/records.ts";
+import { formatBytes } from "../../util/format.ts";
+import { listDocument } from "./json.ts";
+import type { Column } from "./table.ts";
+
+/** What `list --fields` can show, with the titles of the columns. */
+export const LIST_FIELDS = {
+  name: "Name",
+  version: "Version",
+  build: "Build",
+  build_number: "Build number",
+  channel: "Channel",
+  subdir: "Subdir",
+  dist_name: "Dist",
+  license: "License",
+  size: "Size",
+  url: "URL",
+  md5: "MD5",
+  sha256: "SHA-256",
+  timestamp: "Timestamp",
+  requested_spec: "Requested spec",
+} as const;
+
+export type ListField = keyof typeof LIST_FIELDS;
+
+/** One line of a list, from conda or from pip. */
+export type ListedPackage = Record<string, unknown> & { name: string };
+
+/** conda's entries and pip's, by name. */
+export function listedPackages(result: ListResult, reverse: boolean): ListedPackage[] {
+  const all = [...result.records.map(condaPackage), ...result.pip.map(pipPackage)];
+  all.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  return reverse ? all.reverse() : all;
+}
+
+function condaPackage(record: PrefixRecord): ListedPackage {
+  return {
+    ...listDocument(record),
+    name: record.name,
+    build: record.build,
+    subdir: record.subdir,
+    license: record.license ?? "",
+    size: installedSize(record),
+    timestamp: record.timestamp ?? 0,
+    requested_spec: record.requested_specs?.join(" ") || record.requested_spec || "",
+  };
+}
+
+/** As conda describes a package of pip's: build `pypi_0` of the channel `pypi`. */
+function pipPackage({ name, version, size }: PipPackage): ListedPackage {
+  return {
+    base_url: "https://conda.anaconda.org/pypi",
+    build_number: 0,
+    build_string: "pypi_0",
+    channel: "pypi",
+    dist_name: `${name}-${version}-pypi_0`,
+    name,
+    platform: "pypi",
+    version,
+    build: "pypi_0",
+    subdir: "pypi",
+    size: size ?? 0,
+  };
+}
+
+const PLAIN_KEYS = [
+  "base_url",
+  "build_number",
+  "build_string",
+  "channel",
+  "dist_name",
+  "md5",
+  "name",
+  "platform",
+  "sha256",
+  "url",
+  "version",
+];
+
+/** The entry of `list --json`; `--fields` chooses keys, `--size` adds the bytes on disk. */
+export function listEntry(
+  item: ListedPackage,
+  fields: readonly ListField[] | undefined,
+  size: boolean,
+): Record<string, unknown> {
+  const keys: readonly string[] = fields ?? (size ? [...PLAIN_KEYS, "size"] : PLAIN_KEYS);
+  return Object.fromEntries(keys.filter((key) => item[key] !== undefined).map((key) => [key, item[key]]));
+}
+
+export function listColumns(fields: readonly ListField[]): Column[] {
+  return fields.map((field) => ({
+    title: LIST_FIELDS[field],
+    align: field === "size" || field === "build_number" ? "right" : "left",
+  }));
+}
+
+export function listCells(item: ListedPackage, fields: readonly ListField[]): string[] {
+  return fields.map((field) => cell(field, item[field]));
+}
+
+function cell(field: ListField, value: unknown): string {
+  if (field === "size") return formatBytes(Number(value ?? 0));
+  if (field === "channel") return shortChannelName(String(value ?? ""));
+  return String(value ?? "");
+}
+
+export function shortChannelName(channel: string): string {
+  return redactUrl(channel).replace(/^https:\/\/conda\.anaconda\.org\//, "");
+}

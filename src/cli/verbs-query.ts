@@ -1,0 +1,94 @@
+import { GROUPS, type OptionSpec } from "./options.ts";
+import type { CommandSpec } from "./verbs.ts";
+
+/** Rows of the command table: lock files and exports. */
+const exportOptions: OptionSpec[] = [
+  {
+    flags: "-f, --file <file>",
+    help: "write to this file instead of standard output; its name tells the format",
+  },
+  { flags: "-c, --channel <channel>", help: "channel to name first (may be repeated)", repeat: true },
+  { flags: "--override-channels", help: "name only the channels given with -c" },
+  { flags: "--no-builds", help: "without build strings", also: ["--no-build"] },
+  { flags: "--md5", help: "with the MD5 sum of each package" },
+  { flags: "--no-md5", help: "without hashes in an explicit list" },
+  { flags: "--from-history", help: "only what was asked for" },
+  { flags: "--channel-subdir", help: "with channel and subdir" },
+  { flags: "--ignore-channels", help: "without channels in front of packages (default)" },
+];
+
+const formatOption: OptionSpec = {
+  flags: "--format <format>",
+  help: "environment-yml (default), environment-json, explicit, conda-lock, pixi-lock, cyclonedx-json or spdx-json",
+};
+
+/** The solver's options that mean something where nothing is installed. */
+const solveOnly = GROUPS.solver.filter(({ flags }) =>
+  /^--(no-deps|only-deps|strategy|exclude-newer|solver-timeout)\b/.test(flags),
+);
+
+export const envExport: CommandSpec = {
+  name: "export",
+  summary: "write an environment as a file",
+  args: null,
+  groups: ["prefix", "general"],
+  options: [{ flags: "-e, --explicit", help: "an @EXPLICIT list of URLs" }, formatOption, ...exportOptions],
+  examples: [
+    "env export -n sci > environment.yml",
+    "env export -n sci --from-history",
+    "env export -n sci --explicit > explicit.txt",
+  ],
+  load: () => import("./verbs/export.ts"),
+};
+
+export const LOCK_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "lock",
+    summary: "solve for one or several platforms and write a lock file",
+    description:
+      "Solve for one or several platforms and write what was found as a lock file. No package is fetched and no environment is touched; `create -f` makes the environment from the lock.",
+    argsHelp: "packages to lock",
+    groups: ["dry", "offline", "channels", "network", "general"],
+    options: [
+      { flags: "-o, --output <file>", help: "lock file to write; - prints it (default conda-lock.yml)" },
+      {
+        flags: "--platform <platform>",
+        help: "platform to solve for (may be repeated; default this one)",
+        repeat: true,
+        also: ["--subdir"],
+      },
+      {
+        flags: "--format <format>",
+        help: "conda-lock, pixi-lock or explicit; else the name of the output tells",
+        choices: ["conda-lock", "pixi-lock", "explicit"],
+      },
+      {
+        flags: "-f, --file <file>",
+        help: "environment.yml or spec list; path, URL or - (may be repeated)",
+        repeat: true,
+      },
+      ...solveOnly,
+    ],
+    examples: [
+      "lock -f environment.yml --platform linux-64 --platform osx-arm64",
+      "lock -c conda-forge python=3.12 numpy -o pixi.lock",
+      "create -n sci -f conda-lock.yml",
+    ],
+    load: () => import("./verbs/lock.ts"),
+  },
+  {
+    name: "export",
+    summary: "write an environment in one of several formats",
+    description:
+      "Write an environment as environment.yml, an explicit list, a lock file or a bill of materials.",
+    args: null,
+    groups: ["prefix", "general"],
+    options: [formatOption, ...exportOptions],
+    examples: [
+      "export -n sci > environment.yml",
+      "export -n sci --format conda-lock -f conda-lock.yml",
+      "export -n sci --format cyclonedx-json -f sci.cdx.json",
+    ],
+    load: () => import("./verbs/export.ts"),
+  },
+];

@@ -1,0 +1,43 @@
+import { dirname, resolve } from "node:path";
+import { exportAs, exportFormat } from "../../commands/export-format.ts";
+import { ensureDir, writeAtomic } from "../../fs/files.ts";
+import { EXIT } from "../exit-codes.ts";
+import { flag, type Invocation, list, text } from "../invocation.ts";
+import type { Session } from "../session.ts";
+
+/** `export`, and `env export` with conda's and micromamba's switches. */
+export async function run(invocation: Invocation, session: Session): Promise<number> {
+  const file = text(invocation, "file");
+  const format = flag(invocation, "explicit") ? "explicit" : exportFormat(text(invocation, "format"), file);
+  const intent = {
+    target: { name: text(invocation, "name"), prefix: text(invocation, "prefix") },
+    fromHistory: flag(invocation, "fromHistory"),
+    channels: list(invocation, "channel"),
+    overrideChannels: flag(invocation, "overrideChannels"),
+    options: {
+      build: invocation.options["builds"] !== false,
+      md5: invocation.options["md5"] === true,
+      channelSubdir: flag(invocation, "channelSubdir") && !flag(invocation, "ignoreChannels"),
+    },
+  };
+  const hash = invocation.options["md5"] === false ? "none" : invocation.path[0] === "env" ? "md5" : "sha256";
+  const { text: content, result } = await exportAs(format, { ...intent, hash }, session.context);
+  session.settle();
+  if (file !== undefined) {
+    const path = resolve(file);
+    await ensureDir(dirname(path));
+    await writeAtomic(path, content);
+    if (session.json) session.printJson({ success: true, format, file: path });
+    else session.say(`Wrote ${path}`);
+  } else if (!session.json || format.endsWith("-json")) session.print(content.trimEnd());
+  else if (format === "environment-yml") session.printJson(result.document);
+  else if (format === "explicit")
+    session.printJson(
+      content
+        .trim()
+        .split("\n")
+        .filter((line) => !line.startsWith("#") && line !== "@EXPLICIT"),
+    );
+  else session.printJson({ success: true, format, content });
+  return EXIT.ok;
+}

@@ -1,0 +1,138 @@
+import { ToolError } from "../errors.ts";
+import { linkOrder } from "../solve/order.ts";
+import {
+  type MaterialsExport,
+  writeCondaLock,
+  writeCycloneDx,
+  writeExplicit,
+  writePixiLock,
+  writeSpdx,
+} from "../specs/export/index.ts";
+import { VERSION } from "../util/version.ts";
+import type { CommandContext } from "./context.ts";
+import { channelName, type ExportIntent, type ExportResult, exportEnvironment } from "./export.ts";
+import { platformOf } from "./solve-change.ts";
+
+export const EXPORT_FORMATS = [
+  "environment-yml",
+  "environment-json",
+  "explicit",
+  "conda-lock",
+  "pixi-lock",
+  "cyclonedx-json",
+  "spdx-json",
+] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+
+/** Other names of the formats, conda's among them. */
+const ALIASES: Record<string, ExportFormat> = {
+  "environment-yaml": "environment-yml",
+  yaml: "environment-yml",
+  yml: "environment-yml",
+  json: "environment-json",
+  cyclonedx: "cyclonedx-json",
+  spdx: "spdx-json",
+};
+
+/** Formats that cannot name what pip installed without knowing where it came from. */
+const WITHOUT_PIP: readonly ExportFormat[] = [
+  "explicit",
+  "conda-lock",
+  "pixi-lock",
+  "cyclonedx-json",
+  "spdx-json",
+];
+
+export function exportFormat(name: string | undefined, file: string | undefined): ExportFormat {
+  if (name === undefined) return file === undefined ? "environment-yml" : formatOfFile(file);
+  const format =
+    EXPORT_FORMATS.find((known) => known === name) ??
+    (Object.hasOwn(ALIASES, name) ? ALIASES[name] : undefined);
+  if (format) return format;
+  throw new ToolError("usage", `\`${name}\` is no format to export to`, {
+    hint: `formats are ${EXPORT_FORMATS.join(", ")}`,
+  });
+}
+
+function formatOfFile(file: string): ExportFormat {
+  const name = file.replaceAll("\\", "/").split("/").at(-1)!.toLowerCase();
+  if (/-lock\.ya?ml$/.test(name)) return "conda-lock";
+  if (name.endsWith(".lock")) return "pixi-lock";
+  if (/\.(cdx|cyclonedx)\.json$/.test(name)) return "cyclonedx-json";
+  if (name.endsWith(".spdx.json")) return "spdx-json";
+  if (name.endsWith(".txt")) return "explicit";
+  return name.endsWith(".json") ? "environment-json" : "environment-yml";
+}
+
+/** The environment in a format, as text. Times come from SOURCE_DATE_EPOCH where it is set, so that equal environments give equal files. */
+export async function exportAs(
+  format: ExportFormat,
+  intent: ExportIntent,
+  context: CommandContext,
+): Promise<{ text: string; result: ExportResult }> {
+  if (intent.fromHistory && !format.startsWith("environment-")) {
+    throw new ToolError("usage", `--from-history has no exact packages, which ${format} needs`, {
+      hint: "use --format environment-yml",
+    });
+  }
+  const result = await exportEnvironment(intent, context);
+  const { pip } = result.installed;
+  if (WITHOUT_PIP.includes(format) && pip.length > 0) {
+    context.events({
+      type: "warning",
+      code: "pip-left-out",
+      message: `${format} leaves out what pip installed: ${pip.map(({ name }) => name).join(", ")}`,
+    });
+  }
+  return { text: render(format, result, intent, context), result };
+}
+
+function render(
+  format: ExportFormat,
+  result: ExportResult,
+  { hash }: ExportIntent,
+  context: CommandContext,
+): string {
+  const platform = platformOf(context);
+  const { records } = result.installed;
+  const channels = result.environment.channels;
+  switch (format) {
+    case "environment-yml":
+      return result.yaml;
+    case "environment-json":
+      return `${JSON.stringify(result.document, null, 2)}\n`;
+    case "explicit":
+      return writeExplicit(linkOrder(records), { hash: hash ?? "sha256", platform });
+    case "conda-lock":
+      return writeCondaLock({ channels, platforms: [{ platform, records }] });
+    case "pixi-lock":
+      return writePixiLock([
+        { name: "default", channelUrls: channelUrls(result), platforms: [{ platform, records }] },
+      ]);
+    case "cyclonedx-json":
+      return writeCycloneDx(materials(result, context));
+    case "spdx-json":
+      return writeSpdx(materials(result, context));
+  }
+}
+
+/** Base URLs of the channels, read off the packages' own URLs. */
+function channelUrls({ installed, environment }: ExportResult): string[] {
+  const urls = new Map<string, string>();
+  for (const record of installed.records)
+    urls.set(channelName(record), record.url.split("/").slice(0, -2).join("/"));
+  return environment.channels.map(
+    (name) => urls.get(name) ?? (/^[a-z]+:\/\//.test(name) ? name : `https://conda.anaconda.org/${name}`),
+  );
+}
+
+function materials({ installed, environment }: ExportResult, context: CommandContext): MaterialsExport {
+  const epoch = Number(context.env["SOURCE_DATE_EPOCH"] || Number.NaN);
+  const time = Number.isFinite(epoch) ? new Date(epoch * 1000) : new Date();
+  return {
+    name: environment.name ?? "environment",
+    records: installed.records,
+    createdAt: time.toISOString().replace(/\.\d+Z$/, "Z"),
+    tool: { name: "taipan", version: VERSION },
+  };
+}

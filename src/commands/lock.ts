@@ -1,0 +1,162 @@
+import { dirname, relative, resolve } from "node:path";
+import { ToolError } from "../errors.ts";
+import { ensureDir, writeAtomic } from "../fs/files.ts";
+import type { Channel } from "../specs/channel.ts";
+import { redactUrl } from "../specs/credentials.ts";
+import { writeCondaLock, writeExplicit, writePixiLock } from "../specs/export/index.ts";
+import { similarNames } from "../specs/names.ts";
+import { isPlatform, PLATFORMS } from "../specs/platform.ts";
+import type { RepoDataRecord } from "../specs/records.ts";
+import { newRecords } from "./change.ts";
+import { chooseChannels } from "./channels.ts";
+import type { CommandContext } from "./context.ts";
+import { namesPackages } from "./explicit.ts";
+import { gatherInputs, type InputSources } from "./inputs.ts";
+import { platformOf, solveChange } from "./solve-change.ts";
+
+export const LOCK_FORMATS = ["conda-lock", "pixi-lock", "explicit"] as const;
+export type LockFormatName = (typeof LOCK_FORMATS)[number];
+
+export interface LockIntent extends InputSources {
+  channels: readonly string[];
+  /** The configured platform when empty. */
+  platforms: readonly string[];
+  /** Told by the name of the output when absent. */
+  format?: LockFormatName | undefined;
+  /** Path, `-` for none; `{platform}` stands for the platform of an explicit list. */
+  output: string;
+}
+
+export interface LockedSolve {
+  platform: string;
+  channels: readonly Channel[];
+  records: readonly RepoDataRecord[];
+}
+
+export interface LockOutcome {
+  format: LockFormatName;
+  solved: readonly LockedSolve[];
+  /** What was written, or is to be printed when the output is `-`. */
+  files: readonly { path: string; text: string }[];
+  written: boolean;
+}
+
+/** Solves for each platform, touching no prefix and fetching no package, and writes what was found as a lock file. */
+export async function lock(intent: LockIntent, context: CommandContext): Promise<LockOutcome> {
+  const format = intent.format ?? formatOf(intent.output);
+  const platforms = [...new Set(intent.platforms.length ? intent.platforms : [platformOf(context)])];
+  for (const platform of platforms) checkPlatform(platform);
+  if (format === "explicit" && platforms.length > 1 && !intent.output.includes("{platform}")) {
+    throw new ToolError("usage", "an explicit list is for one platform", {
+      hint: "write {platform} in the name of the output, such as `-o explicit-{platform}.txt`",
+    });
+  }
+  const solved: LockedSolve[] = [];
+  for (const platform of platforms)
+    solved.push(await solveFor(platform, solved.length === 0, intent, context));
+  const files = render(format, solved, intent);
+  const written = intent.output !== "-" && !context.config.dryRun;
+  for (const { path, text } of written ? files : []) {
+    const absolute = resolve(context.cwd, path);
+    await ensureDir(dirname(absolute));
+    await writeAtomic(absolute, text);
+  }
+  return { format, solved, files, written };
+}
+
+function formatOf(output: string): LockFormatName {
+  if (/\.lock$/.test(output)) return "pixi-lock";
+  return /\.txt$/.test(output) ? "explicit" : "conda-lock";
+}
+
+export function checkPlatform(platform: string): void {
+  if (isPlatform(platform)) return;
+  const near = similarNames(platform, PLATFORMS);
+  throw new ToolError("usage", `\`${platform}\` is no platform`, {
+    hint: near.length ? `did you mean \`${near[0]}\`?` : `known are ${PLATFORMS.join(", ")}`,
+  });
+}
+
+async function solveFor(
+  platform: string,
+  first: boolean,
+  intent: LockIntent,
+  outer: CommandContext,
+): Promise<LockedSolve> {
+  const context: CommandContext = { ...outer, config: { ...outer.config, platform } };
+  const inputs = await gatherInputs(intent, first ? context : { ...context, events: () => {} });
+  if (namesPackages(inputs))
+    throw new ToolError("usage", "package URLs and lock files need no lock", {
+      hint: "give specs or an environment file",
+    });
+  if (inputs.specs.length === 0)
+    throw new ToolError("usage", "nothing to lock", { hint: "name packages, or a file with -f" });
+  if (first && inputs.pip.length > 0) {
+    context.events({
+      type: "warning",
+      code: "pip-not-locked",
+      message: `the \`pip:\` section is not locked: ${inputs.pip.join(", ")}`,
+      hint: "install it from the environment file afterwards",
+    });
+  }
+  const channels = chooseChannels(
+    { channels: intent.channels, fileChannels: inputs.channels, nodefaults: inputs.nodefaults },
+    context,
+  );
+  try {
+    const plan = await solveChange(
+      { command: "create", prefix: "", specs: inputs.specs, channels },
+      undefined,
+      context,
+    );
+    return { platform, channels, records: newRecords(plan.transaction) };
+  } catch (error) {
+    if (
+      !(error instanceof ToolError) ||
+      (error.code !== "unsatisfiable" && error.code !== "package-not-found")
+    )
+      throw error;
+    throw new ToolError(error.code, `for ${platform}, ${error.message}`, {
+      hint: error.hint,
+      details: { ...error.details, platform },
+    });
+  }
+}
+
+function render(
+  format: LockFormatName,
+  solved: readonly LockedSolve[],
+  intent: LockIntent,
+): { path: string; text: string }[] {
+  const channels = solved[0]!.channels;
+  if (format === "conda-lock") {
+    const sources = intent.files
+      .filter((file) => file !== "-")
+      .map((file) => sourcePath(file, intent.output));
+    return [
+      {
+        path: intent.output,
+        text: writeCondaLock({ channels: channels.map(({ name }) => name), platforms: solved, sources }),
+      },
+    ];
+  }
+  if (format === "pixi-lock") {
+    return [
+      {
+        path: intent.output,
+        text: writePixiLock([
+          { name: "default", channelUrls: channels.map(({ baseUrl }) => baseUrl), platforms: solved },
+        ]),
+      },
+    ];
+  }
+  return solved.map(({ platform, records }) => ({
+    path: intent.output.replaceAll("{platform}", platform),
+    text: writeExplicit(records, { hash: "sha256", platform }),
+  }));
+}
+
+function sourcePath(file: string, output: string): string {
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(file)) return redactUrl(file);
+  return relative(dirname(resolve(output)), resolve(file)).replaceAll("\\", "/");
+}
