@@ -7,6 +7,7 @@ import { fetchFile } from "./file.ts";
 import { createMirrors } from "./mirrors.ts";
 import { makeResponse } from "./response.ts";
 import { abortError, isRetryable, parseRetryAfter, pause, type RetryPolicy, retryDelay } from "./retry.ts";
+import { s3Address, signS3 } from "./s3.ts";
 import { createTransport, type RawResponse, type Transport } from "./transport.ts";
 import type { FetchOptions, HttpClient, HttpOptions, HttpResponse } from "./types.ts";
 
@@ -83,8 +84,11 @@ async function fetchOne(url: string, state: FetchState): Promise<HttpResponse | 
       details: { urls: [shown] },
     });
   }
-  if (!URL.canParse(url) || !/^https?:/i.test(url))
-    throw new ToolError("channel-invalid", `\`${redactUrl(url)}\` is no URL that can be fetched`);
+  if (!URL.canParse(url) || !/^(https?|s3):/i.test(url)) {
+    throw new ToolError("channel-invalid", `\`${redactUrl(url)}\` is no URL that can be fetched`, {
+      hint: "http, https, file and s3 URLs can",
+    });
+  }
   const headers: Record<string, string> = {
     "user-agent": client.options.userAgent ?? "taipan",
     "accept-encoding": options.compressed ? "gzip" : "identity",
@@ -201,10 +205,13 @@ async function followRedirects(
 ): Promise<Opened> {
   const { client, options } = state;
   const method = options.method ?? "GET";
-  let url = start;
+  const settings = /^s3:/i.test(start) ? (client.options.s3 ?? {}) : undefined;
+  let url = settings ? s3Address(start, settings) : start;
   let sent = headers;
   for (let hop = 0; ; hop += 1) {
     const request = authorize(url, sent, client.options);
+    // The signature is for this host and path alone: a redirect goes on without it.
+    if (settings && hop === 0) request.headers = signS3({ method, ...request }, settings, new Date());
     const raw = await client.transport.send(request.url, {
       method,
       headers: request.headers,

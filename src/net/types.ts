@@ -40,7 +40,7 @@ export interface HttpResponse {
 
 export interface HttpClient {
   /**
-   * http, https and file URLs. Any status but 429 and 5xx is returned (304 and 404 too);
+   * http, https, file and s3 URLs. Any status but 429 and 5xx is returned (304 and 404 too);
    * those are retried, then thrown as `http-error`. No answer at all is `channel-unreachable`, with every try in the message.
    */
   fetch(url: string, options?: FetchOptions): Promise<HttpResponse>;
@@ -85,4 +85,16 @@ export interface HttpOptions {
   connections?: number | undefined;
   /** Use HTTP/2 where the server speaks it; default true. */
   http2?: boolean | undefined;
+  /** Values for s3:// URLs; without keys requests are anonymous. */
+  s3?: S3Settings | undefined;
+}
+
+export interface S3Settings {
+  accessKeyId?: string | undefined;
+  secretAccessKey?: string | undefined;
+  sessionToken?: string | undefined;
+  /** Default `us-east-1`. */
+  region?: string | undefined;
+  /** Such as `http://127.0.0.1:9000` (MinIO); buckets are then path components. */
+  endpoint?: string | undefined;
 }

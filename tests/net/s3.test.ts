@@ -1,0 +1,59 @@
+import { afterEach, expect, it } from "vitest";
+import { createHttpClient } from "../../src/net/http.ts";
+import { s3Address, signS3 } from "../../src/net/s3.ts";
+import { startServer } from "../support/channel-server.ts";
+
+const keys = {
+  accessKeyId: "AKIAIOSFODNN7EXAMPLE",
+  secretAccessKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+};
+const open: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const thing of open.splice(0)) await thing.close();
+});
+
+it("signs as the example in the Amazon S3 API Reference", () => {
+  const request = {
+    method: "GET",
+    url: new URL("https://examplebucket.s3.amazonaws.com/test.txt"),
+    headers: { range: "bytes=0-9" },
+  };
+  const { authorization } = signS3(request, keys, new Date("2013-05-24T00:00:00Z"));
+  expect(authorization).toBe(
+    "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,SignedHeaders=host;range;x-amz-content-sha256;x-amz-date,Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41",
+  );
+});
+
+it("addresses buckets by host at AWS and by path elsewhere", () => {
+  expect(s3Address("s3://chan/noarch/x.conda", { region: "eu-west-1" })).toBe(
+    "https://chan.s3.eu-west-1.amazonaws.com/noarch/x.conda",
+  );
+  expect(s3Address("s3://my.chan/x", {})).toBe("https://s3.us-east-1.amazonaws.com/my.chan/x");
+  expect(s3Address("s3://chan/x", { endpoint: "http://h:9000/" })).toBe("http://h:9000/chan/x");
+  for (const bad of ["s3://chan", "s3://../x", "s3://c@d/x", "s3://chan/x?y=1"])
+    expect(() => s3Address(bad, {})).toThrow(/S3 address/);
+});
+
+it("fetches from an endpoint, signed or not, and keeps the signature from redirects", async () => {
+  const server = await startServer({ files: { "/chan/a b.txt": "hello", "/chan/a%20b.txt": "hello" } });
+  const other = await startServer({ files: { "/x": "moved" } });
+  open.push(server, other);
+  const client = (s3: object): ReturnType<typeof createHttpClient> => {
+    const http = createHttpClient({ retries: 0, s3: { endpoint: server.url, ...s3 } }, { events: () => {} });
+    open.push(http);
+    return http;
+  };
+  const text = async (http: ReturnType<typeof createHttpClient>, url: string): Promise<string> =>
+    Buffer.from(await (await http.fetch(url)).bytes()).toString();
+  expect(await text(client(keys), "s3://chan/a%20b.txt")).toBe("hello");
+  expect(server.requests[0]!.headers.authorization).toMatch(
+    /^AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE\//,
+  );
+  expect(await text(client({}), "s3://chan/a%20b.txt")).toBe("hello");
+  expect(server.requests[1]!.headers.authorization).toBeUndefined();
+  server.faults.push({ redirect: `${other.url}/x` });
+  expect(await text(client({ ...keys, sessionToken: "st" }), "s3://chan/x")).toBe("moved");
+  expect(server.requests[2]!.headers["x-amz-security-token"]).toBe("st");
+  expect(other.requests[0]!.headers.authorization).toBeUndefined();
+  expect(other.requests[0]!.headers["x-amz-security-token"]).toBeUndefined();
+});
