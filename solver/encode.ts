@@ -45,6 +45,8 @@ export class Encoder {
   private readonly conditionVars = new Map<VersionSetId, Var>();
   private readonly waiting = new Map<NameId, Var[]>();
   private readonly loaded = new Set<NameId>();
+  /** What the root says of each name: the variables, true for ever, and the solvables that they leave. */
+  private readonly groundSets = new Map<NameId, { variable: Var; members: ReadonlySet<SolvableId> }[]>();
   private falsified: Falsified | undefined;
 
   constructor(
@@ -66,10 +68,53 @@ export class Encoder {
     const encoded: EncodedRequirement[] = [];
     this.requirementsOf[v] = encoded;
     if (dependencies.unusable) this.addPair(neg(v), pos(this.impossible));
-    for (const requirement of dependencies.requirements) encoded.push(this.addRequirement(v, requirement));
-    for (const constraint of dependencies.constraints)
-      this.addPair(neg(v), pos(this.constraintVar(constraint)));
+    for (const requirement of dependencies.requirements) {
+      const made = this.addRequirement(v, requirement);
+      encoded.push(made);
+      if (v === this.root && made.conditions.length === 0) this.noteGround(made.variable);
+    }
+    for (const constraint of dependencies.constraints) {
+      const f = this.constraintVar(constraint);
+      this.addPair(neg(v), pos(f));
+      if (v === this.root) this.noteGround(f);
+    }
     return this.falsified;
+  }
+
+  /** Remembers what the root asks for unconditionally, so that whatever contradicts it is refuted when it is first mentioned. */
+  private noteGround(variable: Var): void {
+    const versionSet = this.state.payload[variable]!;
+    const names = this.provider.namesOf(versionSet);
+    if (names.length !== 1 || this.state.value[variable]! <= 0) return;
+    const entry = { variable, members: new Set(Array.from(this.provider.matching(versionSet))) };
+    const list = this.groundSets.get(names[0]!);
+    if (list) list.push(entry);
+    else this.groundSets.set(names[0]!, [entry]);
+  }
+
+  /** A variable of the root (of one kind only, if given) that shares no solvable with the version set. */
+  private contradictedBy(versionSet: VersionSetId, kind?: number): Var | undefined {
+    const names = this.provider.namesOf(versionSet);
+    const ground = names.length === 1 ? this.groundSets.get(names[0]!) : undefined;
+    if (!ground) return undefined;
+    const matching = this.provider.matching(versionSet);
+    const found = ground.find(({ variable, members }) => {
+      if (kind !== undefined && this.state.kind[variable] !== kind) return false;
+      for (let i = 0; i < matching.length; i++) if (members.has(matching[i]!)) return false;
+      return true;
+    });
+    return found?.variable;
+  }
+
+  /**
+   * Makes a new variable false for ever because a ground variable is true: at level 0 and not on the trail, for nothing depends on
+   * it yet. Says at once of `python >=3.13`, once `python=3.8` is asked for, what would else be learnt for each python in turn.
+   */
+  private refute(variable: Var, ground: Var): void {
+    this.state.addEdges(neg(variable), neg(ground));
+    this.state.value[variable] = -1;
+    this.state.level[variable] = 0;
+    this.state.reason[variable] = -1 - neg(ground);
   }
 
   private question(): Dependencies {
@@ -111,7 +156,9 @@ export class Encoder {
       r = this.state.addVariable(KIND.requirement, versionSet);
       this.requirementVars.set(versionSet, r);
       this.matchingOf.set(r, matching);
-      if (matching.length === 0) {
+      const contradicted = matching.length === 0 ? undefined : this.contradictedBy(versionSet);
+      if (contradicted !== undefined) this.refute(r, contradicted);
+      else if (matching.length === 0) {
         // False for ever: at level 0 and not on the trail. Nothing depends on it yet, so nothing has to be told.
         this.state.value[r] = -1;
         this.state.level[r] = 0;
@@ -127,6 +174,11 @@ export class Encoder {
     if (f === undefined) {
       f = this.state.addVariable(KIND.constraint, versionSet);
       this.constraintVars.set(versionSet, f);
+      const contradicted = this.contradictedBy(versionSet, KIND.requirement);
+      if (contradicted !== undefined) {
+        this.refute(f, contradicted);
+        return f;
+      }
       // Names that no requirement has reached cannot be selected: their constraints wait, unread.
       for (const name of this.provider.namesOf(versionSet)) {
         if (this.loaded.has(name)) this.constrain(f, name);
