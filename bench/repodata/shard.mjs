@@ -21,8 +21,8 @@ for (const subdir of readdirSync(channel)) {
   const byName = new Map();
   for (const group of ["packages", "packages.conda"]) {
     for (const [fn, record] of Object.entries(repodata[group] ?? {})) {
-      let shard = byName.get(record.name);
-      if (!shard) byName.set(record.name, (shard = { packages: {}, "packages.conda": {}, removed: [] }));
+      const shard = byName.get(record.name) ?? { packages: {}, "packages.conda": {}, removed: [] };
+      byName.set(record.name, shard);
       const { md5, sha256, ...rest } = record;
       shard[group][fn] = {
         ...rest,
