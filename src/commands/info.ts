@@ -1,30 +1,42 @@
-import { join } from "node:path";
-import { isWritable } from "../fs/files.ts";
+import { basename, join } from "node:path";
+import { isWritable, pathKind, readText } from "../fs/files.ts";
 import { detectVirtualPackages } from "../host/virtual-packages.ts";
 import { readEnvironmentsTxt } from "../prefix/environments-txt.ts";
+import { readFrozen } from "../prefix/frozen.ts";
+import { parseHistory } from "../prefix/history.ts";
+import { isEnvironment } from "../prefix/prefix.ts";
 import { redactUrl } from "../specs/credentials.ts";
 import { chooseChannels } from "./channels.ts";
 import type { CommandContext } from "./context.ts";
+import { targetContext } from "./create.ts";
 import { platformOf } from "./solve-change.ts";
-import { displayName, listEnvironments } from "./target.ts";
+import { displayName, listEnvironments, resolveTarget, type TargetOptions } from "./target.ts";
 
 export interface InfoResult {
   platform: string;
   rootPrefix: string;
   rootWritable: boolean;
   activePrefix: string | undefined;
-  environment: string | undefined;
+  /** The environment that -n or -p names, else the active one, else the root prefix. */
+  target: { prefix: string; name: string; state: "active" | "not env" | "not found" | "" };
   envsDirs: readonly string[];
   pkgsDirs: readonly string[];
   channels: readonly string[];
   configFiles: readonly string[];
+  /** Where the user's own configuration would be, whether it is there or not. */
+  userConfigFiles: readonly string[];
   virtualPackages: readonly { name: string; version: string; build: string }[];
   environments: readonly string[];
   nodeVersion: string;
+  /** CONDA_SHLVL; -1 outside an activated shell, as conda says. */
+  shellLevel: number;
   offline: boolean;
 }
 
-export async function info(configFiles: readonly string[], context: CommandContext): Promise<InfoResult> {
+export async function info(
+  request: { target: TargetOptions; configFiles: readonly string[] },
+  context: CommandContext,
+): Promise<InfoResult> {
   const { config } = context;
   const platform = platformOf(context);
   const activePrefix = context.env["CONDA_PREFIX"] || undefined;
@@ -36,11 +48,12 @@ export async function info(configFiles: readonly string[], context: CommandConte
     rootPrefix: config.rootPrefix,
     rootWritable: await isWritable(config.rootPrefix),
     activePrefix,
-    environment: activePrefix && displayName(activePrefix, config),
+    target: await describeTarget(request.target, context),
     envsDirs: config.envsDirs,
     pkgsDirs: config.pkgsDirs,
     channels: channels.flatMap((channel) => channel.urls(platform).map((entry) => redactUrl(entry.url))),
-    configFiles,
+    configFiles: request.configFiles,
+    userConfigFiles: [join(context.home, ".condarc"), join(context.home, ".mambarc")],
     virtualPackages: detectVirtualPackages({
       env: context.env,
       platform,
@@ -48,12 +61,53 @@ export async function info(configFiles: readonly string[], context: CommandConte
     }),
     environments: await knownEnvironments(context),
     nodeVersion: process.versions.node,
+    shellLevel: Number.parseInt(context.env["CONDA_SHLVL"] ?? "", 10) || -1,
     offline: config.offline,
   };
+}
+
+async function describeTarget(target: TargetOptions, context: CommandContext): Promise<InfoResult["target"]> {
+  const prefix = (await resolveTarget(target, targetContext(context))) ?? context.config.rootPrefix;
+  const known = displayName(prefix, context.config);
+  const name = known === prefix ? basename(prefix) : known;
+  if (prefix === context.env["CONDA_PREFIX"]) return { prefix, name, state: "active" };
+  if (await isEnvironment(prefix)) return { prefix, name, state: "" };
+  return { prefix, name, state: (await pathKind(prefix)) === undefined ? "not found" : "not env" };
 }
 
 /** Every environment that taipan can find: below the envs_dirs and in ~/.conda/environments.txt. */
 export async function knownEnvironments(context: Pick<CommandContext, "config" | "home">): Promise<string[]> {
   const registered = await readEnvironmentsTxt(join(context.home, ".conda", "environments.txt"));
   return listEnvironments(registered, context.config);
+}
+
+export interface EnvironmentDetails {
+  name: string;
+  /** Dates of the first and last revision, `null` without a history. */
+  created: string | null;
+  last_modified: string | null;
+  active: boolean;
+  base: boolean;
+  frozen: boolean;
+  writable: boolean;
+}
+
+/** What conda's `envs_details` says about an environment. */
+export async function describeEnvironment(
+  prefix: string,
+  context: Pick<CommandContext, "config" | "env">,
+): Promise<EnvironmentDetails> {
+  const { config, env } = context;
+  const history = await readText(join(prefix, "conda-meta", "history"));
+  const { revisions } = parseHistory(history ?? "");
+  const name = displayName(prefix, config);
+  return {
+    name: name === prefix ? "" : name,
+    created: revisions[0]?.date ?? null,
+    last_modified: revisions.at(-1)?.date ?? null,
+    active: prefix === env["CONDA_PREFIX"],
+    base: prefix === config.rootPrefix,
+    frozen: (await readFrozen(prefix)) !== undefined,
+    writable: await isWritable(prefix),
+  };
 }

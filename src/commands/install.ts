@@ -1,5 +1,7 @@
+import { basename, dirname } from "node:path";
 import { ToolError } from "../errors.ts";
 import { isEnvironment } from "../prefix/prefix.ts";
+import { similarNames } from "../specs/names.ts";
 import { type ChangeOutcome, completePlan, executePlan } from "./change.ts";
 import { chooseChannels } from "./channels.ts";
 import type { CommandContext } from "./context.ts";
@@ -8,7 +10,7 @@ import { namesPackages, planExplicit } from "./explicit.ts";
 import { finishEnvironment } from "./finish.ts";
 import { gatherInputs, type InputSources, type Inputs } from "./inputs.ts";
 import { readState, solveChange } from "./solve-change.ts";
-import { prefixFromPath, resolveTarget, type TargetOptions } from "./target.ts";
+import { listEnvironments, prefixFromPath, resolveTarget, type TargetOptions } from "./target.ts";
 
 export interface InstallIntent extends InputSources {
   /** `update` brings what is named (or all) up to date; `install` leaves alone what satisfies the request. */
@@ -101,10 +103,23 @@ export async function requireEnvironment(
     });
   }
   if (!context.createMissing && !(await isEnvironment(prefix))) {
+    const near = await similarEnvironments(prefix, context.config);
     throw new ToolError("environment-not-found", `there is no environment at \`${prefix}\``, {
-      hint: "`env list` shows the environments, `create` makes a new one",
+      hint: near.length
+        ? `did you mean ${near.map((name) => `\`${name}\``).join(" or ")}? \`env list\` shows all`
+        : "`env list` shows the environments, `create` makes a new one",
       details: { location: prefix },
     });
   }
   return prefix;
+}
+
+/** Names of environments beside the one that is missing, when they are spelt almost like it. */
+async function similarEnvironments(prefix: string, config: CommandContext["config"]): Promise<string[]> {
+  if (!config.envsDirs.includes(dirname(prefix))) return [];
+  const names = await listEnvironments([], config);
+  return similarNames(
+    basename(prefix),
+    names.filter((path) => path !== config.rootPrefix).map((path) => basename(path)),
+  );
 }

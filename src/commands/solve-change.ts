@@ -6,6 +6,7 @@ import { buildRequest, type SolveCommand } from "../solve/build-request.ts";
 import { solve } from "../solve/solve.ts";
 import type { Conflict, Solution } from "../solve/types.ts";
 import type { Channel } from "../specs/channel.ts";
+import { redactUrl } from "../specs/credentials.ts";
 import { type MatchSpec, parseMatchSpec } from "../specs/match-spec.ts";
 import type { PackageIndex } from "../specs/package-index.ts";
 import type { ChangePlan } from "./change.ts";
@@ -53,7 +54,7 @@ export async function solveChange(
     state: "end",
     seconds: (performance.now() - started) / 1000,
   });
-  if (result.kind === "conflict") throw conflictError(result, intent.channels);
+  if (result.kind === "conflict") throw conflictError(result, intent.channels, platformOf(context));
   const transaction = planTransaction(state?.records ?? [], result, { platform: platformOf(context) });
   return { prefix: intent.prefix, fresh: state === undefined, transaction, notes: result.notes };
 }
@@ -130,7 +131,7 @@ function rootNames(
   return [...names];
 }
 
-function conflictError(conflict: Conflict, channels: readonly Channel[]): ToolError {
+function conflictError(conflict: Conflict, channels: readonly Channel[], platform: string): ToolError {
   const hint = conflict.hints.length ? conflict.hints.join("\n") : undefined;
   const names = channels.map((channel) => channel.name);
   if (conflict.notFound.length > 0) {
@@ -138,7 +139,10 @@ function conflictError(conflict: Conflict, channels: readonly Channel[]): ToolEr
       hint,
       details: {
         packages: conflict.notFound.map((entry) => entry.spec),
-        channel_urls: channels.map((channel) => channel.baseUrl),
+        channel_urls: channels.flatMap((channel) =>
+          channel.urls(platform).map((entry) => redactUrl(entry.url)),
+        ),
+        solver_problems: conflict.message.split("\n"),
         similar: Object.fromEntries(conflict.notFound.map((entry) => [entry.spec, entry.similar])),
       },
     });

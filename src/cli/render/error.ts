@@ -60,6 +60,14 @@ export function errorDocument(error: ToolError): Record<string, unknown> {
     caused_by: error.cause instanceof Error ? error.cause.message : "None",
     code: error.code,
     hint: error.hint ?? null,
+    ...formatted(error.details, "packages"),
+    ...formatted(error.details, "channel_urls", "channels"),
     ...error.details,
   };
+}
+
+/** conda's twin of a list, as the text it prints. */
+function formatted(details: ToolError["details"], key: string, name = key): Record<string, string> {
+  const list = details?.[key];
+  return Array.isArray(list) ? { [`${name}_formatted`]: list.map((entry) => `\n  - ${entry}`).join("") } : {};
 }

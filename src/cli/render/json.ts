@@ -1,4 +1,5 @@
 import type { ChangeOutcome } from "../../commands/change.ts";
+import { linkOrder } from "../../solve/order.ts";
 import type { RepoDataRecord } from "../../specs/records.ts";
 
 /**
@@ -46,19 +47,28 @@ export function listDocument(record: RepoDataRecord): Record<string, unknown> {
   };
 }
 
-/** The document of create, install, update and remove: `actions` with FETCH, LINK, UNLINK and PREFIX; empty lists are left out. */
-export function changeDocument(outcome: ChangeOutcome): Record<string, unknown> {
+/**
+ * The document of create, install, update and remove: `actions` with FETCH, LINK, UNLINK and PREFIX; empty lists are left out.
+ * With `whole` (create), LINK names every package of the environment in link order, also those that were there already:
+ * programs read the new environment from it.
+ */
+export function changeDocument(
+  outcome: ChangeOutcome,
+  { whole = false }: { whole?: boolean } = {},
+): Record<string, unknown> {
   const { plan, dryRun } = outcome;
-  const { operations } = plan.transaction;
-  const link = operations.flatMap((operation) => (operation.new ? [packageDocument(operation.new)] : []));
-  const unlink = operations.flatMap((operation) => (operation.old ? [packageDocument(operation.old)] : []));
+  const { operations, unchanged } = plan.transaction;
+  const added = operations.flatMap((operation) => (operation.new ? [operation.new] : []));
+  const link = whole ? linkOrder<RepoDataRecord>([...added, ...unchanged]) : added;
+  const unlink = operations.flatMap((operation) => (operation.old ? [operation.old] : [])).reverse();
   const base = { dry_run: dryRun, prefix: plan.prefix, success: true };
-  if (operations.length === 0) return { ...base, message: "All requested packages already installed" };
+  if (operations.length === 0 && link.length === 0 && !plan.fresh)
+    return { ...base, message: "All requested packages already installed" };
   return {
     actions: {
       ...(plan.fetch.length ? { FETCH: plan.fetch.map(packageDocument) } : {}),
-      ...(link.length ? { LINK: link } : {}),
-      ...(unlink.length ? { UNLINK: unlink } : {}),
+      ...(link.length ? { LINK: link.map(packageDocument) } : {}),
+      ...(unlink.length ? { UNLINK: unlink.map(packageDocument) } : {}),
       PREFIX: plan.prefix,
     },
     ...base,

@@ -24,11 +24,15 @@ export function changeSources(invocation: Invocation) {
 }
 
 /** Prints what was done, or would be; returns the exit code. */
-export function reportChange(outcome: ChangeOutcome, session: Session): number {
+export function reportChange(
+  outcome: ChangeOutcome,
+  session: Session,
+  shape: { whole?: boolean } = {},
+): number {
   session.settle();
   const { plan } = outcome;
   if (session.json) {
-    session.printJson(changeDocument(outcome));
+    session.printJson(changeDocument(outcome, shape));
     return EXIT.ok;
   }
   if (outcome.declined) {

@@ -17,7 +17,7 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     { ...sources, noDefaultPackages: invocation.options["defaultPackages"] === false },
     session.context,
   );
-  const code = reportChange(outcome, session);
+  const code = reportChange(outcome, session, { whole: true });
   sayHowToUse(outcome, invocation.name, session);
   return code;
 }

@@ -1,4 +1,4 @@
-import { knownEnvironments } from "../../commands/info.ts";
+import { describeEnvironment, knownEnvironments } from "../../commands/info.ts";
 import { displayName } from "../../commands/target.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { Invocation } from "../invocation.ts";
@@ -6,13 +6,16 @@ import { renderTable } from "../render/table.ts";
 import type { Session } from "../session.ts";
 
 export async function run(_: Invocation, session: Session): Promise<number> {
-  printEnvironments(await knownEnvironments(session.context), session);
+  await printEnvironments(await knownEnvironments(session.context), session);
   return EXIT.ok;
 }
 
-export function printEnvironments(prefixes: readonly string[], session: Session): void {
+export async function printEnvironments(prefixes: readonly string[], session: Session): Promise<void> {
   if (session.json) {
-    session.printJson({ envs: prefixes });
+    const details = await Promise.all(
+      prefixes.map(async (prefix) => [prefix, await describeEnvironment(prefix, session.context)]),
+    );
+    session.printJson({ envs: prefixes, envs_details: Object.fromEntries(details) });
     return;
   }
   const active = session.context.env["CONDA_PREFIX"];

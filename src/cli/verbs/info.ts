@@ -1,19 +1,22 @@
+import { join } from "node:path";
 import { type InfoResult, info } from "../../commands/info.ts";
 import { VERSION } from "../../util/version.ts";
 import { EXIT } from "../exit-codes.ts";
-import { flag, type Invocation } from "../invocation.ts";
+import { flag, type Invocation, text } from "../invocation.ts";
 import type { Session } from "../session.ts";
 import { printEnvironments } from "./env-list.ts";
 
 export async function run(invocation: Invocation, session: Session): Promise<number> {
-  const result = await info(session.config.sources, session.context);
+  const target = { name: text(invocation, "name"), prefix: text(invocation, "prefix") };
+  const result = await info({ target, configFiles: session.config.sources }, session.context);
   if (flag(invocation, "base")) {
-    if (session.json) session.printJson({ "base environment": result.rootPrefix });
+    if (session.json)
+      session.printJson({ "base environment": result.rootPrefix, root_prefix: result.rootPrefix });
     else session.print(result.rootPrefix);
     return EXIT.ok;
   }
   if (flag(invocation, "envs")) {
-    printEnvironments(result.environments, session);
+    await printEnvironments(result.environments, session);
     return EXIT.ok;
   }
   if (session.json) session.printJson(infoDocument(result));
@@ -25,25 +28,34 @@ function virtualPackage(entry: InfoResult["virtualPackages"][number]): string {
   return `${entry.name}=${entry.version}=${entry.build}`;
 }
 
+/** `sci`, `sci (active)`, `sci (not found)`. */
+function targetName({ target }: InfoResult): string {
+  return target.state ? `${target.name} (${target.state})` : target.name;
+}
+
 /** micromamba's keys (with spaces) and conda's (with underscores) in one document: tools read either. */
 function infoDocument(result: InfoResult): Record<string, unknown> {
   return {
     "base environment": result.rootPrefix,
     channels: result.channels,
-    "env location": result.activePrefix ?? "-",
-    environment: result.environment ?? "None",
+    "env location": result.target.prefix,
+    environment: targetName(result),
     "envs directories": result.envsDirs,
     "package cache": result.pkgsDirs,
     platform: result.platform,
     "populated config files": result.configFiles,
-    "user config files": result.configFiles,
+    "user config files": result.userConfigFiles,
     "virtual packages": result.virtualPackages.map(virtualPackage),
     "taipan version": VERSION,
     "node version": result.nodeVersion,
     active_prefix: result.activePrefix ?? null,
-    active_prefix_name: result.environment ?? null,
+    active_prefix_name: result.target.state === "active" ? result.target.name : null,
     conda_prefix: result.rootPrefix,
     conda_version: VERSION,
+    conda_shlvl: result.shellLevel,
+    user_rc_path: result.userConfigFiles[0],
+    rc_path: result.userConfigFiles[0],
+    sys_rc_path: join(result.rootPrefix, ".condarc"),
     default_prefix: result.activePrefix ?? result.rootPrefix,
     envs: result.environments,
     envs_dirs: result.envsDirs,
@@ -52,30 +64,34 @@ function infoDocument(result: InfoResult): Record<string, unknown> {
     root_prefix: result.rootPrefix,
     root_writable: result.rootWritable,
     config_files: result.configFiles,
+    solver: { name: "taipan", default: true, user_agent: `taipan/${VERSION}` },
+    user_agent: `taipan/${VERSION} Node.js/${result.nodeVersion}`,
     virtual_pkgs: result.virtualPackages.map((entry) => [entry.name, entry.version, entry.build]),
   };
 }
 
+/** Labels as micromamba has them: scripts look for lines such as `environment : test`. */
 function printInfo(result: InfoResult, all: boolean, session: Session): void {
   const rows: [string, readonly string[]][] = [
-    ["taipan", [VERSION]],
-    ["Node.js", [result.nodeVersion]],
-    ["platform", [result.platform]],
-    ["root prefix", [`${result.rootPrefix}${result.rootWritable ? "" : " (read-only)"}`]],
-    ["active environment", [result.activePrefix ?? "none"]],
+    ["taipan version", [VERSION]],
+    ["node version", [result.nodeVersion]],
     ["envs directories", result.envsDirs],
-    ["package caches", result.pkgsDirs],
-    ["channels", result.channels],
-    ["configuration files", result.configFiles.length ? result.configFiles : ["none"]],
+    ["package cache", result.pkgsDirs],
+    ["environment", [targetName(result)]],
+    ["env location", [result.target.prefix]],
+    ["user config files", result.userConfigFiles],
+    ["populated config files", result.configFiles],
     ["virtual packages", result.virtualPackages.map(virtualPackage)],
+    ["channels", result.channels],
+    ["base environment", [`${result.rootPrefix}${result.rootWritable ? "" : "  (read only)"}`]],
+    ["platform", [result.platform]],
   ];
   if (all) rows.push(["environments", result.environments]);
-  const width = Math.max(...rows.map(([title]) => title.length));
-  session.print(
-    rows
-      .flatMap(([title, values]) =>
-        values.map((value, i) => `${(i ? "" : title).padStart(width)}${i ? "  " : ": "}${value}`),
-      )
-      .join("\n"),
+  const width = Math.max(...rows.map(([title]) => title.length)) + 1;
+  const lines = rows.flatMap(([title, values]) =>
+    (values.length ? values : [""]).map((value, i) =>
+      `${(i ? "" : title).padStart(width)}${i ? "   " : " : "}${value}`.trimEnd(),
+    ),
   );
+  session.print(lines.join("\n"));
 }
