@@ -3,7 +3,13 @@
  * To add a task: one entry `{ input, output }` here (types only) and one lazily imported handler in src/worker.ts.
  */
 import type { SerializedToolError } from "../errors.ts";
-import type { LinkedPackage, LinkPackageInput, PlannedPackage, PlanPackageInput, StorePycInput } from "./link-tasks.ts";
+import type {
+  LinkedPackage,
+  LinkPackageInput,
+  PlannedPackage,
+  PlanPackageInput,
+  StorePycInput,
+} from "./link-tasks.ts";
 
 /** Hashes that an archive must have; whatever is absent is not compared. */
 export interface ExpectedArchive {
