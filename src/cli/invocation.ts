@@ -8,6 +8,8 @@ export interface Invocation {
   path: readonly string[];
   args: readonly string[];
   options: Readonly<Record<string, unknown>>;
+  /** Configuration files are not read: the command may be there to repair them. */
+  ignoreRc?: boolean;
 }
 
 /** A file of src/cli/verbs: turns an invocation into a command's intent and its result into text or JSON. */

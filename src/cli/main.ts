@@ -22,7 +22,7 @@ export async function main(argv: readonly string[]): Promise<void> {
       session = await openSession(found, argv, interrupt.signal);
       process.exitCode = await verb.run(found, session);
     });
-    await program.parseAsync(["node", name, ...normalizeArguments(argv.slice(2))]);
+    await program.parseAsync(["node", name, ...normalizeArguments(argv.slice(2), name)]);
   } catch (error) {
     process.exitCode = await reportFailure(error, session, invocation, argv);
   } finally {

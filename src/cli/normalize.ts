@@ -1,77 +1,152 @@
-import { GROUPS, type OptionSpec } from "./options.ts";
-import { longName, optionsOf } from "./program.ts";
+import type { OptionSpec } from "./options.ts";
+import { GROUPS } from "./options.ts";
+import { longName, optionsOf, shortName } from "./program.ts";
 import { COMMANDS, type CommandSpec } from "./verbs.ts";
 
 /**
- * Rewrites the other spellings that conda and mamba users type (`-d`, `--copy`, `--subdir`) to the option's own name,
- * and options before the command (`taipan -n x list`, `taipan --json list`) behind it.
+ * Rewrites what conda and mamba users type to the one form that is parsed: other spellings of options (`-d`, `--copy`),
+ * bundles of letters (`-tipsy`), options before the command (`taipan -n x list`, `config --json list x`), options with
+ * two values (`--set KEY VALUE`) and conda's `shell.bash hook`. `name` is the name that the program is run by: it decides
+ * what a letter means on which the peers disagree.
  */
-export function normalizeArguments(args: readonly string[]): string[] {
-  const { leading, rest } = splitLeading(args);
+export function normalizeArguments(args: readonly string[], name = "taipan"): string[] {
+  const { leading, rest } = splitLeading(shellCommand(args));
   const found = findCommand(rest);
   if (!found) return [...args];
-  const { spec, depth } = found;
+  const { spec, path, tail } = found;
+  const words = [...leading, ...tail];
+  return [...path, ...rewriteOptions(words, spec, name)];
+}
+
+/** What a word becomes once its option is known; two values of an option are joined by the one character no argument holds. */
+function rewriteOptions(words: readonly string[], spec: CommandSpec, name: string): string[] {
+  const options = optionsOf(spec);
+  const aliases = aliasesOf(options, name);
+  const result: string[] = [];
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!;
+    if (word === "--") return [...result, ...words.slice(i)];
+    if (!isOption(word)) {
+      // From here on everything belongs to the program that is run.
+      if (spec.passThrough) return [...result, ...words.slice(i)];
+      result.push(word);
+      continue;
+    }
+    for (const single of splitBundle(word, options, aliases)) {
+      const renamed = rename(single, aliases);
+      const option = findOption(renamed, options);
+      const count = option && !renamed.includes("=") ? valueCount(option, renamed) : 0;
+      const values = words.slice(i + 1, i + 1 + count);
+      i += values.length;
+      if (count === 2 && values.length === 2) result.push(`${renamed}=${values.join(VALUE_SEPARATOR)}`);
+      else result.push(renamed, ...values);
+    }
+  }
+  return result;
+}
+
+/** Between the values of an option that takes two: the operating system passes no argument with a NUL. */
+export const VALUE_SEPARATOR = "\0";
+
+function isOption(word: string): boolean {
+  return word.startsWith("-") && word !== "-";
+}
+
+function aliasesOf(options: readonly OptionSpec[], name: string): Map<string, string> {
   const aliases = new Map<string, string>();
-  for (const option of optionsOf(spec))
+  for (const option of options) {
     for (const other of option.also ?? []) aliases.set(other, longName(option));
-  const tail = [...leading, ...rest.slice(depth)];
-  const end = spec.passThrough ? firstPositional(tail, spec) : tail.length;
-  return [...rest.slice(0, depth), ...tail.map((arg, i) => (i < end ? rewrite(arg, aliases) : arg))];
+    for (const other of option.alsoAs?.[name] ?? []) aliases.set(other, longName(option));
+  }
+  return aliases;
 }
 
-function rewrite(arg: string, aliases: ReadonlyMap<string, string>): string {
-  const at = arg.indexOf("=");
-  const name = arg.startsWith("--") && at > 0 ? arg.slice(0, at) : arg;
+function rename(word: string, aliases: ReadonlyMap<string, string>): string {
+  const at = word.indexOf("=");
+  const name = word.startsWith("--") && at > 0 ? word.slice(0, at) : word;
   const target = aliases.get(name);
-  return target === undefined ? arg : target + arg.slice(name.length);
+  return target === undefined ? word : target + word.slice(name.length);
 }
 
-function takesValue(option: OptionSpec): boolean {
-  return /[<[]/.test(option.flags);
+/** `-tipsy` as five flags; a bundle with a letter that is no flag stays whole, as it may be `-nNAME`. */
+function splitBundle(
+  word: string,
+  options: readonly OptionSpec[],
+  aliases: ReadonlyMap<string, string>,
+): string[] {
+  if (!/^-[A-Za-z]{2,}$/.test(word)) return [word];
+  const letters = [...word.slice(1)].map((letter) => `-${letter}`);
+  const flags = letters.every((letter) => {
+    const option = findOption(rename(letter, aliases), options);
+    return option !== undefined && valueCount(option, letter) === 0;
+  });
+  return flags ? letters : [word];
 }
 
-function findOption(arg: string, options: readonly OptionSpec[]): OptionSpec | undefined {
-  const name = arg.split("=")[0]!;
+/** How many of the following words are the option's; an optional value is left to the parser. */
+function valueCount(option: OptionSpec, word: string): number {
+  if (!option.flags.includes("<")) return 0;
+  if (option.flags.includes("...>")) return 0;
+  // `-nNAME`
+  if (/^-[A-Za-z]./.test(word)) return 0;
+  return option.values ?? 1;
+}
+
+function findOption(word: string, options: readonly OptionSpec[]): OptionSpec | undefined {
+  const name = word.split("=")[0]!;
+  const short = /^-[A-Za-z]/.test(word) ? word.slice(0, 2) : undefined;
   return options.find(
     (option) =>
-      longName(option) === name || option.flags.startsWith(`${name}, `) || option.also?.includes(name),
+      longName(option) === name || (short && shortName(option) === short) || option.also?.includes(name),
   );
 }
 
-/** Options in front of the command; only those that every command takes. */
-function splitLeading(args: readonly string[]): { leading: string[]; rest: string[] } {
-  const common = [...GROUPS.general, ...GROUPS.prefix];
+/** conda's `shell.bash hook` and `shell.posix activate x`. */
+function shellCommand(args: readonly string[]): readonly string[] {
+  const match = /^shell\.([\w.]+?)(\+json)?$/.exec(args[0] ?? "");
+  if (!match) return args;
+  const [operation, ...rest] = args.slice(1);
+  const words = operation === undefined ? [] : [operation];
+  return ["shell", ...words, "--shell", match[1]!, ...(match[2] ? ["--json"] : []), ...rest];
+}
+
+/** Options in front of a command, of those that the given options know. */
+function splitLeading(
+  args: readonly string[],
+  options: readonly OptionSpec[] = [...GROUPS.general, ...GROUPS.prefix],
+): { leading: string[]; rest: string[] } {
   let at = 0;
-  while (at < args.length && args[at]!.startsWith("-")) {
-    const option = findOption(args[at]!, common);
-    if (!option) break;
-    at += takesValue(option) && !args[at]!.includes("=") ? 2 : 1;
+  while (at < args.length && isOption(args[at]!) && args[at] !== "--") {
+    const option = findOption(args[at]!, options);
+    if (!option || option.flags.includes("[") || option.flags.includes("...>")) break;
+    at += 1 + (args[at]!.includes("=") ? 0 : valueCount(option, args[at]!));
   }
   return { leading: args.slice(0, at), rest: args.slice(at) };
 }
 
-function findCommand(args: readonly string[]): { spec: CommandSpec; depth: number } | undefined {
-  let level: readonly CommandSpec[] = COMMANDS;
-  let spec: CommandSpec | undefined;
-  let depth = 0;
-  for (; depth < args.length; depth++) {
-    const next = level.find((entry) => entry.name === args[depth] || entry.aliases?.includes(args[depth]!));
-    if (!next) break;
-    spec = next;
-    level = next.commands ?? [];
-  }
-  return spec && { spec, depth };
+interface Found {
+  spec: CommandSpec;
+  path: string[];
+  /** Everything behind the command, with the options that stood between its words. */
+  tail: string[];
 }
 
-/** Index of the first argument that is neither an option nor an option's value: the program that `run` runs. */
-function firstPositional(args: readonly string[], spec: CommandSpec): number {
-  const options = optionsOf(spec);
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i]!;
-    if (!arg.startsWith("-")) return i;
-    if (arg === "--") return i + 1;
-    const option = findOption(arg, options);
-    if (option && takesValue(option) && !arg.includes("=")) i++;
+/** The command that the words name. `config --json list` names `config list`; `config --get list` does not. */
+function findCommand(args: readonly string[]): Found | undefined {
+  const at = (level: readonly CommandSpec[], word: string | undefined) =>
+    level.find((entry) => entry.name === word || (word !== undefined && entry.aliases?.includes(word)));
+  const first = at(COMMANDS, args[0]);
+  if (!first) return undefined;
+  let spec = first;
+  const path = [args[0]!];
+  let tail: string[] = args.slice(1);
+  while (spec.commands) {
+    const { leading, rest } = splitLeading(tail, [...GROUPS.general, ...GROUPS.prefix]);
+    const next = at(spec.commands, rest[0]);
+    if (!next) break;
+    path.push(rest[0]!);
+    tail = [...leading, ...rest.slice(1)];
+    spec = next;
   }
-  return args.length;
+  return { spec, path, tail };
 }

@@ -13,6 +13,10 @@ export interface OptionSpec {
   choices?: readonly string[];
   /** Other spellings that conda or mamba users type, rewritten before parsing. */
   also?: readonly string[];
+  /** Other spellings that hold only for a name that the program is run by. */
+  alsoAs?: Readonly<Record<string, readonly string[]>>;
+  /** Number of values where it is not one; they arrive joined by VALUE_SEPARATOR. */
+  values?: 2;
   hidden?: boolean;
 }
 

@@ -32,7 +32,7 @@ Run \`${name} COMMAND --help\` for the options and examples of a command.`,
 
 function addCommand(parent: Command, spec: CommandSpec, name: string, execute: Execute): void {
   const command = parent
-    .command(spec.name)
+    .command(spec.name, { hidden: spec.hidden ?? false })
     .summary(spec.summary)
     .description(spec.description ?? spec.summary)
     .exitOverride();
@@ -81,6 +81,10 @@ export function optionsOf(spec: CommandSpec): OptionSpec[] {
 
 export function longName(option: OptionSpec): string {
   return option.flags.match(/--[\w-]+/)![0];
+}
+
+export function shortName(option: OptionSpec): string | undefined {
+  return option.flags.match(/^-\w(?=,)/)?.[0];
 }
 
 function toOption(spec: OptionSpec): Option {

@@ -1,6 +1,8 @@
 import type { VerbModule } from "./invocation.ts";
 import type { GroupName, OptionSpec } from "./options.ts";
-import { envExport, LOCK_COMMANDS } from "./verbs-query.ts";
+import { config } from "./verbs-config.ts";
+import { envExport, LOCK_COMMANDS, QUERY_COMMANDS } from "./verbs-query.ts";
+import { init, OUTSIDE, shell } from "./verbs-shell.ts";
 
 /** One row of the command table. `load` imports the verb only when it runs, so that `--help` stays instant. */
 export interface CommandSpec {
@@ -195,15 +197,11 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: ['run -n sci python -c "import numpy; print(numpy.__version__)"', "run -p ./env pytest -q"],
     load: () => import("./verbs/run.ts"),
   },
-  {
-    name: "search",
-    summary: "search packages in channels",
-    argsHelp: "specs, with * as wildcard",
-    groups: ["channels", "offline", "network", "general"],
-    options: [{ flags: "--platform <platform>", help: "search for another platform", also: ["--subdir"] }],
-    examples: ['search "numpy>=2"', 'search "scikit*" -c conda-forge'],
-    load: () => import("./verbs/search.ts"),
-  },
+  config,
+  ...OUTSIDE,
+  shell,
+  init,
+  ...QUERY_COMMANDS,
   {
     name: "clean",
     summary: "remove cached packages and indexes",

@@ -1,9 +1,11 @@
 import { KEY_NAMES } from "./keys.ts";
 
-/** The known key with the fewest edits from a misspelt one, or undefined when none is near. */
+/** The only known key that begins with the text, or the one with the fewest edits from a misspelt one, or undefined when none is near. */
 export function nearestKey(text: string): string | undefined {
   const spelled = text.toLowerCase().replace(/-/g, "_").slice(0, 64);
   const limit = Math.max(1, Math.floor(spelled.length / 3));
+  const beginning = KEY_NAMES.filter((name) => name.startsWith(spelled));
+  if (spelled.length > 3 && beginning.length === 1) return beginning[0];
   let best: { name: string; distance: number } | undefined;
   for (const name of KEY_NAMES) {
     const distance = editDistance(spelled, name);

@@ -84,7 +84,13 @@ export function guessShell(env: InitContext["env"], platform: string): Shell {
 /** What `shell init` would do: the block in the start-up file, and the hook's files in the root prefix. */
 export function planInit(shell: Shell, context: InitContext): InitPlan {
   const file = startupFile(shell, context);
-  const changes = rootFiles(shell, context).map(([path, after]) => change(path, "tool", () => after));
+  const changes = rootFiles(shell, context).map(([path, after]) =>
+    change(
+      path,
+      "tool",
+      ours(path, () => after),
+    ),
+  );
   if (file !== undefined)
     changes.push(change(file, "user", (text) => addInitBlock(text ?? "", shell, context)));
   const plan: InitPlan = { shell, changes: changes.filter(differs) };
@@ -95,7 +101,13 @@ export function planInit(shell: Shell, context: InitContext): InitPlan {
 /** What `shell deinit` would do; a start-up file that held nothing else stays, empty. */
 export function planDeinit(shell: Shell, context: InitContext): InitPlan {
   const file = startupFile(shell, context);
-  const changes = rootFiles(shell, context).map(([path]) => change(path, "tool", () => undefined));
+  const changes = rootFiles(shell, context).map(([path]) =>
+    change(
+      path,
+      "tool",
+      ours(path, () => undefined),
+    ),
+  );
   if (file !== undefined) changes.push(change(file, "user", (text) => text && removeInitBlocks(text, shell)));
   const plan: InitPlan = { shell, changes: changes.filter(differs) };
   if (shell === "cmd.exe") plan.autoRun = null;
@@ -118,6 +130,15 @@ function change(
 ): FileChange {
   const before = readTextSync(path);
   return { path, before, after: edit(before), owner };
+}
+
+/** conda's own `bin/activate` and `conda.sh`, which a package of the base environment brought, stay. */
+function ours(
+  path: string,
+  edit: () => string | undefined,
+): (text: string | undefined) => string | undefined {
+  const shared = /[/\\](activate|conda\.sh)$/.test(path);
+  return (text) => (shared && text !== undefined && !text.includes("MAMBA_EXE") ? text : edit());
 }
 
 function differs(item: FileChange): boolean {
@@ -171,7 +192,12 @@ function rootFiles(shell: Shell, context: InitContext): [path: string, text: str
   const hook = shellHook(shell, hookInput(context));
   switch (shellSyntax(shell).family) {
     case "posix":
-      return [[join(profile, "mamba.sh"), shellHook("posix", hookInput(context))]];
+      return [
+        [join(profile, "mamba.sh"), shellHook("posix", hookInput(context))],
+        // For `source <root>/bin/activate NAME` and conda's `. <root>/etc/profile.d/conda.sh`.
+        [join(rootPrefix, "bin", "activate"), activateScript(context)],
+        ...(context.name === "conda" ? [conda(join(profile, "conda.sh"), context)] : []),
+      ];
     case "fish":
       return [[join(rootPrefix, "etc", "fish", "conf.d", "mamba.fish"), hook]];
     case "csh":
@@ -188,6 +214,10 @@ function rootFiles(shell: Shell, context: InitContext): [path: string, text: str
     case "cmd":
       return batchFiles(context);
   }
+}
+
+function conda(path: string, context: InitContext): [path: string, text: string] {
+  return [path, shellHook("posix", hookInput(context))];
 }
 
 function hookInput({ name, exe, rootPrefix }: InitContext): HookInput {

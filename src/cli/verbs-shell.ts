@@ -1,0 +1,133 @@
+import type { OptionSpec } from "./options.ts";
+import type { CommandSpec } from "./verbs.ts";
+
+const SHELL: OptionSpec = {
+  flags: "-s, --shell <shell>",
+  help: "bash, zsh, dash, posix, fish, tcsh, xonsh, nu, powershell or cmd.exe (default: the one in use)",
+};
+const STACK: OptionSpec = { flags: "--stack", help: "keep the environment below active, too" };
+
+const loadActivate = () => import("./verbs/shell-activate.ts");
+const loadInit = () => import("./verbs/shell-init.ts");
+
+export const shell: CommandSpec = {
+  name: "shell",
+  summary: "set up shells, and start one inside an environment",
+  description: "Set up shells for activation. Without a command, start a shell inside an environment.",
+  args: "[command]",
+  argsHelp: "activate, deactivate, reactivate, hook, init, deinit, reinit",
+  groups: ["prefix", "general"],
+  examples: ["shell -n sci", "shell init -s bash --dry-run", "shell hook -s zsh"],
+  load: () => import("./verbs/shell.ts"),
+  commands: [
+    {
+      name: "activate",
+      summary: "print what a shell evaluates to activate an environment",
+      args: "[environment]",
+      argsHelp: "name or path",
+      groups: ["prefix", "general"],
+      options: [SHELL, STACK],
+      examples: ["shell activate sci -s bash"],
+      load: loadActivate,
+    },
+    {
+      name: "deactivate",
+      summary: "print what a shell evaluates to leave an environment",
+      args: null,
+      groups: ["general"],
+      options: [SHELL],
+      load: loadActivate,
+    },
+    {
+      name: "reactivate",
+      summary: "print what a shell evaluates after packages changed",
+      args: null,
+      groups: ["general"],
+      options: [SHELL],
+      load: loadActivate,
+    },
+    {
+      name: "hook",
+      summary: "print the functions that make `activate` work",
+      args: null,
+      groups: ["general"],
+      options: [SHELL],
+      examples: ['shell hook -s bash   (use: eval "$(taipan shell hook -s bash)")'],
+      load: () => import("./verbs/shell-hook.ts"),
+    },
+    {
+      name: "init",
+      summary: "set up a shell's start-up file",
+      args: "[root-prefix]",
+      argsHelp: "same as --root-prefix",
+      groups: ["dry", "general"],
+      options: [SHELL],
+      examples: ["shell init -s bash", "shell init -s zsh --dry-run"],
+      load: loadInit,
+    },
+    {
+      name: "deinit",
+      summary: "take out of a shell's start-up file what `init` put there",
+      args: "[root-prefix]",
+      argsHelp: "same as --root-prefix",
+      groups: ["dry", "general"],
+      options: [SHELL],
+      load: loadInit,
+    },
+    {
+      name: "reinit",
+      summary: "renew every shell that is set up, or one",
+      args: "[root-prefix]",
+      argsHelp: "same as --root-prefix",
+      groups: ["dry", "general"],
+      options: [SHELL],
+      load: loadInit,
+    },
+  ],
+};
+
+export const init: CommandSpec = {
+  name: "init",
+  summary: "conda's form of `shell init`",
+  args: "[shells...]",
+  argsHelp: "shells to set up (default: the one in use)",
+  groups: ["dry", "general"],
+  options: [
+    { flags: "--all", help: "every shell" },
+    { flags: "--reverse", help: "undo it" },
+    { flags: "--user", help: "for this user (always so)" },
+  ],
+  examples: ["init bash", "init zsh --dry-run", "init bash --reverse"],
+  load: loadInit,
+};
+
+const loadOutside = () => import("./verbs/activate.ts");
+
+/** Commands of the shell's function: the program itself can only say how to get it. */
+export const OUTSIDE: readonly CommandSpec[] = [
+  {
+    name: "activate",
+    summary: "activate an environment in this shell",
+    args: "[environment]",
+    argsHelp: "name or path",
+    groups: ["prefix", "general"],
+    options: [STACK],
+    load: loadOutside,
+    examples: ["activate sci", "activate ./env --stack"],
+  },
+  {
+    name: "deactivate",
+    summary: "leave the active environment",
+    args: null,
+    groups: ["general"],
+    load: loadOutside,
+  },
+  {
+    name: "reactivate",
+    summary: "run the active environment's scripts again",
+    args: null,
+    groups: ["general"],
+    hidden: true,
+    load: loadOutside,
+  },
+];

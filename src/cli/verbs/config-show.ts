@@ -1,0 +1,50 @@
+import { unknownKeyError } from "../../commands/config.ts";
+import { type ListOptions, listConfig, listConfigJson, listSources } from "../../config/show.ts";
+import { describeConfigJson } from "../../config/show-conda.ts";
+import { EXIT } from "../exit-codes.ts";
+import { flag, type Invocation } from "../invocation.ts";
+import type { Session } from "../session.ts";
+
+/** micromamba's `config list`, `config sources` and `config describe`. */
+export async function run(invocation: Invocation, session: Session): Promise<number> {
+  const action = invocation.path.at(-1);
+  if (action === "sources") return printSources(invocation, session);
+  const keys = invocation.args;
+  const unknown = unknownKeyError(keys);
+  if (unknown && action === "describe") throw unknown;
+  // As micromamba: the keys that are known are listed all the same.
+  if (unknown)
+    session.context.events({
+      type: "warning",
+      code: "config-unknown-key",
+      message: unknown.message,
+      hint: unknown.hint,
+    });
+  const options: ListOptions = {
+    keys,
+    all: flag(invocation, "all"),
+    sources: flag(invocation, "sources"),
+    descriptions: flag(invocation, "descriptions"),
+    longDescriptions: flag(invocation, "longDescriptions"),
+    groups: flag(invocation, "groups"),
+  };
+  if (action === "describe") {
+    if (session.json) session.printJson(describeConfigJson(keys));
+    else printText(listConfig(session.config, { ...options, values: false }), session);
+    return EXIT.ok;
+  }
+  if (session.json) session.printJson(listConfigJson(session.config, options));
+  else printText(listConfig(session.config, options), session);
+  return EXIT.ok;
+}
+
+function printSources(invocation: Invocation, session: Session): number {
+  const noRc = invocation.options["rc"] === false;
+  if (session.json) session.printJson({ sources: session.config.sources, no_rc: noRc });
+  else printText(listSources(session.config, noRc), session);
+  return EXIT.ok;
+}
+
+function printText(text: string, session: Session): void {
+  if (text !== "") session.print(text.replace(/\n$/, ""));
+}

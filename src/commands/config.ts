@@ -1,0 +1,146 @@
+import { dirname } from "node:path";
+import {
+  addToList,
+  type EditContext,
+  getValue,
+  getValues,
+  removeKey,
+  removeValue,
+  setValue,
+} from "../config/edit.ts";
+import { FOREIGN_KEYS, findKey } from "../config/keys.ts";
+import { nearestKey } from "../config/nearest.ts";
+import { rcFileToEdit } from "../config/rc-path.ts";
+import { ToolError } from "../errors.ts";
+import { ensureDir, readText, realPath, writeAtomic } from "../fs/files.ts";
+import { fileModeSync } from "../fs/sync-files.ts";
+import type { CommandContext } from "./context.ts";
+import { prefixFromPath } from "./target.ts";
+
+/** Which configuration file is read or edited: the user's, unless one is named. */
+export interface RcTarget {
+  file?: string | undefined;
+  system: boolean;
+  env: boolean;
+}
+
+export type RcEdit =
+  | { kind: "set" | "append" | "prepend" | "remove"; key: string; value: string }
+  | { kind: "remove-key"; key: string };
+
+export interface RcOutcome {
+  path: string;
+  /** Edits that found nothing to remove. */
+  missing: RcEdit[];
+}
+
+type ConfigContext = Pick<CommandContext, "config" | "env" | "cwd" | "home" | "hostPlatform">;
+
+/** Absolute path of the file that a target names. */
+export function rcPath(target: RcTarget, context: ConfigContext): string {
+  const named = [target.file !== undefined, target.system, target.env].filter(Boolean);
+  if (named.length > 1) throw new ToolError("usage", "--file, --system and --env exclude each other");
+  if (target.file !== undefined) return prefixFromPath(target.file, context);
+  return rcFileToEdit(target.system ? "system" : target.env ? "env" : "user", {
+    home: context.home,
+    rootPrefix: context.config.rootPrefix,
+    activePrefix: context.env["CONDA_PREFIX"],
+    platform: context.hostPlatform,
+  });
+}
+
+/**
+ * Makes all edits, or none when one of them is wrong. The file is replaced at once, keeps its mode, and a symlink stays
+ * one. Throws `config-invalid` as src/config/edit.ts says.
+ */
+export async function editRc(
+  target: RcTarget,
+  edits: readonly RcEdit[],
+  context: ConfigContext,
+): Promise<RcOutcome> {
+  const path = rcPath(target, context);
+  const before = (await readText(path)) ?? "";
+  const missing: RcEdit[] = [];
+  const after = inFile(path, () =>
+    edits.reduce((text, edit) => {
+      const changed = applyEdit(text, edit, context);
+      if (changed === undefined) missing.push(edit);
+      return changed ?? text;
+    }, before),
+  );
+  if (after !== before) await replaceFile(path, after);
+  return { path, missing };
+}
+
+/** The value of a key as the file has it, or undefined. */
+export async function readRcKey(
+  target: RcTarget,
+  key: string,
+  context: ConfigContext,
+): Promise<{ text: string; value: unknown } | undefined> {
+  const path = rcPath(target, context);
+  const text = (await readText(path)) ?? "";
+  return inFile(path, () => getValue(text, key));
+}
+
+/** The named keys of the file, all of them without names, in the file's order. */
+export async function readRcKeys(
+  target: RcTarget,
+  keys: readonly string[],
+  context: ConfigContext,
+): Promise<{ path: string; values: Map<string, unknown> }> {
+  const path = rcPath(target, context);
+  const text = (await readText(path)) ?? "";
+  const all = inFile(path, () => getValues(text));
+  return { path, values: new Map([...all].filter(([key]) => keys.length === 0 || keys.includes(key))) };
+}
+
+function applyEdit(text: string, edit: RcEdit, context: ConfigContext): string | undefined {
+  const { env, home, cwd, hostPlatform: platform } = context;
+  const edits: EditContext = { env, home, cwd, platform };
+  switch (edit.kind) {
+    case "set":
+      return setValue(text, edit.key, edit.value, edits);
+    case "append":
+    case "prepend":
+      return addToList(text, edit.key, edit.value, edit.kind, edits);
+    case "remove":
+      return removeValue(text, edit.key, edit.value);
+    case "remove-key":
+      return removeKey(text, edit.key);
+  }
+}
+
+/** The editor knows only the text; a message about it names the file. */
+function inFile<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof ToolError) || !error.message.includes("`the configuration file`")) throw error;
+    throw new ToolError(
+      error.code,
+      error.message.replace("`the configuration file`", () => `\`${path}\``),
+      {
+        hint: "correct the file in an editor: what is no YAML cannot be edited key by key",
+        details: { ...error.details, path },
+      },
+    );
+  }
+}
+
+async function replaceFile(path: string, text: string): Promise<void> {
+  const target = realPath(path);
+  const mode = fileModeSync(target);
+  await ensureDir(dirname(target));
+  await writeAtomic(target, text, mode === undefined ? {} : { mode });
+}
+
+/** A `usage` error about the first name that is no key, or undefined. */
+export function unknownKeyError(names: readonly string[]): ToolError | undefined {
+  const unknown = names.find((name) => findKey(name) === undefined && !FOREIGN_KEYS.has(name));
+  if (unknown === undefined) return undefined;
+  const near = nearestKey(unknown);
+  return new ToolError("usage", `unknown configuration key \`${unknown}\``, {
+    hint: near ? `did you mean \`${near}\`?` : "`config describe` lists the keys",
+  });
+}
