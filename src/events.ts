@@ -17,7 +17,14 @@ export type Event =
       records?: number;
     }
   /** `id` is the file name of the archive (`numpy-2.1.0-py311_0.conda`). */
-  | { type: "fetch"; id: string; state: "start" | "progress" | "retry" | "done" | "cached"; bytes?: number; total?: number; reason?: string }
+  | {
+      type: "fetch";
+      id: string;
+      state: "start" | "progress" | "retry" | "done" | "cached";
+      bytes?: number;
+      total?: number;
+      reason?: string;
+    }
   | { type: "extract"; id: string; state: "start" | "done" }
   | { type: "link"; id: string; state: "start" | "done"; action: "link" | "unlink"; files?: number }
   /** `done` and `total` count noarch python source files. */
@@ -26,6 +33,8 @@ export type Event =
   | { type: "totals"; phase: Phase; items: number; bytes: number }
   | { type: "script"; id: string; action: string; output?: string }
   | { type: "warning"; code: string; message: string; hint?: string | undefined }
+  /** The last event of a command that failed; only written to the event stream, commands throw. */
+  | { type: "error"; code: string; message: string; hint?: string | undefined }
   | { type: "note"; message: string };
 
 export type EventSink = (event: Event) => void;

@@ -1,28 +1,34 @@
 import { basename } from "node:path";
-import { CommanderError } from "commander";
+import { VERSION } from "../util/version.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
 import type { Invocation, VerbModule } from "./invocation.ts";
-import { normalizeArguments } from "./normalize.ts";
-import { buildProgram } from "./program.ts";
-import { asToolError, errorDocument, renderError } from "./render/error.ts";
 import type { Session } from "./session.ts";
-import { terminalFacts } from "./terminal.ts";
 
 /** Runs the command line and sets the exit code. Never throws. */
 export async function main(argv: readonly string[]): Promise<void> {
   const name = programName(argv[1]);
   endWithReader();
+  // Asked for by tools before every call: nothing else is loaded.
+  if (argv.length === 3 && (argv[2] === "--version" || argv[2] === "-V")) {
+    process.stdout.write(`${VERSION}\n`);
+    return;
+  }
   const interrupt = listenForInterrupts();
   let session: Session | undefined;
   let invocation: Invocation | undefined;
   try {
-    const program = buildProgram(name, async (verb: VerbModule, found: Invocation) => {
+    const [{ normalizeArguments }, { buildProgram }] = await Promise.all([
+      import("./normalize.ts"),
+      import("./program.ts"),
+    ]);
+    const words = normalizeArguments(argv.slice(2), name);
+    const program = buildProgram(name, words, async (verb: VerbModule, found: Invocation) => {
       invocation = found;
       const { openSession } = await import("./session.ts");
       session = await openSession(found, argv, interrupt.signal);
       process.exitCode = await verb.run(found, session);
     });
-    await program.parseAsync(["node", name, ...normalizeArguments(argv.slice(2), name)]);
+    await program.parseAsync(["node", name, ...words]);
   } catch (error) {
     process.exitCode = await reportFailure(error, session, invocation, argv);
   } finally {
@@ -53,14 +59,19 @@ async function reportFailure(
   invocation: Invocation | undefined,
   argv: readonly string[],
 ): Promise<number> {
-  // commander has printed its own message already; help and --version end with code 0.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-  session?.settle();
-  const failure = asToolError(error);
+  // Help and --version end by an exception, too.
+  if ((error as { exitCode?: unknown } | null)?.exitCode === 0) return EXIT.ok;
+  const { asToolError, errorDocument, renderError } = await import("./render/error.ts");
+  const failure = asToolError(error, programName(argv[1]));
+  // Commands that only group others print their help instead.
+  if (failure === undefined) return EXIT.usage;
   const json = session?.json ?? invocation?.options["json"] ?? argv.includes("--json");
   if (json) process.stdout.write(`${JSON.stringify(errorDocument(failure), null, 2)}\n`);
-  const facts = terminalFacts(process.stderr, process.env);
-  process.stderr.write(renderError(failure, facts.colors, session?.verbosity ?? 0));
+  if (session) session.fail(failure);
+  else {
+    const { terminalFacts } = await import("./terminal.ts");
+    process.stderr.write(renderError(failure, terminalFacts(process.stderr, process.env).colors));
+  }
   return exitCodeOf(failure);
 }
 

@@ -6,14 +6,18 @@ import { COMMANDS, type CommandSpec } from "./verbs.ts";
 
 type Execute = (verb: VerbModule, invocation: Invocation) => Promise<void>;
 
-/** Builds commander's tree from the command and option tables; nothing of a verb is loaded before it runs. */
-export function buildProgram(name: string, execute: Execute): Command {
+/**
+ * Builds commander's tree from the command and option tables; nothing of a verb is loaded before it runs. Of commands that
+ * `words` does not begin with only the name is there: that is all that help and suggestions need of them.
+ */
+export function buildProgram(name: string, words: readonly string[], execute: Execute): Command {
   const program = new Command(name)
     .description("Install conda environments: solve, download in parallel, link safely")
     .version(VERSION, "-V, --version", "print the version")
     .enablePositionalOptions()
     .showSuggestionAfterError()
-    .showHelpAfterError(`(run \`${name} --help\` for the list of commands)`)
+    // Errors are thrown and reported like all others.
+    .configureOutput({ outputError() {} })
     .exitOverride();
   program.addHelpText(
     "after",
@@ -26,24 +30,35 @@ Examples:
 
 Run \`${name} COMMAND --help\` for the options and examples of a command.`,
   );
-  for (const spec of COMMANDS) addCommand(program, spec, name, execute);
+  for (const spec of COMMANDS) addCommand(program, spec, { name, words, execute });
   return program;
 }
 
-function addCommand(parent: Command, spec: CommandSpec, name: string, execute: Execute): void {
+interface Tree {
+  name: string;
+  /** What is left of the command line at this depth. */
+  words: readonly string[];
+  execute: Execute;
+}
+
+function addCommand(parent: Command, spec: CommandSpec, tree: Tree): void {
+  const { name, words, execute } = tree;
   const command = parent
     .command(spec.name, { hidden: spec.hidden ?? false })
     .summary(spec.summary)
     .description(spec.description ?? spec.summary)
     .exitOverride();
   for (const alias of spec.aliases ?? []) command.alias(alias);
+  const called = words[0] === "help" ? words[1] : words[0];
+  if (called !== spec.name && !spec.aliases?.includes(called ?? "")) return;
   for (const option of optionsOf(spec)) command.addOption(toOption(option));
   if (spec.examples)
     command.addHelpText(
       "after",
       `\nExamples:\n${spec.examples.map((line) => `  ${name} ${line}`).join("\n")}`,
     );
-  for (const child of spec.commands ?? []) addCommand(command, child, name, execute);
+  for (const child of spec.commands ?? [])
+    addCommand(command, child, { name, execute, words: words.slice(1) });
   if (spec.commands) command.enablePositionalOptions();
   if (!spec.load) {
     command.action(() => command.help({ error: true }));

@@ -8,6 +8,7 @@ import { ToolError } from "../errors.ts";
 import { hostPlatform } from "../specs/platform.ts";
 import { flag, type Invocation, list, text } from "./invocation.ts";
 import { askYesNo } from "./prompt.ts";
+import { renderError } from "./render/error.ts";
 import { renderPlan } from "./render/plan.ts";
 import { createProgress, type ProgressMode, type ProgressRenderer } from "./render/progress.ts";
 import { type TerminalFacts, terminalFacts } from "./terminal.ts";
@@ -29,6 +30,8 @@ export interface Session {
   say(text: string): void;
   /** Asks for agreement; --yes, --json and --quiet agree. A `usage` error where nobody can answer. */
   ask(question: string): Promise<boolean>;
+  /** Reports a failure on stderr: text, or the last event of an event stream. */
+  fail(error: ToolError): void;
   /** Takes down the progress display before results are printed. */
   settle(): void;
   close(): Promise<void>;
@@ -57,11 +60,12 @@ export async function openSession(
   const { values } = config;
   const err = terminalFacts(process.stderr, env);
   const out = terminalFacts(process.stdout, env);
-  const progress = createProgress(progressMode(values, err), process.stderr, err, values.verbose);
+  const mode = progressMode(values, err);
+  const progress = createProgress(mode, process.stderr, err, values.verbose);
   for (const warning of config.warnings)
     progress.sink({ type: "warning", code: "config", message: warning.message, hint: warning.hint });
   const resources = openResources(values, { env, home, events: progress.sink });
-  const session: Session = makeSession({ config, progress, resources, out, err, signal });
+  const session: Session = makeSession({ config, mode, progress, resources, out, err, signal });
   session.context = {
     config: values,
     env,
@@ -79,6 +83,7 @@ export async function openSession(
 
 interface Parts {
   config: Config;
+  mode: ProgressMode;
   progress: ProgressRenderer;
   resources: Resources;
   out: TerminalFacts;
@@ -86,7 +91,7 @@ interface Parts {
   signal: AbortSignal;
 }
 
-function makeSession({ config, progress, resources, out, err, signal }: Parts): Session {
+function makeSession({ config, mode, progress, resources, out, err, signal }: Parts): Session {
   const { values } = config;
   return {
     config,
@@ -96,9 +101,19 @@ function makeSession({ config, progress, resources, out, err, signal }: Parts): 
     json: values.json,
     quiet: values.quiet,
     verbosity: values.verbose,
-    print: (line) => void process.stdout.write(`${line}\n`),
+    print: (line) => {
+      progress.erase();
+      process.stdout.write(`${line}\n`);
+    },
     printJson: (value) => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
-    say: (line) => void (values.quiet || values.json || process.stderr.write(`${line}\n`)),
+    say: (line) => {
+      if (!values.quiet && !values.json) progress.write(line);
+    },
+    fail: (error) => {
+      progress.close();
+      if (mode === "json") progress.sink({ type: "error", ...error.toJSON() });
+      else process.stderr.write(renderError(error, err.colors, values.verbose));
+    },
     ask: (question) => askUser(question, values, signal),
     settle: () => progress.close(),
     close: async () => {
@@ -117,7 +132,7 @@ function progressMode(values: ConfigValues, facts: TerminalFacts): ProgressMode 
 
 async function confirmPlan(plan: ChangePlan, session: Session): Promise<boolean> {
   session.settle();
-  if (!session.json && !session.quiet) session.print(renderPlan(plan, session.out.colors));
+  if (!session.json && !session.quiet) session.print(renderPlan(plan, session.out));
   return session.ask("Confirm changes:");
 }
 

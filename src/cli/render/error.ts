@@ -25,15 +25,31 @@ const EXCEPTION_NAMES: Partial<Record<ToolError["code"], string>> = {
   interrupted: "CondaSystemExit",
 };
 
-/** Anything thrown, as a ToolError: what is not one is a defect of taipan and says so. */
-export function asToolError(error: unknown): ToolError {
+/**
+ * Anything thrown, as a ToolError: what is not one is a defect of taipan and says so. Undefined where all has been said
+ * already (commander has printed a help). `program` is the name in hints.
+ */
+export function asToolError(error: unknown, program = "taipan"): ToolError | undefined {
   if (error instanceof ToolError) return error;
-  const name = (error as Error | null)?.name;
+  const { name, code, message = String(error) } = (error ?? {}) as Partial<NodeJS.ErrnoException>;
+  if (code?.startsWith("commander.")) return usageError(code, message, program);
   if (name === "AbortError") return new ToolError("interrupted", "interrupted: nothing was left half done");
-  const message = error instanceof Error ? error.message : String(error);
   return new ToolError("internal", `unexpected failure: ${message}`, {
-    hint: "this is a defect of taipan; run again with -vv for the details and report them",
+    hint: "this is a defect of taipan: please report it to its issue tracker, with what -vv prints",
     cause: error,
+  });
+}
+
+/** commander's message, which begins with `error:` and may end with a suggestion in parentheses. */
+function usageError(code: string, message: string, program: string): ToolError | undefined {
+  if (code === "commander.help" || code === "commander.helpDisplayed") return undefined;
+  const [, text = message, near] =
+    /^(?:error: )?(.*?)(?:\n\(Did you mean (?:one of )?(.+)\?\))?$/s.exec(message) ?? [];
+  const names = near?.split(", ").map((name) => `\`${name}\``);
+  return new ToolError("usage", text.replaceAll("'", "`"), {
+    hint: names
+      ? `did you mean ${names.join(" or ")}?`
+      : `\`${program} --help\` lists the commands, \`${program} COMMAND --help\` their options`,
   });
 }
 

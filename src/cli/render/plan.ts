@@ -1,43 +1,61 @@
 import type { ChangePlan } from "../../commands/change.ts";
-import type { Operation } from "../../plan/transaction.ts";
+import type { Operation, OperationKind } from "../../plan/transaction.ts";
+import { redactUrl } from "../../specs/credentials.ts";
 import type { RepoDataRecord } from "../../specs/records.ts";
 import { formatBytes, plural } from "../../util/format.ts";
-import type { Colors } from "../terminal.ts";
-import { printable } from "../terminal.ts";
+import { displayWidth, printable, type TerminalFacts } from "../terminal.ts";
+import { alignCells, oneLine } from "./table.ts";
 
-const SECTIONS = [
-  ["install", "Install", "+"],
-  ["upgrade", "Upgrade", "↑"],
-  ["downgrade", "Downgrade", "↓"],
-  ["change", "Change", "~"],
-  ["reinstall", "Reinstall", "="],
-  ["remove", "Remove", "-"],
-] as const;
+const SECTIONS: readonly [kind: OperationKind, title: string, mark: string, ascii: string][] = [
+  ["install", "Install", "+", "+"],
+  ["upgrade", "Upgrade", "↑", "^"],
+  ["downgrade", "Downgrade", "↓", "v"],
+  ["change", "Change", "~", "~"],
+  ["reinstall", "Reinstall", "=", "="],
+  ["remove", "Remove", "-", "-"],
+];
+
+const COLUMNS = [{}, {}, {}, {}, { align: "right" as const }];
+/** Which columns go first when the window is too narrow: build, channel, size. Name and version stay. */
+const DISPENSABLE = [2, 3, 4];
+
+type Look = Pick<TerminalFacts, "colors" | "unicode" | "columns">;
 
 /** The transaction as aligned lines: `+ name  version  build  channel  size`, `old -> new` where there is an old one. */
-export function renderPlan(plan: ChangePlan, colors: Colors): string {
-  const lines: string[] = [`Environment: ${printable(plan.prefix)}`, ""];
+export function renderPlan(plan: ChangePlan, look: Look): string {
+  const { colors } = look;
   const toFetch = new Set(plan.fetch.map((record) => record.url));
-  const rows = plan.transaction.operations.map((operation) => row(operation, toFetch));
-  const widths = [0, 1, 2, 3].map((i) => Math.max(0, ...rows.map((cells) => cells[i]!.length)));
-  for (const [kind, title, mark] of SECTIONS) {
-    const operations = plan.transaction.operations
-      .map((operation, i) => ({ operation, cells: rows[i]! }))
-      .filter(({ operation }) => operation.kind === kind);
-    if (operations.length === 0) continue;
-    operations.sort((a, b) => (nameOf(a.operation) < nameOf(b.operation) ? -1 : 1));
+  const { operations } = plan.transaction;
+  const rows = new Map(operations.map((operation) => [operation, row(operation, toFetch)]));
+  const widths = COLUMNS.map((_, i) =>
+    Math.max(0, ...[...rows.values()].map((cells) => displayWidth(cells[i]!))),
+  );
+  const shown = shownColumns(widths, look.columns());
+  const lines = [`Environment: ${printable(plan.prefix)}`, ""];
+  for (const [kind, title, mark, ascii] of SECTIONS) {
+    const chosen = operations.filter((operation) => operation.kind === kind).sort(byName);
+    if (chosen.length === 0) continue;
     lines.push(`  ${colors.bold(title)}`);
     const paint = kind === "remove" ? colors.red : kind === "downgrade" ? colors.yellow : colors.green;
-    for (const { cells } of operations) {
-      const padded = cells.map((cell, i) => (i < 4 ? cell.padEnd(widths[i]!) : cell));
-      lines.push(
-        `  ${paint(`${mark} ${padded[0]}`)}  ${padded[1]}  ${colors.dim(padded[2]!)}  ${colors.dim(padded[3]!)}  ${padded[4]}`.trimEnd(),
-      );
+    for (const operation of chosen) {
+      const cells = alignCells(rows.get(operation)!, COLUMNS, widths);
+      const painted = [paint(`${look.unicode ? mark : ascii} ${cells[0]}`), cells[1]!, colors.dim(cells[2]!)];
+      painted.push(colors.dim(cells[3]!), cells[4]!);
+      lines.push(`  ${shown.map((i) => painted[i]!).join("  ")}`.trimEnd());
     }
     lines.push("");
   }
   lines.push(...plan.notes.map((note) => `  ${printable(note)}`), summaryLine(plan));
   return lines.join("\n");
+}
+
+/** The columns that fit, in order. Without a terminal all do. */
+function shownColumns(widths: readonly number[], available: number | undefined): number[] {
+  const shown = new Set(COLUMNS.keys());
+  // Four for indent and mark.
+  const total = () => [...shown].reduce((sum, i) => sum + widths[i]! + 2, 2);
+  for (const i of DISPENSABLE) if (available !== undefined && total() > available) shown.delete(i);
+  return [...shown];
 }
 
 export function summaryLine(plan: ChangePlan): string {
@@ -46,12 +64,18 @@ export function summaryLine(plan: ChangePlan): string {
     const count = plan.transaction.operations.filter((operation) => operation.kind === kind).length;
     if (count) parts.push(`${title.toLowerCase()} ${plural(count, "package")}`);
   }
-  if (parts.length === 0) return "Nothing to do: everything asked for is installed.";
+  if (parts.length === 0) {
+    return plan.fresh ? "Summary: an empty environment" : "Nothing to do: everything asked for is installed.";
+  }
   const bytes = plan.fetch.reduce((sum, record) => sum + (record.size ?? 0), 0);
   const download = plan.fetch.length
     ? `download ${plural(plan.fetch.length, "package")}, ${formatBytes(bytes)}`
     : "nothing to download";
   return `Summary: ${parts.join(", ")}; ${download}`;
+}
+
+function byName(a: Operation, b: Operation): number {
+  return nameOf(a) < nameOf(b) ? -1 : 1;
 }
 
 function nameOf(operation: Operation): string {
@@ -68,19 +92,27 @@ function row(operation: Operation, toFetch: ReadonlySet<string>): string[] {
     changed && old.version === record.version && old.build !== record.build
       ? `${old.build} -> ${record.build}`
       : record.build;
-  const size = operation.new
-    ? toFetch.has(record.url)
-      ? record.size === undefined
-        ? ""
-        : formatBytes(record.size)
-      : "cached"
-    : "";
-  return [record.name, version, build, shortChannel(record), size].map(printable);
+  const moved = changed && shortChannel(old) !== shortChannel(record);
+  const channel = moved ? `${shortChannel(old)} -> ${shortChannel(record)}` : shortChannel(record);
+  return [record.name, version, build, channel, sizeOf(operation, toFetch)].map(oneLine);
 }
 
-/** `conda-forge/linux-64` of a channel URL or name. */
+function sizeOf({ new: record }: Operation, toFetch: ReadonlySet<string>): string {
+  if (!record) return "";
+  if (!toFetch.has(record.url)) return "cached";
+  return record.size === undefined ? "?" : formatBytes(record.size);
+}
+
+/** `conda-forge/linux-64` of a channel's URL or name. */
 export function shortChannel(record: RepoDataRecord): string {
-  const name = record.channel.replace(/\/$/, "").replace(/^https?:\/\/conda\.anaconda\.org\//, "");
-  const last = /^(file|https?):\/\//.test(name) ? name.split("/").slice(-1)[0]! : name;
-  return `${last}/${record.subdir}`;
+  const name = redactUrl(record.channel)
+    .replace(/\/$/, "")
+    .replace(/^https?:\/\/conda\.anaconda\.org\//, "");
+  const last = /^(file|https?|s3|oci):\/\//.test(name) ? name.split("/").slice(-1)[0]! : name;
+  // What is installed may have the subdir in its channel already.
+  return last === record.subdir ? name.split("/").slice(-2).join("/") : withSubdir(last, record.subdir);
+}
+
+function withSubdir(channel: string, subdir: string): string {
+  return channel.endsWith(`/${subdir}`) ? channel : `${channel}/${subdir}`;
 }

@@ -1,4 +1,4 @@
-import { printable } from "../terminal.ts";
+import { displayWidth, padEnd, padStart, printable } from "../terminal.ts";
 
 export interface Column {
   title: string;
@@ -11,21 +11,29 @@ export function renderTable(
   rows: readonly (readonly string[])[],
   indent = "  ",
 ): string[] {
-  const cells = rows.map((row) => row.map(printable));
+  const cells = rows.map((row) => row.map(oneLine));
   const widths = columns.map((column, i) =>
-    Math.max(column.title.length, ...cells.map((row) => row[i]?.length ?? 0)),
+    Math.max(displayWidth(column.title), ...cells.map((row) => displayWidth(row[i] ?? ""))),
   );
-  const line = (row: readonly string[]) =>
-    (
-      indent +
-      row
-        .map((cell, i) => {
-          if (columns[i]?.align === "right") return cell.padStart(widths[i]!);
-          return i === row.length - 1 ? cell : cell.padEnd(widths[i]!);
-        })
-        .join("  ")
-    ).trimEnd();
+  const line = (row: readonly string[]) => (indent + alignCells(row, columns, widths).join("  ")).trimEnd();
   const title = line(columns.map((column) => column.title));
   const rule = indent + "─".repeat(widths.reduce((a, b) => a + b + 2, -2));
   return [title, rule, ...cells.map(line)];
+}
+
+/** Every cell as wide as its column; the last one is left as it is. */
+export function alignCells(
+  row: readonly string[],
+  columns: readonly Pick<Column, "align">[],
+  widths: readonly number[],
+): string[] {
+  return row.map((cell, i) => {
+    if (columns[i]?.align === "right") return padStart(cell, widths[i]!);
+    return i === row.length - 1 ? cell : padEnd(cell, widths[i]!);
+  });
+}
+
+/** A cell has no line breaks and nothing that steers the terminal. */
+export function oneLine(text: string): string {
+  return printable(text).replace(/[\t\n]/g, " ");
 }

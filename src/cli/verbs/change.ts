@@ -44,7 +44,7 @@ export function reportChange(
     return EXIT.ok;
   }
   if (outcome.dryRun) {
-    if (!session.quiet) session.print(renderPlan(plan, session.out.colors));
+    if (!session.quiet) session.print(renderPlan(plan, session.out));
     session.say("\nDry run: nothing was changed.");
     return EXIT.ok;
   }
