@@ -1,7 +1,7 @@
 // Makes a checkout ready: installs dependencies when they are missing or older than the lockfile, and with --build
 // bundles when a source is newer than dist/. Needs only Node.js and npm.
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -9,6 +9,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const mtime = (path) => (existsSync(path) ? statSync(path).mtimeMs : 0);
 
 export function ensureDependencies() {
+  // A linked node_modules belongs to another checkout; `npm ci` would empty it.
+  if (lstatSync(join(root, "node_modules"), { throwIfNoEntry: false })?.isSymbolicLink()) return false;
   const stamp = join(root, "node_modules", ".taipan-installed");
   if (mtime(stamp) > mtime(join(root, "package-lock.json"))) return false;
   process.stderr.write("installing dependencies (npm ci) ...\n");
@@ -24,7 +26,7 @@ export function ensureDependencies() {
   );
   if (status !== 0) {
     process.stderr.write(
-      `error: \`npm ci\` failed${error ? `: ${error.message}` : ""}\nhint: it needs the npm registry, or npm's cache of it\n`,
+      `error: `npm ci` failed${error ? `: ${error.message}` : ""}\nhint: it needs the npm registry, or npm's cache of it\n`,
     );
     process.exit(1);
   }
