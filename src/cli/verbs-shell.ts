@@ -131,3 +131,46 @@ export const OUTSIDE: readonly CommandSpec[] = [
     load: loadOutside,
   },
 ];
+
+const loadAuth = () => import("./verbs/auth.ts");
+
+export const auth: CommandSpec = {
+  name: "auth",
+  summary: "store logins of channels",
+  commands: [
+    {
+      name: "login",
+      summary: "store a login for a host in ~/.mamba/auth/authentication.json",
+      args: "[host]",
+      argsHelp: "such as repo.example.com, or https://repo.example.com:8080/channel",
+      groups: ["general"],
+      options: [
+        { flags: "-t, --token <token>", help: "anaconda.org-style token, sent as /t/<token>" },
+        { flags: "-b, --bearer <token>", help: "token sent as `Authorization: Bearer`" },
+        { flags: "-u, --username <user>", help: "user of basic authentication" },
+        {
+          flags: "-p, --password <password>",
+          help: "its password; other users see the command line, so better:",
+        },
+        { flags: "--password-stdin", help: "read the password from standard input" },
+        { flags: "--token-stdin", help: "read the token from standard input" },
+        { flags: "--bearer-stdin", help: "read the bearer token from standard input" },
+      ],
+      examples: [
+        "auth login repo.example.com --token-stdin < token.txt",
+        "auth login repo.example.com -u me --password-stdin",
+      ],
+      load: loadAuth,
+    },
+    {
+      name: "logout",
+      summary: "forget a login",
+      args: "[host]",
+      argsHelp: "the host of the login",
+      groups: ["general"],
+      options: [{ flags: "--all", help: "forget every login" }],
+      examples: ["auth logout repo.example.com", "auth logout --all"],
+      load: loadAuth,
+    },
+  ],
+};

@@ -2,7 +2,7 @@ import type { VerbModule } from "./invocation.ts";
 import type { GroupName, OptionSpec } from "./options.ts";
 import { config } from "./verbs-config.ts";
 import { envExport, LOCK_COMMANDS, QUERY_COMMANDS } from "./verbs-query.ts";
-import { init, OUTSIDE, shell } from "./verbs-shell.ts";
+import { auth, init, OUTSIDE, shell } from "./verbs-shell.ts";
 
 /** One row of the command table. `load` imports the verb only when it runs, so that `--help` stays instant. */
 export interface CommandSpec {
@@ -201,6 +201,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...OUTSIDE,
   shell,
   init,
+  auth,
   ...QUERY_COMMANDS,
   {
     name: "clean",

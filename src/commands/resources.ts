@@ -1,13 +1,15 @@
 import type { ConfigValues } from "../config/keys.ts";
 import type { EventSink } from "../events.ts";
 import { systemFacts } from "../host/system.ts";
+import { loadCredentials } from "../net/credentials.ts";
 import { createHttpClient, type HttpClient } from "../net/http.ts";
 import { type Channel, channelCredentials } from "../specs/channel.ts";
 import type { UrlAuth } from "../specs/credentials.ts";
 import { createPool } from "../workers/pool.ts";
 import type { WorkerPool } from "../workers/protocol.ts";
 import type { Resources } from "./context.ts";
-import { httpOptions } from "./http-options.ts";
+import { credentialSources } from "./credentials.ts";
+import { type CredentialLookup, httpOptions } from "./http-options.ts";
 
 interface ResourceContext {
   env: Readonly<Record<string, string | undefined>>;
@@ -20,20 +22,51 @@ export function openResources(config: ConfigValues, context: ResourceContext): R
   let http: HttpClient | undefined;
   let pool: WorkerPool | undefined;
   const fromChannels: { prefix: string; auth: UrlAuth }[] = [];
-  const credentials = (url: string) =>
+  const mirrors: Record<string, readonly string[]> = {};
+  const ofChannel: CredentialLookup = (url) =>
     fromChannels.find(({ prefix }) => url === prefix || url.startsWith(`${prefix}/`))?.auth;
   return {
-    http: () =>
-      (http ??= createHttpClient(httpOptions(config, context.env, credentials), { events: context.events })),
+    http: () => (http ??= openClient(ofChannel, mirrors, config, context)),
     pool: () => (pool ??= createPool({ size: workerCount(config.extractThreads), mode: "threads" })),
     useChannels: (channels: readonly Channel[]) => {
       fromChannels.push(...channelCredentials(channels));
       fromChannels.sort((a, b) => b.prefix.length - a.prefix.length);
+      for (const channel of channels)
+        if (channel.mirrors.length > 0) mirrors[channel.baseUrl] = channel.mirrors;
     },
     close: async () => {
       await Promise.all([pool?.close(), http?.close()]);
       pool = undefined;
       http = undefined;
+    },
+  };
+}
+
+/**
+ * A client that knows the secrets of channel URLs first, then those of authentication.json, anaconda-client and netrc,
+ * which are read with the first request that could need them.
+ */
+function openClient(
+  ofChannel: CredentialLookup,
+  mirrors: Record<string, readonly string[]>,
+  config: ConfigValues,
+  context: ResourceContext,
+): HttpClient {
+  let stored: CredentialLookup | undefined;
+  let loading: Promise<CredentialLookup> | undefined;
+  const lookup: CredentialLookup = (url) => ofChannel(url) ?? stored?.(url);
+  const client = createHttpClient(
+    { ...httpOptions(config, context.env, lookup), mirrors },
+    { events: context.events },
+  );
+  return {
+    ...client,
+    fetch: async (url, options) => {
+      if (!stored && !config.offline && !url.startsWith("file:")) {
+        loading ??= loadCredentials(credentialSources(config, context.home, context.env), context.events);
+        stored = await loading;
+      }
+      return client.fetch(url, options);
     },
   };
 }

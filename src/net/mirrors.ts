@@ -4,18 +4,24 @@ export interface Mirrors {
   fail(url: string): void;
 }
 
-/** `bases`: channel base URL (no trailing slash) to the ordered bases that serve the same files (`mirrored_channels`). */
+/**
+ * `bases`: channel base URL (no trailing slash) to the ordered bases that serve the same files (`mirrored_channels`). It may
+ * grow: channels become known after the first requests.
+ */
 export function createMirrors(bases: Readonly<Record<string, readonly string[]>>): Mirrors {
-  // Longest first, so that a channel below another one has its own mirrors.
-  const entries = Object.entries(bases)
-    .map(([base, mirrors]) => [trim(base), mirrors.map(trim)] as const)
-    .filter(([, mirrors]) => mirrors.length > 0)
-    .sort((a, b) => b[0].length - a[0].length);
+  let entries: readonly (readonly [base: string, mirrors: readonly string[]])[] = [];
+  let known = 0;
+  const current = () => {
+    const { length } = Object.keys(bases);
+    if (length !== known) entries = sorted(bases);
+    known = length;
+    return entries;
+  };
   const failed = new Set<string>();
 
   return {
     candidates: (url) => {
-      for (const [base, mirrors] of entries) {
+      for (const [base, mirrors] of current()) {
         if (!isBelow(url, base)) continue;
         const rest = url.slice(base.length);
         const healthy = mirrors.filter((mirror) => !failed.has(mirror));
@@ -25,10 +31,18 @@ export function createMirrors(bases: Readonly<Record<string, readonly string[]>>
       return [url];
     },
     fail: (url) => {
-      for (const [, mirrors] of entries)
+      for (const [, mirrors] of current())
         for (const mirror of mirrors) if (isBelow(url, mirror)) failed.add(mirror);
     },
   };
+}
+
+/** Longest first, so that a channel below another one has its own mirrors. */
+function sorted(bases: Readonly<Record<string, readonly string[]>>): [base: string, mirrors: string[]][] {
+  return Object.entries(bases)
+    .map(([base, mirrors]): [string, string[]] => [trim(base), mirrors.map(trim)])
+    .filter(([, mirrors]) => mirrors.length > 0)
+    .sort((a, b) => b[0].length - a[0].length);
 }
 
 const trim = (base: string): string => base.replace(/\/+$/, "");
