@@ -45,6 +45,21 @@ export interface ToolErrorOptions {
   cause?: unknown;
 }
 
+/** What a user can do when the place that failed knows nothing better. */
+const DEFAULT_HINTS: Partial<Record<ErrorCode, string>> = {
+  "archive-unsafe-path":
+    "the package is broken or malicious: nothing of it was installed; tell the maintainers of its channel",
+  "archive-invalid":
+    "the package is broken: run the command again, and tell the maintainers of its channel if it stays so",
+  "checksum-mismatch": "the download was damaged, or the channel is being updated: run the command again",
+  "unsafe-name": "the name breaks conda's rules (CEP 26): tell the maintainers of the channel",
+  "repodata-invalid":
+    "the channel is broken or being updated: try again later, or `taipan clean --index-cache`",
+  "channel-unreachable": "check the address, the network and the proxy settings",
+  "io-error": "run again with -vv for the system's own words",
+  locked: "wait for the other process, or see whether it still runs",
+};
+
 /** The only error type that crosses a layer. `message` is one sentence without a final full stop. */
 export class ToolError extends Error {
   override readonly name = "ToolError";
@@ -55,7 +70,7 @@ export class ToolError extends Error {
   constructor(code: ErrorCode, message: string, options: ToolErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
-    this.hint = options.hint;
+    this.hint = options.hint ?? DEFAULT_HINTS[code];
     this.details = options.details;
   }
 
@@ -77,12 +92,22 @@ export interface SerializedToolError {
 }
 
 /** A parse failure at `position` (0-based offset in UTF-16 units) of `source`. */
-export function parseError(what: string, source: string, position: number, reason: string, hint?: string): ToolError {
+export function parseError(
+  what: string,
+  source: string,
+  position: number,
+  reason: string,
+  hint?: string,
+): ToolError {
   const shown = source.length > 200 ? `${source.slice(0, 200)}…` : source;
-  return new ToolError("parse-error", `invalid ${what} \`${shown}\`: ${reason} (at position ${position + 1})`, {
-    hint,
-    details: { what, source: shown, position },
-  });
+  return new ToolError(
+    "parse-error",
+    `invalid ${what} \`${shown}\`: ${reason} (at position ${position + 1})`,
+    {
+      hint,
+      details: { what, source: shown, position },
+    },
+  );
 }
 
 /** Turns a Node file-system error into a ToolError that names the path; any other value is returned unchanged. */
@@ -96,7 +121,10 @@ export function fromSystemError(error: unknown, action: string, path: string): u
     case "EROFS":
       return new ToolError("permission-denied", `no permission to ${action} \`${path}\``, {
         ...options,
-        hint: code === "EROFS" ? "the file system is mounted read-only" : "check the owner and mode of the directory, or choose another with -p or --root-prefix",
+        hint:
+          code === "EROFS"
+            ? "the file system is mounted read-only"
+            : "check the owner and mode of the directory, or choose another with -p or --root-prefix",
       });
     case "ENOSPC":
     case "EDQUOT":

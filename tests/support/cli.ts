@@ -24,6 +24,9 @@ export interface Sandbox {
       env?: Record<string, string>;
       cwd?: string;
       input?: string;
+      /** Run as another user; only root may. */
+      uid?: number;
+      gid?: number;
       kill?: { after: RegExp; signal: NodeJS.Signals };
     },
     ...args: string[]
@@ -54,6 +57,7 @@ export function createSandbox(): Sandbox {
         const child = spawn(process.execPath, [join(repoRoot, "bin", "taipan.js"), ...args], {
           cwd: options.cwd ?? dir,
           env: { ...base, ...options.env },
+          ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.gid }),
         });
         let stdout = "";
         let stderr = "";
