@@ -26,7 +26,7 @@ export function ensureDependencies() {
   );
   if (status !== 0) {
     process.stderr.write(
-      `error: `npm ci` failed${error ? `: ${error.message}` : ""}\nhint: it needs the npm registry, or npm's cache of it\n`,
+      `error: \`npm ci\` failed${error ? `: ${error.message}` : ""}\nhint: it needs the npm registry, or npm's cache of it\n`,
     );
     process.exit(1);
   }
