@@ -52,12 +52,19 @@ export function reportChange(
   return EXIT.ok;
 }
 
-/** How to use the environment from here. */
+/** How to use the environment from here, in the words of micromamba, which programs look for. */
 export function sayHowToUse(outcome: ChangeOutcome, name: string, session: Session): void {
-  if (!outcome.done || outcome.downloadOnly) return;
+  if (!outcome.done || outcome.downloadOnly || session.json || session.quiet) return;
   const shown = displayName(outcome.plan.prefix, session.config.values);
-  const flag = shown === outcome.plan.prefix ? `-p ${quote(shown)}` : `-n ${shown}`;
-  session.say(`\nTo run a program in the environment:\n\n    ${name} run ${flag} PROGRAM`);
+  const path = shown === outcome.plan.prefix;
+  session.print(`
+To activate this environment, use:
+
+    ${name} activate ${quote(shown)}
+
+Or to execute a single command in this environment, use:
+
+    ${name} run ${path ? "-p" : "-n"} ${quote(shown)} mycommand`);
 }
 
 function quote(path: string): string {

@@ -1,0 +1,156 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createSandbox, type Sandbox } from "../support/cli.ts";
+import { FIXED_ENV, writeWorld } from "../support/cli-world.ts";
+import { repoRoot } from "../support/shared.ts";
+
+const SCHEMAS = join(repoRoot, "docs", "schemas");
+const ajv = new Ajv2020({ allErrors: true, strict: true, strictTypes: false, strictRequired: false });
+for (const file of readdirSync(SCHEMAS)) ajv.addSchema(JSON.parse(readFileSync(join(SCHEMAS, file), "utf8")));
+
+function check(schema: string, value: unknown): void {
+  const validate = ajv.getSchema(`${schema}.schema.json`)!;
+  expect(validate(value) ? [] : validate.errors, `${schema}: ${JSON.stringify(value).slice(0, 400)}`).toEqual(
+    [],
+  );
+}
+
+let sandbox: Sandbox;
+let channel: string[];
+const used = new Set<string>();
+
+beforeAll(async () => {
+  sandbox = createSandbox();
+  const { url } = await writeWorld(join(sandbox.dir, "channel"));
+  channel = ["-c", url, "--override-channels"];
+});
+afterAll(() => sandbox.close());
+
+/** Runs with --json: one document of the schema on stdout, nothing but diagnostics on stderr. */
+async function runs(schema: string, args: string[], code = 0) {
+  const result = await sandbox.taipanWith({ env: FIXED_ENV }, ...args, "--json");
+  expect(result.code, result.stderr).toBe(code);
+  const document = result.json();
+  check(schema, document);
+  used.add(schema);
+  return { document, stderr: result.stderr };
+}
+
+describe("every document of --json has its schema", () => {
+  it.sequential("transactions", async () => {
+    const dry = await runs("transaction", ["create", "-n", "e", "app=1", "libx", ...channel, "--dry-run"]);
+    expect(dry.document).toMatchObject({ dry_run: true });
+    await runs("transaction", ["create", "-n", "e", "app=1", "libx", ...channel]);
+    await runs("transaction", ["create", "-n", "empty"]);
+    const again = await runs("transaction", ["create", "-n", "e", "app=1", "libx", ...channel]);
+    expect(again.document).toMatchObject({ actions: { LINK: [{ name: "libx" }, { name: "app" }] } });
+    await runs("transaction", ["install", "-n", "e", "app=2", "tool", ...channel, "--dry-run"]);
+    await runs("transaction", ["install", "-n", "e", "app=2", "tool", ...channel]);
+    const nothing = await runs("transaction", ["install", "-n", "e", "tool", ...channel]);
+    expect(nothing.document).toMatchObject({ message: "All requested packages already installed" });
+    await runs("transaction", ["update", "-n", "e", "--all", ...channel]);
+    await runs("transaction", ["remove", "-n", "e", "tool", "--dry-run"]);
+    const missing = await runs("transaction", ["remove", "-n", "e", "nosuch"]);
+    expect(missing.document).toHaveProperty("message");
+  });
+
+  it.sequential("what is installed, and where", async () => {
+    await runs("list", ["list", "-n", "e"]);
+    expect((await runs("list", ["list", "-n", "e", "zzz"])).document).toEqual([]);
+    await runs("list-revisions", ["list", "-n", "e", "--revisions"]);
+    await runs("env-list", ["env", "list"]);
+    await runs("env-list", ["info", "--envs"]);
+    await runs("env-export", ["env", "export", "-n", "e"]);
+    await runs("env-export", ["env", "export", "-n", "e", "--from-history"]);
+    await runs("info", ["info"]);
+    await runs("info", ["info", "-n", "e"]);
+    await runs("info-base", ["info", "--base"]);
+  });
+
+  it.sequential("queries", async () => {
+    const found = await runs("query", ["search", "app", ...channel]);
+    expect(found.document).toMatchObject({ result: { pkgs: [{ version: "2.0" }, { version: "1.0" }] } });
+    await runs("query", ["search", "nosuchpkg", ...channel]);
+    await runs("query", ["repoquery", "depends", "tool", ...channel]);
+    await runs("query", ["repoquery", "whoneeds", "libx", ...channel]);
+    await runs("query", ["repoquery", "depends", "tool", "-n", "e"]);
+  });
+
+  it.sequential("failures", async () => {
+    const unsatisfiable = await runs("error", ["create", "-n", "no", "conf-a", "conf-b", ...channel], 1);
+    expect(unsatisfiable.document).toMatchObject({ exception_name: "UnsatisfiableError" });
+    const unknown = await runs("error", ["create", "-n", "no", "nosuchpkg", ...channel], 1);
+    expect(unknown.document).toMatchObject({ packages: ["nosuchpkg"], code: "package-not-found" });
+    await runs("error", ["list", "-n", "nowhere"], 1);
+    await runs("error", ["create", "-n", "no", "app==1=2=3=4", ...channel], 1);
+    await runs("error", ["create", "-n", "no", "app", "-c", "file:///nowhere", "--override-channels"], 1);
+    const usage = await runs("error", ["create", "--no-such-option"], 2);
+    expect(usage.document).toMatchObject({ code: "usage" });
+    expect((await runs("error", ["isntall"], 2)).document).toMatchObject({ hint: "did you mean `install`?" });
+  });
+
+  it.sequential("clean and removal", async () => {
+    await runs("clean", ["clean", "--all", "--dry-run"]);
+    await runs("clean", ["clean", "--index-cache"]);
+    await runs("clean", ["clean", "--all"]);
+    await runs("env-remove", ["env", "remove", "-n", "e", "--dry-run"]);
+    await runs("env-remove", ["env", "remove", "-n", "e"]);
+    await runs("env-remove", ["remove", "-n", "empty", "--all"]);
+  });
+
+  it.sequential("has no schema that nothing uses", () => {
+    const names = readdirSync(SCHEMAS).map((file) => file.replace(".schema.json", ""));
+    expect(names.filter((name) => !used.has(name) && !["events", "package"].includes(name))).toEqual([]);
+  });
+});
+
+describe("--json-events", () => {
+  const eventsOf = (stderr: string) =>
+    stderr
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { type: string });
+
+  it("writes nothing but events to stderr, in order", async () => {
+    const args = ["create", "-n", "ev", "tool", ...channel, "--json-events", "--yes"];
+    // A package cache of its own, so that there is something to fetch.
+    const env = { ...FIXED_ENV, CONDA_PKGS_DIRS: join(sandbox.dir, "pkgs") };
+    const result = await sandbox.taipanWith({ env }, ...args);
+    expect(result.code, result.stderr).toBe(0);
+    const events = eventsOf(result.stderr);
+    for (const event of events) check("events", event);
+    const phases = events.flatMap((event) =>
+      event.type === "phase"
+        ? [
+            `${(event as never as { phase: string; state: string }).phase} ${(event as never as { state: string }).state}`,
+          ]
+        : [],
+    );
+    expect(phases).toEqual(
+      ["repodata", "solve", "fetch", "link"].flatMap((phase) => [`${phase} start`, `${phase} end`]),
+    );
+    expect(new Set(events.map(({ type }) => type))).toEqual(
+      new Set(["phase", "repodata", "totals", "fetch", "extract", "link"]),
+    );
+  });
+
+  it("goes with --json, whose document is alone on stdout", async () => {
+    const result = await sandbox.taipanWith(
+      { env: FIXED_ENV },
+      ...["install", "-n", "ev", "app", ...channel, "--progress", "json", "--json"],
+    );
+    check("transaction", result.json());
+    for (const event of eventsOf(result.stderr)) check("events", event);
+  });
+
+  it("ends with the failure", async () => {
+    const args = ["create", "-n", "no", "conf-a", "conf-b", ...channel, "--json-events", "--yes"];
+    const result = await sandbox.taipanWith({ env: FIXED_ENV }, ...args);
+    expect(result.code).toBe(1);
+    const events = eventsOf(result.stderr);
+    for (const event of events) check("events", event);
+    expect(events.at(-1)).toMatchObject({ type: "error", code: "unsatisfiable" });
+  });
+});
