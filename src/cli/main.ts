@@ -25,7 +25,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     const program = buildProgram(name, words, async (verb: VerbModule, found: Invocation) => {
       invocation = found;
       const { openSession } = await import("./session.ts");
-      session = await openSession(found, argv, interrupt.signal);
+      session = await openSession(found, argv, interrupt);
       process.exitCode = await verb.run(found, session);
     });
     await program.parseAsync(["node", name, ...words]);

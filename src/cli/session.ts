@@ -34,14 +34,23 @@ export interface Session {
   fail(error: ToolError): void;
   /** Takes down the progress display before results are printed. */
   settle(): void;
+  /** Leaves signals to a program that is started. */
+  releaseSignals(): void;
   close(): Promise<void>;
+}
+
+/** Ctrl-C and its kin ask the command to stop, until `stop` gives them back. */
+export interface Interrupt {
+  signal: AbortSignal;
+  stop(): void;
 }
 
 export async function openSession(
   invocation: Invocation,
   argv: readonly string[],
-  signal: AbortSignal,
+  interrupt: Interrupt,
 ): Promise<Session> {
+  const { signal } = interrupt;
   const env = process.env;
   const home = env["HOME"] ?? env["USERPROFILE"] ?? homedir();
   const platform = hostPlatform(process.platform, process.arch);
@@ -65,7 +74,7 @@ export async function openSession(
   for (const warning of config.warnings)
     progress.sink({ type: "warning", code: "config", message: warning.message, hint: warning.hint });
   const resources = openResources(values, { env, home, events: progress.sink });
-  const session: Session = makeSession({ config, mode, progress, resources, out, err, signal });
+  const session: Session = makeSession({ config, mode, progress, resources, out, err, interrupt });
   session.context = {
     config: values,
     env,
@@ -88,10 +97,10 @@ interface Parts {
   resources: Resources;
   out: TerminalFacts;
   err: TerminalFacts;
-  signal: AbortSignal;
+  interrupt: Interrupt;
 }
 
-function makeSession({ config, mode, progress, resources, out, err, signal }: Parts): Session {
+function makeSession({ config, mode, progress, resources, out, err, interrupt }: Parts): Session {
   const { values } = config;
   return {
     config,
@@ -114,8 +123,9 @@ function makeSession({ config, mode, progress, resources, out, err, signal }: Pa
       if (mode === "json") progress.sink({ type: "error", ...error.toJSON() });
       else process.stderr.write(renderError(error, err.colors, values.verbose));
     },
-    ask: (question) => askUser(question, values, signal),
+    ask: (question) => askUser(question, values, interrupt.signal),
     settle: () => progress.close(),
+    releaseSignals: () => interrupt.stop(),
     close: async () => {
       progress.close();
       await resources.close();

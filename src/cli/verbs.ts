@@ -2,6 +2,7 @@ import type { VerbModule } from "./invocation.ts";
 import type { GroupName, OptionSpec } from "./options.ts";
 import { config } from "./verbs-config.ts";
 import { envExport, LOCK_COMMANDS, QUERY_COMMANDS } from "./verbs-query.ts";
+import { completer, envConfig, ps, run, selfUpdate } from "./verbs-run.ts";
 import { auth, init, OUTSIDE, shell } from "./verbs-shell.ts";
 
 /** One row of the command table. `load` imports the verb only when it runs, so that `--help` stays instant. */
@@ -169,39 +170,18 @@ export const COMMANDS: readonly CommandSpec[] = [
         load: () => import("./verbs/env-update.ts"),
       },
       envExport,
+      envConfig,
     ],
   },
-  {
-    name: "run",
-    summary: "run a program in an environment",
-    args: "[command...]",
-    argsHelp: "program and its arguments",
-    groups: [],
-    passThrough: true,
-    options: [
-      { flags: "-n, --name <name>", help: "environment by name" },
-      { flags: "-p, --prefix <path>", help: "environment by path" },
-      { flags: "-r, --root-prefix <path>", help: "root prefix" },
-      { flags: "--cwd <dir>", help: "directory to run in" },
-      { flags: "--clean-env", help: "start from an empty environment" },
-      { flags: "-e, --env <var>", help: "VAR=VALUE to set, or VAR to pass on", repeat: true },
-      { flags: "-q, --quiet", help: "say nothing of its own" },
-      { flags: "-v, --verbose", help: "say more", count: true },
-      {
-        flags: "--no-capture-output",
-        help: "accepted for conda's sake: output is never captured",
-        also: ["--live-stream"],
-      },
-      { flags: "--no-rc", help: "ignore all configuration files" },
-    ],
-    examples: ['run -n sci python -c "import numpy; print(numpy.__version__)"', "run -p ./env pytest -q"],
-    load: () => import("./verbs/run.ts"),
-  },
+  run,
+  ps,
   config,
   ...OUTSIDE,
   shell,
   init,
   auth,
+  selfUpdate,
+  completer,
   ...QUERY_COMMANDS,
   {
     name: "clean",

@@ -1,37 +1,113 @@
-import { resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { ToolError } from "../errors.ts";
 import { pathKind } from "../fs/files.ts";
-import { spawnAttached } from "../host/spawn.ts";
+import { spawnAttached, spawnDetached } from "../host/spawn.ts";
 import { activatedEnvironment } from "../shell/environment.ts";
 import type { CommandContext } from "./context.ts";
 import { targetContext } from "./create.ts";
 import { requireEnvironment } from "./install.ts";
+import { checkLabel, registerProcess } from "./processes.ts";
 import { resolveTarget, type TargetOptions } from "./target.ts";
+
+export type StandardStream = "stdin" | "stdout" | "stderr";
 
 export interface RunIntent {
   target: TargetOptions;
   command: readonly string[];
   cwd?: string | undefined;
+  /** Start from no variables but the ones that activation sets. */
   cleanEnv: boolean;
   /** `VAR=VALUE`, or `VAR` to pass one on. */
   env: readonly string[];
+  /** Streams passed through; all when undefined. */
+  attach?: readonly StandardStream[] | undefined;
+  /** Do not wait: the program outlives this process and has no terminal. */
+  detach: boolean;
+  /** Name for `ps`. */
+  label?: string | undefined;
+  /** Called just before the program starts: from then on signals are the program's. */
+  onStart?: (() => void) | undefined;
 }
 
-/** Runs a program in an activated environment; signals and the exit code pass through. Resolves to the exit code. */
-export async function run(intent: RunIntent, context: CommandContext): Promise<number> {
+export interface RunOutcome {
+  /** The program's, or 128 and the number of the signal that ended it. */
+  exitCode: number;
+  detached?: { pid: number; name: string };
+}
+
+/** Runs a program in an activated environment. Signals pass through to it. */
+export async function run(intent: RunIntent, context: CommandContext): Promise<RunOutcome> {
+  const { config } = context;
   const target = await resolveTarget(intent.target, targetContext(context));
-  const prefix = await requireEnvironment(target ?? context.config.rootPrefix, context);
+  const prefix = await requireRunnable(target ?? config.rootPrefix, context);
   const [program, ...args] = intent.command;
-  if (program === undefined)
+  if (program === undefined) {
     throw new ToolError("usage", "there is no program to run", {
       hint: "write it after the options: `run -n sci python script.py`",
     });
+  }
   const cwd = resolve(context.cwd, intent.cwd ?? ".");
   if ((await pathKind(cwd)) === undefined)
     throw new ToolError("usage", `there is no directory \`${cwd}\` to run in`);
-  const base = intent.cleanEnv ? {} : { ...context.env };
-  const env = { ...(await activatedEnvironment(prefix, base)), ...chosenVariables(intent.env, context.env) };
-  return spawnAttached(program, args, { env, cwd });
+  if (intent.label !== undefined) await checkLabel(intent.label, context);
+  const env = await runEnvironment(intent, prefix, context);
+  const name = (pid: number) => intent.label ?? `${basename(program)}-${pid}`;
+  const entry = (pid: number) => ({
+    pid,
+    name: name(pid),
+    prefix,
+    command: intent.command,
+    detached: intent.detach,
+  });
+  if (intent.detach) {
+    const pid = await spawnDetached(program, args, { env, cwd });
+    await registerProcess(entry(pid), context);
+    return { exitCode: 0, detached: { pid, name: name(pid) } };
+  }
+  intent.onStart?.();
+  // Signals sent to this process reach the program, so this is the process to be stopped.
+  const forget = await registerProcess(entry(process.pid), context);
+  try {
+    return { exitCode: await spawnAttached(program, args, { env, cwd, attach: intent.attach }) };
+  } finally {
+    await forget();
+  }
+}
+
+/** Programs can be run in a root prefix into which nothing was installed. */
+async function requireRunnable(prefix: string, context: CommandContext): Promise<string> {
+  if (prefix === context.config.rootPrefix && (await pathKind(prefix)) !== undefined) return prefix;
+  return requireEnvironment(prefix, context);
+}
+
+async function runEnvironment(
+  intent: RunIntent,
+  prefix: string,
+  context: CommandContext,
+): Promise<Record<string, string>> {
+  const { config, signal } = context;
+  const base = intent.cleanEnv ? cleanVariables(context.env) : { ...context.env };
+  const activated = await activatedEnvironment(prefix, base, {
+    rootPrefix: config.rootPrefix,
+    envsDirs: config.envsDirs,
+    signal,
+  });
+  return { ...activated, ...chosenVariables(intent.env, context.env) };
+}
+
+/**
+ * Nothing of the caller's but what no program starts without: the system's directories on PATH, and on Windows what
+ * sockets and temporary files need.
+ */
+function cleanVariables(env: CommandContext["env"]): Record<string, string> {
+  if (process.platform !== "win32")
+    return { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" };
+  const kept: Record<string, string> = {};
+  for (const name of ["Path", "SystemRoot", "SystemDrive", "TEMP", "TMP", "COMSPEC", "PATHEXT"]) {
+    const value = env[name];
+    if (value !== undefined) kept[name] = value;
+  }
+  return kept;
 }
 
 function chosenVariables(entries: readonly string[], from: CommandContext["env"]): Record<string, string> {

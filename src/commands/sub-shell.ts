@@ -6,8 +6,12 @@ import { targetContext } from "./create.ts";
 import { requireEnvironment } from "./install.ts";
 import { resolveTarget, type TargetOptions } from "./target.ts";
 
-/** Runs the user's shell inside an environment until it is left. Resolves to its exit code. */
-export async function subShell(target: TargetOptions, context: CommandContext): Promise<number> {
+/** Runs the user's shell inside an environment until it is left; from `onStart` on signals are the shell's. Resolves to its exit code. */
+export async function subShell(
+  target: TargetOptions,
+  onStart: () => void,
+  context: CommandContext,
+): Promise<number> {
   const { config, env, hostPlatform, signal } = context;
   const windows = hostPlatform.startsWith("win");
   const shell = windows ? (env["COMSPEC"] ?? "cmd.exe") : env["SHELL"];
@@ -22,5 +26,6 @@ export async function subShell(target: TargetOptions, context: CommandContext): 
     envsDirs: config.envsDirs,
     signal,
   });
+  onStart();
   return spawnAttached(shell, [], { env: activated, cwd: context.cwd });
 }

@@ -1,16 +1,54 @@
-import { run as runProgram } from "../../commands/run.ts";
+import { type RunOutcome, run as runProgram, type StandardStream } from "../../commands/run.ts";
+import { ToolError } from "../../errors.ts";
 import { flag, type Invocation, list, text } from "../invocation.ts";
 import type { Session } from "../session.ts";
 
 export async function run(invocation: Invocation, session: Session): Promise<number> {
-  return runProgram(
+  const detach = flag(invocation, "detach");
+  const attach = attachedStreams(list(invocation, "attach"));
+  if (detach && attach !== undefined)
+    throw new ToolError("usage", "--attach and --detach exclude each other", {
+      hint: "a detached program has no streams",
+    });
+  const outcome = await runProgram(
     {
       target: { name: text(invocation, "name"), prefix: text(invocation, "prefix") },
       command: invocation.args,
       cwd: text(invocation, "cwd"),
       cleanEnv: flag(invocation, "cleanEnv"),
       env: list(invocation, "env"),
+      attach,
+      detach,
+      label: text(invocation, "label"),
+      onStart: session.releaseSignals,
     },
     session.context,
-  );
+  ).catch((error: unknown) => cannotRun(error, invocation.args[0], session));
+  if (outcome.detached)
+    session.say(
+      `Running as process ${outcome.detached.pid}; end it with: ${invocation.name} ps stop ${outcome.detached.name}`,
+    );
+  return outcome.exitCode;
+}
+
+/** A shell's exit codes for a program that is not there (127) or may not be run (126). */
+function cannotRun(error: unknown, program: string | undefined, session: Session): RunOutcome {
+  const errno =
+    error instanceof ToolError && error.details?.["file"] === program ? error.details?.["errno"] : undefined;
+  if (!(error instanceof ToolError) || (errno !== "ENOENT" && errno !== "EACCES")) throw error;
+  session.fail(error);
+  return { exitCode: errno === "ENOENT" ? 127 : 126 };
+}
+
+/** `-a stdin,stdout`, several times; `-a ""` attaches none; undefined where the option is not given. */
+function attachedStreams(given: readonly string[]): StandardStream[] | undefined {
+  if (given.length === 0) return undefined;
+  const names = given.flatMap((entry) => entry.split(",")).filter((name) => name !== "");
+  return names.map((name) => {
+    const stream = name.toLowerCase();
+    if (stream === "stdin" || stream === "stdout" || stream === "stderr") return stream;
+    throw new ToolError("usage", `\`${name}\` is no stream`, {
+      hint: "--attach takes stdin, stdout and stderr, separated by commas",
+    });
+  });
 }

@@ -11,5 +11,9 @@ export async function run(invocation: Invocation, session: Session): Promise<num
       hint: "it has activate, deactivate, reactivate, hook, init, deinit, reinit; without one it starts a shell: `shell -n NAME`",
     });
   }
-  return subShell({ name: text(invocation, "name"), prefix: text(invocation, "prefix") }, session.context);
+  return subShell(
+    { name: text(invocation, "name"), prefix: text(invocation, "prefix") },
+    session.releaseSignals,
+    session.context,
+  );
 }
