@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { ToolError } from "../errors.ts";
@@ -154,4 +155,23 @@ export async function* gunzip(chunks: AsyncIterable<Uint8Array>, url: string): A
     await feeding;
   }
   if (failure !== undefined) throw failure;
+}
+
+/** Fails at the end of a body that is not the one of the digest (`sha256:<hex>`). */
+export async function* verified(
+  chunks: AsyncIterable<Uint8Array>,
+  digest: string,
+  url: string,
+): AsyncGenerator<Uint8Array> {
+  const hash = createHash("sha256");
+  for await (const chunk of chunks) {
+    hash.update(chunk);
+    yield chunk;
+  }
+  if (`sha256:${hash.digest("hex")}` !== digest) {
+    throw new ToolError("http-error", `\`${url}\` is not what its registry's manifest promises (${digest})`, {
+      hint: "the download was damaged; run the command again",
+      details: { restart: true },
+    });
+  }
 }

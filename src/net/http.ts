@@ -1,19 +1,19 @@
 import { ToolError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
-import { redactUrl, splitCredentials, type UrlAuth, withCredentials } from "../specs/credentials.ts";
-import { brokenOff, gunzip, resumingBody } from "./body.ts";
+import { redactUrl } from "../specs/credentials.ts";
+import { brokenOff, gunzip, resumingBody, verified } from "./body.ts";
 import { type Attempt, describeFailure, failedFetch } from "./failures.ts";
 import { fetchFile } from "./file.ts";
 import { createMirrors } from "./mirrors.ts";
+import { type OciOpened, OciRegistries } from "./oci.ts";
 import { makeResponse } from "./response.ts";
 import { abortError, isRetryable, parseRetryAfter, pause, type RetryPolicy, retryDelay } from "./retry.ts";
-import { s3Address, signS3 } from "./s3.ts";
+import { sendFollowing } from "./send.ts";
 import { createTransport, type RawResponse, type Transport } from "./transport.ts";
 import type { FetchOptions, HttpClient, HttpOptions, HttpResponse } from "./types.ts";
 
 export type { FetchOptions, HttpClient, HttpOptions, HttpResponse, RetryInfo } from "./types.ts";
 
-const MAX_REDIRECTS = 10;
 /** Bodies of statuses that are not 2xx are read at once up to this size, so that nobody has to free the connection. */
 const SMALL_BODY = 64 * 1024;
 
@@ -21,6 +21,7 @@ interface Client {
   options: HttpOptions;
   policy: RetryPolicy;
   transport: Transport;
+  oci: OciRegistries;
 }
 
 /** The client that lives for one command. Nothing is loaded or opened before the first fetch. */
@@ -30,7 +31,8 @@ export function createHttpClient(options: HttpOptions, context: { events: EventS
     backoffFactor: options.backoffFactor ?? 3,
     retryDelay: options.retryDelay ?? 500,
   };
-  const client: Client = { options, policy, transport: createTransport(options, context.events) };
+  const transport = createTransport(options, context.events);
+  const client: Client = { options, policy, transport, oci: new OciRegistries({ transport, options }) };
   const mirrors = createMirrors(options.mirrors ?? {});
   return {
     offline: options.offline === true,
@@ -40,7 +42,7 @@ export function createHttpClient(options: HttpOptions, context: { events: EventS
       const candidates = fetchOptions.noMirrors ? [url] : mirrors.candidates(url);
       return fetchAny(client, candidates, fetchOptions, mirrors.fail);
     },
-    close: () => client.transport.close(),
+    close: () => transport.close(),
   };
 }
 
@@ -84,9 +86,9 @@ async function fetchOne(url: string, state: FetchState): Promise<HttpResponse | 
       details: { urls: [shown] },
     });
   }
-  if (!URL.canParse(url) || !/^(https?|s3):/i.test(url)) {
+  if (!URL.canParse(url) || !/^(https?|s3|oci):/i.test(url)) {
     throw new ToolError("channel-invalid", `\`${redactUrl(url)}\` is no URL that can be fetched`, {
-      hint: "http, https, file and s3 URLs can",
+      hint: "http, https, file, s3 and oci URLs can",
     });
   }
   const headers: Record<string, string> = {
@@ -97,9 +99,11 @@ async function fetchOne(url: string, state: FetchState): Promise<HttpResponse | 
   };
   const opened = await openWithRetries(url, headers, state);
   if (!opened) return undefined;
-  const { raw } = opened;
+  const { raw, digest } = opened;
   const shown = redactUrl(opened.url);
-  const head = { status: raw.status, headers: raw.headers, url: shown };
+  // A registry's digest says more than whatever its storage has for an ETag.
+  const own = digest === undefined ? raw.headers : { ...raw.headers, etag: `"${digest}"` };
+  const head = { status: raw.status, headers: own, url: shown };
   if (raw.status < 200 || raw.status > 299) return bufferedResponse(head, raw);
   if (options.method === "HEAD") {
     raw.body.resume();
@@ -126,8 +130,9 @@ async function fetchOne(url: string, state: FetchState): Promise<HttpResponse | 
     },
   });
   const gzip = options.compressed === true && /^x?-?gzip$/i.test(raw.headers["content-encoding"] ?? "");
+  const decoded = gzip ? gunzip(chunks, shown) : chunks;
   return makeResponse(head, {
-    chunks: gzip ? gunzip(chunks, shown) : chunks,
+    chunks: digest === undefined ? decoded : verified(decoded, digest, shown),
     discard: () => void raw.body.destroy(),
   });
 }
@@ -157,17 +162,12 @@ async function bufferedResponse(
   });
 }
 
-interface Opened {
-  raw: RawResponse;
-  url: string;
-}
-
 /** An answer that is worth giving to the caller, or undefined when the tries are used up. */
 async function openWithRetries(
   url: string,
   headers: Record<string, string>,
   state: FetchState,
-): Promise<Opened | undefined> {
+): Promise<OciOpened | undefined> {
   const { client, options } = state;
   for (let attempt = 1; ; attempt += 1) {
     if (options.signal?.aborted) throw abortError(options.signal);
@@ -175,7 +175,10 @@ async function openWithRetries(
     let retryAfter: number | undefined;
     let retryable = true;
     try {
-      const opened = await followRedirects(url, headers, state);
+      const request = { method: options.method ?? "GET", headers, signal: options.signal };
+      const opened = /^oci:/i.test(url)
+        ? await client.oci.open(url, request)
+        : await sendFollowing(url, request, client);
       if (!isRetryable(opened.raw.status)) return opened;
       opened.raw.body.resume();
       state.sawStatus = true;
@@ -195,102 +198,5 @@ async function openWithRetries(
     if (delay === undefined) return undefined;
     options.onRetry?.({ url: shown, attempt, reason: outcome, delay });
     await pause(delay, options.signal);
-  }
-}
-
-async function followRedirects(
-  start: string,
-  headers: Record<string, string>,
-  state: FetchState,
-): Promise<Opened> {
-  const { client, options } = state;
-  const method = options.method ?? "GET";
-  const settings = /^s3:/i.test(start) ? (client.options.s3 ?? {}) : undefined;
-  let url = settings ? s3Address(start, settings) : start;
-  let sent = headers;
-  for (let hop = 0; ; hop += 1) {
-    const request = authorize(url, sent, client.options);
-    // The signature is for this host and path alone: a redirect goes on without it.
-    if (settings && hop === 0) request.headers = signS3({ method, ...request }, settings, new Date());
-    const raw = await client.transport.send(request.url, {
-      method,
-      headers: request.headers,
-      signal: options.signal,
-    });
-    const { location } = raw.headers;
-    if (![301, 302, 303, 307, 308].includes(raw.status) || location === undefined) return { raw, url };
-    raw.body.resume();
-    const next = redirectTarget(url, location);
-    if (hop >= MAX_REDIRECTS)
-      throw new ToolError("http-error", `\`${redactUrl(start)}\` redirects more than ${MAX_REDIRECTS} times`);
-    if (next.origin !== new URL(url).origin) {
-      // Secrets stay with the host they were meant for.
-      const { authorization: _a, cookie: _c, ...rest } = sent;
-      sent = rest;
-    }
-    url = next.href;
-  }
-}
-
-function redirectTarget(from: string, location: string): URL {
-  const base = new URL(from);
-  let next: URL;
-  try {
-    next = new URL(location, base);
-  } catch {
-    throw new ToolError("http-error", `\`${redactUrl(from)}\` redirects to something that is no URL`);
-  }
-  const allowed = next.protocol === "https:" || (next.protocol === "http:" && base.protocol === "http:");
-  if (!allowed) {
-    throw new ToolError(
-      "http-error",
-      `\`${redactUrl(from)}\` redirects to \`${redactUrl(next.href)}\`, which is refused`,
-      {
-        hint: "a redirect may not leave https or lead to a local file",
-      },
-    );
-  }
-  return next;
-}
-
-/** Puts the secrets of this very URL's host into the request: tokens and queries into the URL, the rest into `authorization`. */
-function authorize(
-  url: string,
-  headers: Record<string, string>,
-  options: HttpOptions,
-): { url: URL; headers: Record<string, string> } {
-  const { url: clean, auth: own } = splitCredentials(url);
-  const stored =
-    own?.user === undefined && own?.token === undefined ? options.credentials?.(clean) : undefined;
-  const auth = stored ?? own;
-  const query = own?.query ?? stored?.query;
-  const inUrl: UrlAuth = {
-    ...pick(stored, "token"),
-    ...pick(stored, "tokenAfter"),
-    ...(query === undefined ? {} : { query }),
-  };
-  const target = new URL(stored ? withCredentials(clean, inUrl) : url);
-  target.username = "";
-  target.password = "";
-  const authorization = headers.authorization ?? authorizationOf(auth);
-  return { url: target, headers: authorization === undefined ? headers : { ...headers, authorization } };
-}
-
-function pick<K extends keyof UrlAuth>(auth: UrlAuth | undefined, key: K): UrlAuth {
-  return auth?.[key] === undefined ? {} : { [key]: auth[key] };
-}
-
-function authorizationOf(auth: UrlAuth | undefined): string | undefined {
-  if (auth?.bearer !== undefined) return `Bearer ${auth.bearer}`;
-  if (auth?.user === undefined) return undefined;
-  return `Basic ${Buffer.from(`${decode(auth.user)}:${decode(auth.password ?? "")}`).toString("base64")}`;
-}
-
-/** Percent-decoding that takes a stray `%` for itself. */
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
   }
 }

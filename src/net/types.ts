@@ -40,7 +40,7 @@ export interface HttpResponse {
 
 export interface HttpClient {
   /**
-   * http, https, file and s3 URLs. Any status but 429 and 5xx is returned (304 and 404 too);
+   * http, https, file, s3 and oci URLs. Any status but 429 and 5xx is returned (304 and 404 too);
    * those are retried, then thrown as `http-error`. No answer at all is `channel-unreachable`, with every try in the message.
    */
   fetch(url: string, options?: FetchOptions): Promise<HttpResponse>;

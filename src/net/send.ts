@@ -1,0 +1,118 @@
+import { ToolError } from "../errors.ts";
+import { redactUrl, splitCredentials, type UrlAuth, withCredentials } from "../specs/credentials.ts";
+import { s3Address, signS3 } from "./s3.ts";
+import type { RawResponse, Transport } from "./transport.ts";
+import type { HttpOptions } from "./types.ts";
+
+const MAX_REDIRECTS = 10;
+
+export interface SendContext {
+  transport: Transport;
+  options: HttpOptions;
+}
+
+export interface SendRequest {
+  method: string;
+  /** `authorization` goes to the first origin only, and keeps stored credentials out. */
+  headers: Record<string, string>;
+  signal?: AbortSignal | undefined;
+}
+
+export interface Opened {
+  raw: RawResponse;
+  /** Final URL; may hold secrets. */
+  url: string;
+}
+
+/** Asks once, with the secrets of each host on the way, following redirects. Failures are those of undici. */
+export async function sendFollowing(
+  start: string,
+  request: SendRequest,
+  { transport, options }: SendContext,
+): Promise<Opened> {
+  const { method, headers } = request;
+  const settings = /^s3:/i.test(start) ? (options.s3 ?? {}) : undefined;
+  let url = settings ? s3Address(start, settings) : start;
+  let sent = headers;
+  for (let hop = 0; ; hop += 1) {
+    const ready = authorize(url, sent, options);
+    // The signature is for this host and path alone: a redirect goes on without it.
+    if (settings && hop === 0) ready.headers = signS3({ method, ...ready }, settings, new Date());
+    const raw = await transport.send(ready.url, { method, headers: ready.headers, signal: request.signal });
+    const { location } = raw.headers;
+    if (![301, 302, 303, 307, 308].includes(raw.status) || location === undefined) return { raw, url };
+    raw.body.resume();
+    const next = redirectTarget(url, location);
+    if (hop >= MAX_REDIRECTS)
+      throw new ToolError("http-error", `\`${redactUrl(start)}\` redirects more than ${MAX_REDIRECTS} times`);
+    if (next.origin !== new URL(url).origin) {
+      // Secrets stay with the host they were meant for.
+      const { authorization: _a, cookie: _c, ...rest } = sent;
+      sent = rest;
+    }
+    url = next.href;
+  }
+}
+
+function redirectTarget(from: string, location: string): URL {
+  const base = new URL(from);
+  let next: URL;
+  try {
+    next = new URL(location, base);
+  } catch {
+    throw new ToolError("http-error", `\`${redactUrl(from)}\` redirects to something that is no URL`);
+  }
+  const allowed = next.protocol === "https:" || (next.protocol === "http:" && base.protocol === "http:");
+  if (!allowed) {
+    throw new ToolError(
+      "http-error",
+      `\`${redactUrl(from)}\` redirects to \`${redactUrl(next.href)}\`, which is refused`,
+      {
+        hint: "a redirect may not leave https or lead to a local file",
+      },
+    );
+  }
+  return next;
+}
+
+/** Puts the secrets of this very URL's host into the request: tokens and queries into the URL, the rest into `authorization`. */
+function authorize(
+  url: string,
+  headers: Record<string, string>,
+  options: HttpOptions,
+): { url: URL; headers: Record<string, string> } {
+  const { url: clean, auth: own } = splitCredentials(url);
+  const stored =
+    own?.user === undefined && own?.token === undefined ? options.credentials?.(clean) : undefined;
+  const auth = stored ?? own;
+  const query = own?.query ?? stored?.query;
+  const inUrl: UrlAuth = {
+    ...pick(stored, "token"),
+    ...pick(stored, "tokenAfter"),
+    ...(query === undefined ? {} : { query }),
+  };
+  const target = new URL(stored ? withCredentials(clean, inUrl) : url);
+  target.username = "";
+  target.password = "";
+  const authorization = headers.authorization ?? authorizationOf(auth);
+  return { url: target, headers: authorization === undefined ? headers : { ...headers, authorization } };
+}
+
+function pick<K extends keyof UrlAuth>(auth: UrlAuth | undefined, key: K): UrlAuth {
+  return auth?.[key] === undefined ? {} : { [key]: auth[key] };
+}
+
+function authorizationOf(auth: UrlAuth | undefined): string | undefined {
+  if (auth?.bearer !== undefined) return `Bearer ${auth.bearer}`;
+  if (auth?.user === undefined) return undefined;
+  return `Basic ${Buffer.from(`${decode(auth.user)}:${decode(auth.password ?? "")}`).toString("base64")}`;
+}
+
+/** Percent-decoding that takes a stray `%` for itself. */
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
