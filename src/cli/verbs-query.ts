@@ -92,3 +92,86 @@ export const LOCK_COMMANDS: readonly CommandSpec[] = [
     load: () => import("./verbs/export.ts"),
   },
 ];
+
+const queryOptions: OptionSpec[] = [
+  { flags: "-t, --tree", help: "as a tree" },
+  { flags: "--recursive", help: "everything that can be reached" },
+  { flags: "--pretty", help: "in full: details of packages, or the tree" },
+  { flags: "--platform <platform>", help: "ask about another platform", also: ["--subdir"] },
+];
+
+const QUERY_GROUPS = ["prefix", "channels", "offline", "network", "general"] as const;
+const loadSearch = () => import("./verbs/search.ts");
+
+const search: CommandSpec = {
+  name: "search",
+  summary: "search packages in channels",
+  argsHelp: "specs, with * as wildcard",
+  groups: QUERY_GROUPS,
+  options: [
+    ...queryOptions,
+    { flags: "--local", help: "search in the environment" },
+    { flags: "-i, --info", help: "everything that is known of each package" },
+  ],
+  examples: ['search "numpy>=2"', 'search "scikit*" -c conda-forge', "search numpy=2.1.0 --info"],
+  load: loadSearch,
+};
+
+const graphOptions: OptionSpec[] = [
+  ...queryOptions,
+  { flags: "--local", help: "ask the environment (default)" },
+  { flags: "--remote", help: "ask the channels (default with -c)" },
+];
+
+export const QUERY_COMMANDS: readonly CommandSpec[] = [
+  search,
+  {
+    name: "repoquery",
+    summary: "ask what packages need, and what needs them",
+    commands: [
+      { ...search, examples: ['repoquery search "xtensor*" -c conda-forge'] },
+      {
+        name: "depends",
+        summary: "what a package needs",
+        argsHelp: "packages",
+        groups: QUERY_GROUPS,
+        options: graphOptions,
+        examples: ["repoquery depends -n sci numpy", "repoquery depends --tree xtensor -c conda-forge"],
+        load: loadSearch,
+      },
+      {
+        name: "whoneeds",
+        summary: "what needs a package",
+        argsHelp: "packages",
+        groups: QUERY_GROUPS,
+        options: graphOptions,
+        examples: ["repoquery whoneeds -n sci openssl", "repoquery whoneeds xtl -c conda-forge"],
+        load: loadSearch,
+      },
+    ],
+  },
+  {
+    name: "why",
+    summary: "say why a package is installed",
+    description:
+      "Show every shortest path from the packages that were asked for to the one in question. With more specs, the question is about what they would install from the channels.",
+    args: "[package...]",
+    argsHelp: "the package, then what you would install",
+    groups: ["prefix", "channels", "offline", "network", "general"],
+    options: [{ flags: "--platform <platform>", help: "for another platform", also: ["--subdir"] }],
+    examples: ["why -n sci openssl", "why openssl python=3.12 -c conda-forge"],
+    load: () => import("./verbs/why.ts"),
+  },
+  {
+    name: "why-not",
+    summary: "say why a package cannot be installed",
+    description:
+      "Show what speaks against installing a package into the environment, or together with more specs; or what would happen.",
+    args: "[package...]",
+    argsHelp: "the package, then what else you would install",
+    groups: ["prefix", "channels", "offline", "network", "general"],
+    options: [{ flags: "--platform <platform>", help: "for another platform", also: ["--subdir"] }],
+    examples: ['why-not -n sci "numpy<2"', 'why-not "python=3.13" tensorflow -c conda-forge'],
+    load: () => import("./verbs/why.ts"),
+  },
+];

@@ -1,46 +1,105 @@
-import { search } from "../../commands/search.ts";
+import { type RepoqueryKind, type RepoqueryResult, repoquery } from "../../commands/repoquery.ts";
+import { ToolError } from "../../errors.ts";
 import { EXIT } from "../exit-codes.ts";
-import { type Invocation, list } from "../invocation.ts";
-import { packageDocument } from "../render/json.ts";
-import { shortChannel } from "../render/plan.ts";
-import { renderTable } from "../render/table.ts";
+import { flag, type Invocation, list, text } from "../invocation.ts";
+import {
+  dependentTable,
+  noneFound,
+  queryDocument,
+  recordDetails,
+  recordTable,
+  renderTree,
+} from "../render/query.ts";
 import type { Session } from "../session.ts";
 
+/** `search`, and `repoquery search|depends|whoneeds`. */
 export async function run(invocation: Invocation, session: Session): Promise<number> {
-  const result = await search(
-    { specs: invocation.args, channels: list(invocation, "channel") },
+  const tree = flag(invocation, "tree");
+  const recursive = flag(invocation, "recursive") || tree;
+  const last = invocation.path.at(-1);
+  // `search --tree` asks what the found package needs, as in mamba.
+  const kind: RepoqueryKind =
+    last === "depends" || last === "whoneeds" ? last : recursive ? "depends" : "search";
+  const pretty = flag(invocation, "pretty");
+  const result = await repoquery(
+    {
+      kind,
+      specs: invocation.args,
+      channels: list(invocation, "channel"),
+      target: { name: text(invocation, "name"), prefix: text(invocation, "prefix") },
+      where: where(invocation, last === "search" && kind === "depends"),
+      recursive: recursive || (pretty && kind !== "search"),
+    },
     session.context,
   );
   session.settle();
-  const none = `No entries matching "${result.query}" found`;
   if (session.json) {
-    session.printJson({
-      query: { query: result.query, type: "search" },
-      result: {
-        msg: result.records.length ? "" : none,
-        pkgs: result.records.map(packageDocument),
-        status: "OK",
-      },
-    });
+    session.printJson(
+      invocation.name === "conda" && kind === "search" ? condaDocument(result) : queryDocument(result),
+    );
     return EXIT.ok;
   }
-  if (result.records.length === 0) {
-    session.say(none);
-    if (result.similar.length)
-      session.say(`hint: did you mean ${result.similar.map((name) => `\`${name}\``).join(", ")}?`);
-    return EXIT.failure;
-  }
-  const rows = result.records.map((record) => [
-    record.name,
-    record.version,
-    record.build,
-    shortChannel(record),
-  ]);
-  session.print(
-    renderTable(
-      [{ title: "Name" }, { title: "Version" }, { title: "Build" }, { title: "Channel" }],
-      rows,
-    ).join("\n"),
+  if (result.records.length === 0) return sayNone(result, session);
+  const lines = render(
+    result,
+    { tree: tree || pretty, details: pretty || flag(invocation, "info") },
+    invocation,
+    session,
   );
+  session.print(lines.join("\n"));
   return EXIT.ok;
+}
+
+function where(invocation: Invocation, searchTree: boolean): "local" | "remote" | undefined {
+  const local = flag(invocation, "local");
+  const remote = flag(invocation, "remote");
+  if (local && remote) throw new ToolError("usage", "--local and --remote exclude each other");
+  if (local) return "local";
+  return remote || searchTree || text(invocation, "platform") !== undefined ? "remote" : undefined;
+}
+
+function sayNone(result: RepoqueryResult, session: Session): number {
+  session.say(noneFound(result));
+  if (result.similar.length)
+    session.say(`hint: did you mean ${result.similar.map((name) => `\`${name}\``).join(", ")}?`);
+  else if (result.local)
+    session.say("hint: this looked at installed packages; --remote looks in the channels");
+  return EXIT.failure;
+}
+
+function render(
+  result: RepoqueryResult,
+  how: { tree: boolean; details: boolean },
+  invocation: Invocation,
+  session: Session,
+): string[] {
+  const { colors } = session.out;
+  const { kind, records } = result;
+  if (kind !== "search" && how.tree) return renderTree(result.tree, session.out);
+  if (kind === "whoneeds") return dependentTable(records, new Set([...result.tree.map(({ name }) => name)]));
+  if (kind === "depends") return recordTable([...records].sort((a, b) => (a.name < b.name ? -1 : 1)));
+  const ordered = invocation.name === "conda" ? [...records].reverse() : records;
+  if (how.details)
+    return ordered.flatMap((record, i) => [...(i ? [""] : []), ...recordDetails(record, colors)]);
+  return recordTable(ordered);
+}
+
+/** conda's `search --json`: records by name, oldest first, as repodata has them. */
+function condaDocument(result: RepoqueryResult): Record<string, unknown> {
+  if (result.records.length === 0) {
+    throw new ToolError("package-not-found", noneFound(result), {
+      details: { packages: result.query.split(" "), similar: result.similar },
+    });
+  }
+  const byName: Record<string, unknown[]> = Object.create(null);
+  for (const record of [...result.records].reverse()) {
+    byName[record.name] ??= [];
+    byName[record.name]!.push({
+      ...record,
+      channel: `${record.channel}/${record.subdir}`,
+      arch: record.arch ?? null,
+      platform: record.platform ?? null,
+    });
+  }
+  return byName;
 }

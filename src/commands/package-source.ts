@@ -1,0 +1,78 @@
+import { dependentsOf, searchIndexes } from "../repodata/search.ts";
+import { type MatchSpec, matchSpecMatches, tryParseMatchSpec } from "../specs/match-spec.ts";
+import type { PackageIndex } from "../specs/package-index.ts";
+import type { RepoDataRecord } from "../specs/records.ts";
+import { stringMatches } from "../specs/string-matcher.ts";
+import { compareVersions } from "../specs/version.ts";
+
+/** Packages that can be asked about: those of an environment or those of channels. */
+export interface PackageSource {
+  local: boolean;
+  names(): Iterable<string>;
+  /** All records that match, newest first. */
+  search(spec: MatchSpec): Promise<RepoDataRecord[]>;
+  /** The record that would be taken for a dependency: the newest of the first channel that has one. */
+  best(spec: MatchSpec): RepoDataRecord | undefined;
+  /** All records with a dependency on the name. */
+  dependents(name: string): RepoDataRecord[];
+}
+
+export function installedSource(records: readonly RepoDataRecord[]): PackageSource {
+  const byName = new Map(records.map((record) => [record.name, record]));
+  const matching = (spec: MatchSpec) =>
+    records.filter((record) => nameMatches(spec, record.name) && matchSpecMatches(spec, record));
+  return {
+    local: true,
+    names: () => byName.keys(),
+    search: async (spec) => matching(spec).sort(newestFirst),
+    best: (spec) => {
+      const record = spec.name === undefined ? matching(spec)[0] : byName.get(spec.name);
+      return record && matchSpecMatches(spec, record) ? record : undefined;
+    },
+    dependents: (name) =>
+      records.filter((record) => record.depends.some((text) => tryParseMatchSpec(text)?.name === name)),
+  };
+}
+
+export function channelSource(indexes: readonly PackageIndex[]): PackageSource {
+  return {
+    local: false,
+    names: function* () {
+      for (const index of indexes) yield* index.names();
+    },
+    search: async (spec) => (await searchIndexes(indexes, spec)).sort(newestFirst),
+    best: (spec) => bestInChannels(indexes, spec),
+    dependents: (name) => dependentsOf(indexes, name),
+  };
+}
+
+function bestInChannels(indexes: readonly PackageIndex[], spec: MatchSpec): RepoDataRecord | undefined {
+  const { name } = spec;
+  if (name === undefined) return undefined;
+  let best: RepoDataRecord | undefined;
+  let priority = 0;
+  for (const index of indexes) {
+    if (best && index.priority !== priority) break;
+    for (const record of index.records(name)) {
+      if (!matchSpecMatches(spec, record)) continue;
+      if (!best || newestFirst(record, best) < 0) best = record;
+      priority = index.priority;
+    }
+  }
+  return best;
+}
+
+function nameMatches(spec: MatchSpec, name: string): boolean {
+  if (spec.name !== undefined) return spec.name === name;
+  return !spec.nameMatcher || stringMatches(spec.nameMatcher, name);
+}
+
+/** By name, then highest version, build number and timestamp first. */
+export function newestFirst(a: RepoDataRecord, b: RepoDataRecord): number {
+  if (a.name !== b.name) return a.name < b.name ? -1 : 1;
+  const order =
+    compareVersions(b.version, a.version) ||
+    b.build_number - a.build_number ||
+    (b.timestamp ?? 0) - (a.timestamp ?? 0);
+  return order || (a.fn < b.fn ? -1 : a.fn > b.fn ? 1 : 0);
+}
