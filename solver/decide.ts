@@ -4,6 +4,7 @@ import { KIND, type Lit, neg, pos, type State, type Var } from "./state.ts";
 
 type Goal =
   | { readonly kind: "wish"; readonly variables: readonly Var[] }
+  | { readonly kind: "preference"; readonly requirement: Var }
   | {
       readonly kind: "grade";
       readonly requirement: Var;
@@ -39,6 +40,7 @@ export class Decider {
   private readonly marks: Mark[] = [];
   private readonly selectors = new Map<string, Var>();
   private readonly wishes: readonly Var[][];
+  private readonly preferences: readonly Var[];
 
   constructor(
     private readonly state: State,
@@ -64,8 +66,12 @@ export class Decider {
       }
     }
     this.goals.push(...requirements.map(pick));
+    this.preferences = problem.preferences.map((versionSet) => encoder.requirementOf(versionSet));
+    for (const requirement of this.preferences) this.goals.push({ kind: "preference", requirement });
     for (const variables of wishes) this.goals.push({ kind: "wish", variables });
     this.goals.push(...all.slice(requirements.length).map(pick));
+    for (const requirement of this.preferences)
+      this.goals.push({ kind: "pick", requirement, conditions: [pos(requirement)] });
   }
 
   /** Remembers where the walk stands; call it just before `State.newLevel`. */
@@ -113,6 +119,11 @@ export class Decider {
     this.enqueueSelectedOf(this.encoder.root);
     for (const variables of this.wishes) {
       for (const v of variables) if (this.state.value[v]! > 0) this.enqueue(v);
+    }
+    for (const requirement of this.preferences) {
+      if (this.state.value[requirement]! <= 0) continue;
+      for (const v of this.encoder.matchingOf.get(requirement) ?? [])
+        if (this.state.value[v]! > 0) this.enqueue(v);
     }
   }
 
@@ -193,6 +204,8 @@ export class Decider {
     switch (goal.kind) {
       case "wish":
         return this.decideWish(goal.variables);
+      case "preference":
+        return this.state.value[goal.requirement] === 0 ? pos(goal.requirement) : undefined;
       case "grade":
         return this.holds(goal.conditions) ? this.decideGrade(goal.requirement, goal.level) : undefined;
       case "pick":

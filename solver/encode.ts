@@ -127,6 +127,11 @@ export class Encoder {
     return this.solvableVars[solvable]!;
   }
 
+  /** The variable that says `something of the version set is selected`. */
+  requirementOf(versionSet: VersionSetId): Var {
+    return this.requirementVar(versionSet);
+  }
+
   private addRequirement(v: Var, requirement: Requirement): EncodedRequirement {
     const variable = this.requirementVar(requirement.versionSet);
     const conditions = (requirement.conditions ?? []).map((condition) => this.conditionLit(condition));

@@ -57,9 +57,11 @@ export interface Wish {
  * 1. `firstWishes`, one after the other;
  * 2. the grade-0 classes of the requirements, in order, then their grade-1 classes;
  * 3. the requirements' solvables, in order;
- * 4. `wishes`, one after the other;
- * 5. the solvables of `background`, in order: requirements that must be met but have no say before;
- * 6. the requirements of what has been selected, breadth first: each takes the best solvable with which everything
+ * 4. `preferences`, one after the other: something of the version set is selected, if anything of it can be;
+ * 5. `wishes`, one after the other;
+ * 6. the solvables of `background`, in order: requirements that must be met but have no say before;
+ * 7. what the preferences select, in order, where no wish said which;
+ * 8. the requirements of what has been selected, breadth first: each takes the best solvable with which everything
  *    before it stays possible.
  */
 export interface Problem {
@@ -67,5 +69,6 @@ export interface Problem {
   readonly background: readonly Requirement[];
   readonly constraints: readonly VersionSetId[];
   readonly firstWishes: readonly Wish[];
+  readonly preferences: readonly VersionSetId[];
   readonly wishes: readonly Wish[];
 }

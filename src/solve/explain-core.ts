@@ -65,6 +65,7 @@ function problemOf(prepared: Prepared, items: readonly RootItem[]): Problem {
     background: [],
     constraints: items.filter(({ kind }) => kind === "constraint").map(({ versionSet }) => versionSet),
     firstWishes: [],
+    preferences: [],
     wishes: [],
   };
 }

@@ -40,6 +40,7 @@ interface Draft {
   readonly background: Requirement[];
   readonly constraints: VersionSetId[];
   readonly firstWishes: Wish[];
+  readonly preferences: VersionSetId[];
   readonly wishes: Wish[];
   readonly reasons: Map<VersionSetId, RootReason>;
   readonly notes: string[];
@@ -61,6 +62,7 @@ export function prepare(request: SolveRequest, relaxed = false, noDependencies =
     background: [],
     constraints: [],
     firstWishes: [],
+    preferences: [],
     wishes: [],
     reasons: new Map(),
     notes: [],
@@ -81,10 +83,10 @@ export function prepare(request: SolveRequest, relaxed = false, noDependencies =
     if (texts) texts.push(spec.source);
     else requested.set(spec.name, [spec.source]);
   }
-  const { requirements, background, constraints, firstWishes, wishes, reasons, notes } = draft;
+  const { requirements, background, constraints, firstWishes, preferences, wishes, reasons, notes } = draft;
   return {
     provider,
-    problem: { requirements, background, constraints, firstWishes, wishes },
+    problem: { requirements, background, constraints, firstWishes, preferences, wishes },
     reasons,
     installed: kept,
     requested,
@@ -238,8 +240,9 @@ function freeze(draft: Draft): void {
 }
 
 /**
- * Installed packages that the request does not name are kept as they are if they can be, else changed, else dropped. Those that
- * the user once asked for come first. `update --all` and `--update-deps` want the newest instead, within what the history asks.
+ * Installed packages that the request does not name are kept in some version if they can be, as they are if that is possible, else in
+ * the best other one. What the user once asked for comes first in each of these steps; a step for all packages before the next one,
+ * so that no package makes another change just because it takes the best that is left for itself. `update --all` and `--update-deps` want the newest instead, within what the history asks.
  */
 function keepInstalled(draft: Draft, relaxed: boolean): void {
   const { request, installed, provider } = draft;
@@ -253,6 +256,7 @@ function keepInstalled(draft: Draft, relaxed: boolean): void {
   const rank = (name: string): number => (history.has(name) ? 0 : 1);
   const names = [...installed.keys()].filter((name) => !draft.named.has(name));
   names.sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+  const others: Wish[] = [];
   for (const name of names) {
     const id = installedId(draft, name);
     if (id < 0) continue;
@@ -268,9 +272,12 @@ function keepInstalled(draft: Draft, relaxed: boolean): void {
       const wanted = all.filter((other) =>
         asked?.every((spec) => matchSpecMatches(spec, provider.recordOf(other))),
       );
-      draft.wishes.push({ solvables: [id, ...inTieOrder(provider, wanted), ...all] });
+      draft.preferences.push(set);
+      draft.wishes.push({ solvables: [id] });
+      others.push({ solvables: [id, ...inTieOrder(provider, wanted), ...all] });
     } else if (!mustStay) draft.wishes.push({ solvables: inTieOrder(provider, all) });
   }
+  draft.wishes.push(...others);
 }
 
 /** Best first, and the better builds of one build number first. */

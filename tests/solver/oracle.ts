@@ -87,10 +87,19 @@ export function bestAnswer(universe: Universe): number[] | undefined {
     if (!queue.includes(id)) queue.push(id);
   };
   for (const { versionSet } of problem.requirements) enqueue(pick(members(versionSet)));
+  const preferredSets: number[] = [];
+  for (const versionSet of problem.preferences) {
+    const met = models.filter((model) => members(versionSet).some((id) => model.has(id)));
+    if (met.length === 0) continue;
+    models = met;
+    preferredSets.push(versionSet);
+  }
   for (const { solvables } of problem.wishes) wish(solvables);
   for (const { versionSet } of problem.background) enqueue(pick(members(versionSet)));
+  const hoped = preferredSets.map((versionSet) => pick(members(versionSet)));
   const wished = [...problem.firstWishes, ...problem.wishes].flatMap(({ solvables }) => solvables);
   for (const id of wished) if (models.every((model) => model.has(id))) enqueue(id);
+  for (const id of hoped) enqueue(id);
   for (let i = 0; i < queue.length; i++) {
     for (const { versionSet } of provider.dependencies(queue[i]!).requirements)
       enqueue(pick(members(versionSet)));

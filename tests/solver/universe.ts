@@ -106,6 +106,7 @@ export function randomUniverse(seed: number, withConditions: boolean): Universe 
     background: next(3) === 0 ? [requirement()] : [],
     constraints: next(3) === 0 ? [versionSet()] : [],
     firstWishes: next(3) === 0 ? [wish()] : [],
+    preferences: next(3) === 0 ? [versionSet(), versionSet()] : [],
     wishes: next(2) === 0 ? some(3, wish) : [],
   };
   return { names, versionSets, dependencies, problem };
