@@ -2,10 +2,12 @@ import { fetchPackages } from "../cache/fetch.ts";
 import { PackageCache } from "../cache/package-cache.ts";
 import type { Transaction } from "../plan/transaction.ts";
 import type { PrefixState } from "../prefix/prefix.ts";
+import { preflightFetch } from "../prefix/preflight.ts";
 import { applyTransaction } from "../prefix/transaction.ts";
 import type { PackageCacheRecord, PrefixRecord, RepoDataRecord } from "../specs/records.ts";
 import type { CommandContext } from "./context.ts";
 import { linkOptions } from "./link-options.ts";
+import { checkRecords } from "./policy.ts";
 
 /** Everything that is decided before anything is done: --dry-run stops here, and the user is asked about it. */
 export interface ChangePlan {
@@ -15,6 +17,8 @@ export interface ChangePlan {
   transaction: Transaction;
   /** Packages that no cache has yet. */
   fetch: readonly RepoDataRecord[];
+  /** The others, as the cache has them. */
+  cached: readonly PackageCacheRecord[];
   notes: readonly string[];
 }
 
@@ -47,15 +51,25 @@ export function packageCache(context: CommandContext): PackageCache {
   });
 }
 
-/** Looks up which of the new packages must be fetched. */
-export async function completePlan(
-  plan: Omit<ChangePlan, "fetch">,
-  context: CommandContext,
-): Promise<ChangePlan> {
+/** What is known of a change before the caches were asked. */
+export type PartialPlan = Omit<ChangePlan, "fetch" | "cached">;
+
+/** Looks up which of the new packages must be fetched. The answers are kept: each one compares a package with its paths.json. */
+export async function completePlan(plan: PartialPlan, context: CommandContext): Promise<ChangePlan> {
+  const records = newRecords(plan.transaction);
+  if (records.length === 0) return { ...plan, fetch: [], cached: [] };
+  checkRecords(records, context);
+  const { config, signal } = context;
   const cache = packageCache(context);
-  const fetch: RepoDataRecord[] = [];
-  for (const record of newRecords(plan.transaction)) if (!(await cache.lookup(record))) fetch.push(record);
-  return { ...plan, fetch };
+  const { safetyChecks, extraSafetyChecks } = config;
+  const found = await Promise.all(
+    records.map((record) => cache.lookup(record, { safetyChecks, extraSafetyChecks, signal })),
+  );
+  return {
+    ...plan,
+    fetch: records.filter((_, i) => !found[i]),
+    cached: found.filter((entry) => entry !== undefined),
+  };
 }
 
 /** Asks, fetches everything, and only then changes the prefix. */
@@ -74,6 +88,7 @@ export async function executePlan(
   };
   if (config.dryRun) return outcome;
   if (isEmpty(plan) && !plan.fresh) return outcome;
+  await preflightPlan(plan, context);
   if (!(await context.confirm(plan))) return { ...outcome, declined: true };
   const packages = await fetchAll(plan, context);
   if (config.downloadOnly) return { ...outcome, done: true };
@@ -81,9 +96,21 @@ export async function executePlan(
   return { ...outcome, done: true };
 }
 
+/** Space, inodes, permissions and path length, as far as they are known before anything is fetched. */
+async function preflightPlan(plan: ChangePlan, context: CommandContext): Promise<void> {
+  preflightFetch({
+    prefix: plan.prefix,
+    pkgs: plan.fetch.length > 0 ? await packageCache(context).writable() : undefined,
+    archives: plan.fetch.map((record) => record.size ?? 0),
+    options: linkOptions(context),
+  });
+}
+
+/** Every new package by name, the missing ones fetched. */
 async function fetchAll(plan: ChangePlan, context: CommandContext): Promise<Map<string, PackageCacheRecord>> {
-  const records = newRecords(plan.transaction);
-  if (records.length === 0) return new Map();
+  const packages = new Map(plan.cached.map((record) => [record.name, record]));
+  for (const { fn } of plan.cached) context.events({ type: "fetch", id: fn, state: "cached" });
+  if (plan.fetch.length === 0) return packages;
   const { config, events } = context;
   events({
     type: "totals",
@@ -91,9 +118,9 @@ async function fetchAll(plan: ChangePlan, context: CommandContext): Promise<Map<
     items: plan.fetch.length,
     bytes: plan.fetch.reduce((sum, record) => sum + (record.size ?? 0), 0),
   });
-  return phase("fetch", plan.fetch.length > 0, context, () =>
+  const fetched = await phase("fetch", context, () =>
     fetchPackages(
-      records,
+      plan.fetch,
       {
         downloadThreads: config.downloadThreads,
         safetyChecks: config.safetyChecks,
@@ -108,18 +135,18 @@ async function fetchAll(plan: ChangePlan, context: CommandContext): Promise<Map<
       },
     ),
   );
+  for (const record of fetched.values()) packages.set(record.name, record);
+  return packages;
 }
 
 async function link(
   plan: ChangePlan,
   state: PrefixState | undefined,
-  fetched: Map<string, PackageCacheRecord>,
+  packages: ReadonlyMap<string, PackageCacheRecord>,
   context: CommandContext,
 ): Promise<void> {
-  const packages = new Map<string, PackageCacheRecord>();
-  for (const record of fetched.values()) packages.set(record.name, record);
   context.events({ type: "totals", phase: "link", items: plan.transaction.operations.length, bytes: 0 });
-  await phase("link", true, context, () =>
+  await phase("link", context, () =>
     applyTransaction(
       {
         prefix: plan.prefix,
@@ -136,21 +163,19 @@ async function link(
 
 async function phase<T>(
   name: "fetch" | "link",
-  announce: boolean,
   context: Pick<CommandContext, "events">,
   work: () => Promise<T>,
 ): Promise<T> {
   const started = performance.now();
-  if (announce) context.events({ type: "phase", phase: name, state: "start" });
+  context.events({ type: "phase", phase: name, state: "start" });
   try {
     return await work();
   } finally {
-    if (announce)
-      context.events({
-        type: "phase",
-        phase: name,
-        state: "end",
-        seconds: (performance.now() - started) / 1000,
-      });
+    context.events({
+      type: "phase",
+      phase: name,
+      state: "end",
+      seconds: (performance.now() - started) / 1000,
+    });
   }
 }

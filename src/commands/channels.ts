@@ -3,9 +3,12 @@ import { ToolError } from "../errors.ts";
 import { ensureDir, isWritable } from "../fs/files.ts";
 import { loadChannels } from "../repodata/load.ts";
 import { type Channel, resolveChannels } from "../specs/channel.ts";
-import type { ChannelConfig } from "../specs/channel-config.ts";
 import type { PackageIndex } from "../specs/package-index.ts";
+import { channelRules } from "./channel-rules.ts";
 import type { CommandContext } from "./context.ts";
+import { checkChannels } from "./policy.ts";
+
+export { channelRules } from "./channel-rules.ts";
 
 /**
  * Channels in order of priority: those of the command line, those of files, then those of the configuration, unless
@@ -16,6 +19,9 @@ export function chooseChannels(
   context: Pick<CommandContext, "config" | "cwd" | "home" | "hostPlatform">,
 ): Channel[] {
   const { config } = context;
+  if (config.overrideChannels && !config.overrideChannelsEnabled) {
+    throw new ToolError("usage", "--override-channels is switched off by `override_channels_enabled`");
+  }
   const named = [...request.channels, ...request.fileChannels];
   const configured = config.overrideChannels || request.nodefaults ? [] : config.channels;
   const all = [...named, ...configured].filter((name) => name !== "nodefaults");
@@ -24,22 +30,13 @@ export function chooseChannels(
       hint: "name one with -c, such as `-c conda-forge`; --override-channels ignores the configured ones",
     });
   }
-  return resolveChannels(all, channelRules(config), {
+  const channels = resolveChannels(all, channelRules(config), {
     platform: config.platform || context.hostPlatform,
     home: context.home,
     cwd: context.cwd,
   });
-}
-
-/** The part of the configuration that says what a channel's name means. */
-export function channelRules(config: CommandContext["config"]): ChannelConfig {
-  return {
-    channelAlias: config.channelAlias,
-    customChannels: config.customChannels,
-    customMultichannels: config.customMultichannels,
-    defaultChannels: config.defaultChannels,
-    mirroredChannels: config.mirroredChannels,
-  };
+  checkChannels(channels, context);
+  return channels;
 }
 
 /** First package cache that can be written; its `cache` directory holds repodata. */
@@ -54,14 +51,24 @@ export async function writablePkgsDir(pkgsDirs: readonly string[]): Promise<stri
   );
 }
 
+/** What a load differs in from the configuration, when it is done a second time. */
+export interface LoadVariant {
+  /** One of `repodata_fns`. */
+  repodataFn?: string | undefined;
+  /** Ask the server again, whatever is cached. */
+  afresh?: boolean | undefined;
+}
+
 /** Loads the channels' repodata. `roots` are the package names that the request can start from. */
 export async function loadIndexes(
   channels: readonly Channel[],
   roots: readonly string[],
   context: CommandContext,
+  variant: LoadVariant = {},
 ): Promise<PackageIndex[]> {
   const { config, events, signal } = context;
   context.resources.useChannels(channels);
+  warnOfTerms(channels, context);
   const cacheDir = join(await writablePkgsDir(config.pkgsDirs), "cache");
   await ensureDir(cacheDir);
   const started = performance.now();
@@ -73,8 +80,9 @@ export async function loadIndexes(
       {
         useShards: config.useShardedRepodata,
         useZst: config.repodataUseZst,
-        ttl: config.localRepodataTtl,
-        useIndexCache: config.useIndexCache,
+        ttl: variant.afresh ? 0 : config.localRepodataTtl,
+        useIndexCache: config.useIndexCache && !variant.afresh,
+        repodataFn: variant.repodataFn ?? config.repodataFns[0],
         offline: config.offline,
         roots: [...roots],
       },
@@ -83,4 +91,16 @@ export async function loadIndexes(
   } finally {
     events({ type: "phase", phase: "repodata", state: "end", seconds: (performance.now() - started) / 1000 });
   }
+}
+
+/** Installing from Anaconda's own channels binds its user to Anaconda's terms (`show_anaconda_channel_warnings`). */
+function warnOfTerms(channels: readonly Channel[], { config, events }: CommandContext): void {
+  if (!config.showAnacondaChannelWarnings) return;
+  if (!channels.some((channel) => /^https:\/\/repo\.anaconda\.com(\/|$)/.test(channel.baseUrl))) return;
+  events({
+    type: "warning",
+    code: "anaconda-terms",
+    message: "`repo.anaconda.com` is a commercial channel: its use is bound to Anaconda's terms of service",
+    hint: "`config set show_anaconda_channel_warnings false` hides this",
+  });
 }

@@ -1,17 +1,18 @@
 import { ToolError } from "../errors.ts";
 import { detectVirtualPackages } from "../host/virtual-packages.ts";
 import { planTransaction } from "../plan/diff.ts";
-import { type PrefixState, readPrefix } from "../prefix/prefix.ts";
+import type { PrefixState } from "../prefix/prefix.ts";
 import { buildRequest, type SolveCommand } from "../solve/build-request.ts";
 import { solve } from "../solve/solve.ts";
-import type { Conflict, Solution } from "../solve/types.ts";
+import type { Conflict, Solution, SolveJobs } from "../solve/types.ts";
 import type { Channel } from "../specs/channel.ts";
 import { redactUrl } from "../specs/credentials.ts";
 import { type MatchSpec, parseMatchSpec } from "../specs/match-spec.ts";
 import type { PackageIndex } from "../specs/package-index.ts";
-import type { ChangePlan } from "./change.ts";
-import { loadIndexes } from "./channels.ts";
+import type { PartialPlan } from "./change.ts";
+import { type LoadVariant, loadIndexes } from "./channels.ts";
 import type { CommandContext } from "./context.ts";
+import { allowedIndexes } from "./policy.ts";
 import { parseWhen } from "./when.ts";
 
 export interface SolveIntent {
@@ -25,38 +26,55 @@ export interface SolveIntent {
   force?: boolean;
 }
 
-/** The state of a prefix that a command is about to change; undefined where there is nothing. */
-export async function readState(prefix: string): Promise<PrefixState | undefined> {
-  return readPrefix(prefix);
-}
-
 /** Loads channels, solves and diffs: the same path for real runs and --dry-run. */
 export async function solveChange(
   intent: SolveIntent,
   state: PrefixState | undefined,
   context: CommandContext,
-): Promise<Omit<ChangePlan, "fetch">> {
+): Promise<PartialPlan> {
   const specs = intent.specs.map((text) => parseMatchSpec(text));
   const installed = intent.command === "create" ? [] : (state?.records ?? []);
   const history = intent.command === "create" ? [] : requestedSpecs(state);
   const pins = pinnedSpecs(state, context);
-  // Removing needs no channel: what stays is installed already.
-  const indexes =
-    intent.command === "remove"
-      ? []
-      : await loadIndexes(intent.channels, rootNames(specs, history, pins, installed), context);
-  const started = performance.now();
-  context.events({ type: "phase", phase: "solve", state: "start" });
-  const result = runSolve(intent, { specs, installed, history, pins, indexes }, context);
-  context.events({
-    type: "phase",
-    phase: "solve",
-    state: "end",
-    seconds: (performance.now() - started) / 1000,
-  });
+  const inputs = { specs, installed, history, pins };
+  const result = await firstSolution(intent, inputs, context);
   if (result.kind === "conflict") throw conflictError(result, intent.channels, platformOf(context));
   const transaction = planTransaction(state?.records ?? [], result, { platform: platformOf(context) });
   return { prefix: intent.prefix, fresh: state === undefined, transaction, notes: result.notes };
+}
+
+/**
+ * Solves with the first of `repodata_fns`, and where that has no solution with the next; at last, with `retry_clean_cache`,
+ * with indexes that are fetched anew.
+ */
+async function firstSolution(
+  intent: SolveIntent,
+  inputs: Omit<SolveInputs, "indexes">,
+  context: CommandContext,
+): Promise<Solution | Conflict> {
+  const { config } = context;
+  // Removing needs no channel: what stays is installed already.
+  if (intent.command === "remove") return timedSolve(intent, { ...inputs, indexes: [] }, context);
+  const roots = rootNames(inputs.specs, inputs.history, inputs.pins, inputs.installed);
+  const names = config.repodataFns.length > 0 ? config.repodataFns : ["repodata.json"];
+  const variants: LoadVariant[] = names.map((repodataFn) => ({ repodataFn }));
+  if (config.retryCleanCache && !config.offline) variants.push({ repodataFn: names.at(-1), afresh: true });
+  let result: Solution | Conflict | undefined;
+  for (const variant of variants) {
+    const indexes = allowedIndexes(await loadIndexes(intent.channels, roots, context, variant), context);
+    result = timedSolve(intent, { ...inputs, indexes }, context);
+    if (result.kind === "solution") break;
+  }
+  return result!;
+}
+
+function timedSolve(intent: SolveIntent, inputs: SolveInputs, context: CommandContext): Solution | Conflict {
+  const started = performance.now();
+  context.events({ type: "phase", phase: "solve", state: "start" });
+  const result = runSolve(intent, inputs, context);
+  const seconds = (performance.now() - started) / 1000;
+  context.events({ type: "phase", phase: "solve", state: "end", seconds });
+  return result;
 }
 
 export function platformOf(context: Pick<CommandContext, "config" | "hostPlatform">): string {
@@ -104,7 +122,21 @@ function runSolve(intent: SolveIntent, inputs: SolveInputs, context: CommandCont
     platform,
     signal,
   });
-  return solve(request);
+  return solve({ ...request, jobs: withAggressiveUpdates(request.jobs, intent, inputs, context) });
+}
+
+/** `aggressive_update_packages` come up to date with every change that may look for packages. */
+function withAggressiveUpdates(
+  jobs: SolveJobs,
+  intent: SolveIntent,
+  inputs: SolveInputs,
+  { config }: Pick<CommandContext, "config">,
+): SolveJobs {
+  const changes = intent.command === "install" || intent.command === "update";
+  if (!changes || config.freezeInstalled || config.noDeps) return jobs;
+  const wanted = config.aggressiveUpdatePackages.map((text) => parseMatchSpec(text));
+  const present = wanted.filter(({ name }) => inputs.installed.some((record) => record.name === name));
+  return present.length === 0 ? jobs : { ...jobs, update: [...jobs.update, ...present] };
 }
 
 function requestedSpecs(state: PrefixState | undefined): MatchSpec[] {

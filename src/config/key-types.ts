@@ -62,6 +62,8 @@ export interface KeyOptions {
   separator?: string;
   path?: boolean;
   defaultText?: string;
+  /** Why the key changes nothing here; said behind its description. */
+  noEffect?: string;
 }
 
 /** A declaration before its name is known; `named` fills in the environment names. */
@@ -76,12 +78,14 @@ function draft<T>(
   description: string,
   options: KeyOptions = {},
 ): KeyDraft<T> {
+  const withNote = (text: string) =>
+    options.noEffect ? `${text}\nWithout effect: ${options.noEffect}.` : text;
   return {
     kind,
     group,
     default: value,
-    description,
-    details: options.details,
+    description: withNote(description),
+    details: options.details && withNote(options.details),
     choices: options.choices,
     aliases: options.aliases ?? [],
     rc: options.rc ?? true,

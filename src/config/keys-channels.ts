@@ -51,6 +51,7 @@ export const CHANNEL_KEYS = named({
     details:
       "A list of maps, each with the key 'channel' (a name, a URL or a pattern with *) and settings such as 'auth'.",
     env: "none",
+    noEffect: "credentials come from URLs, authentication.json, anaconda-client and netrc",
   }),
   add_anaconda_token: boolean(
     "Channels",
@@ -67,6 +68,7 @@ export const CHANNEL_KEYS = named({
     "Warn instead of failing when a channel has no repodata",
     {
       env: "none",
+      noEffect: "a channel without repodata is an error",
     },
   ),
   show_anaconda_channel_warnings: boolean(
@@ -85,6 +87,7 @@ export const CHANNEL_KEYS = named({
     {
       details: "Channels that have repodata.json.zst, so that no request is needed to find out.",
       env: "none",
+      noEffect: "a missing repodata.json.zst is remembered for each channel",
     },
   ),
   use_sharded_repodata: boolean("Repodata", true, "Fetch sharded repodata (CEP 16) where a channel has it"),
@@ -92,8 +95,14 @@ export const CHANNEL_KEYS = named({
     "Repodata",
     86_400,
     "Seconds for which a shard index is used without asking again",
+    { noEffect: "shard indexes follow local_repodata_ttl" },
   ),
-  repodata_shards_threads: integer("Repodata", 0, "Number of shards fetched at the same time; 0 chooses one"),
+  repodata_shards_threads: integer(
+    "Repodata",
+    0,
+    "Number of shards fetched at the same time; 0 chooses one",
+    { noEffect: "all shards that are needed are asked for at once, over few connections" },
+  ),
   repodata_fns: list("Repodata", ["repodata.json"], "File names of repodata, tried in order", {
     env: "none",
   }),
@@ -114,7 +123,9 @@ export const CHANNEL_KEYS = named({
       "true, false, '<system>' or 'truststore' for the system's certificates, or the path of a file or directory of certificates.",
     aliases: ["verify_ssl"],
   }),
-  ssl_no_revoke: boolean("Network", false, "Skip certificate revocation checks (Windows)"),
+  ssl_no_revoke: boolean("Network", false, "Skip certificate revocation checks (Windows)", {
+    noEffect: "Node.js asks for no revocation lists",
+  }),
   cacert_path: string("Network", "", "File of certificates to trust instead of the system's", { path: true }),
   client_ssl_cert: string("Network", "", "File of the client certificate, for servers that ask for one", {
     aliases: ["client_cert"],

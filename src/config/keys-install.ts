@@ -9,7 +9,10 @@ export const INSTALL_KEYS = named({
     path: true,
     defaultText: "~/.local/share/mamba, or ~/micromamba where that exists already",
   }),
-  create_base: boolean("Basic", false, "Create the root prefix when it does not exist", flag),
+  create_base: boolean("Basic", false, "Create the root prefix when it does not exist", {
+    ...flag,
+    noEffect: "the root prefix is created with the first environment",
+  }),
   target_prefix: string("Basic", "", "Path of the environment that a command works on", {
     rc: false,
     path: true,
@@ -49,7 +52,9 @@ export const INSTALL_KEYS = named({
     "Requirements of other package managers in an environment file",
     flag,
   ),
-  experimental: boolean("Basic", false, "Turn on experimental features"),
+  experimental: boolean("Basic", false, "Turn on experimental features", {
+    noEffect: "there are no experimental features",
+  }),
   experimental_matchspec_parsing: boolean(
     "Basic",
     false,
@@ -67,6 +72,7 @@ export const INSTALL_KEYS = named({
   prefix_data_interoperability: boolean("Solver", false, "Count packages that pip installed as installed", {
     aliases: ["pip_interop_enabled"],
     env: "none",
+    noEffect: "packages of pip are shown and left alone, the solver does not see them",
   }),
   pinned_packages: list("Solver", [], "Specs that every environment must respect", { separator: "&" }),
   disallowed_packages: list("Solver", [], "Specs that must never be installed", {
@@ -77,7 +83,10 @@ export const INSTALL_KEYS = named({
   aggressive_update_packages: list("Solver", [], "Packages brought up to date at every occasion", {
     env: "none",
   }),
-  track_features: list("Solver", [], "Features to track in every environment", { env: "none" }),
+  track_features: list("Solver", [], "Features to track in every environment", {
+    env: "none",
+    noEffect: "features are gone from conda packages",
+  }),
   create_default_packages: list("Solver", [], "Specs added to every new environment", { env: "none" }),
   freeze_installed: boolean("Solver", false, "Change no package that is installed", flag),
   force_reinstall: boolean("Solver", false, "Reinstall the named packages even when nothing changes", flag),
@@ -85,7 +94,9 @@ export const INSTALL_KEYS = named({
   only_deps: boolean("Solver", false, "Install only the dependencies", flag),
   allow_uninstall: boolean("Solver", true, "Permit removing packages while installing or updating"),
   allow_downgrade: boolean("Solver", true, "Permit lower versions while installing or updating"),
-  order_solver_request: boolean("Solver", true, "Make the result independent of the order of specs"),
+  order_solver_request: boolean("Solver", true, "Make the result independent of the order of specs", {
+    noEffect: "the result never depends on the order of specs",
+  }),
   categories: list("Solver", ["main"], "Categories of a lock file to install", flag),
   retry_clean_cache: boolean("Solver", false, "Fetch repodata anew when there is no solution", { rc: false }),
   exclude_newer: string("Solver", "", "Ignore packages that a channel listed after this date or age", {
@@ -135,16 +146,30 @@ export const INSTALL_KEYS = named({
       env: ["CONDA_EXTRA_SAFETY_CHECKS", "MAMBA_EXTRA_SAFETY_CHECKS"],
     },
   ),
-  verify_artifacts: boolean("Extract, Link & Install", false, "Verify signatures of packages"),
-  trusted_channels: list("Extract, Link & Install", [], "Channels whose signatures are verified"),
+  verify_artifacts: boolean("Extract, Link & Install", false, "Verify signatures of packages", {
+    noEffect: "signatures are not verified; hashes are",
+  }),
+  trusted_channels: list("Extract, Link & Install", [], "Channels whose signatures are verified", {
+    noEffect: "signatures are not verified; hashes are",
+  }),
   lock_timeout: integer("Extract, Link & Install", 0, "Seconds to wait for a lock; 0 is without end"),
   use_lockfiles: boolean(
     "Extract, Link & Install",
     true,
     "Lock package caches and prefixes while they are changed",
+    { noEffect: "changes are always made under a lock" },
   ),
   compile_pyc: boolean("Extract, Link & Install", true, "Compile python files of noarch packages"),
   skip_run_link_scripts: boolean("Extract, Link & Install", false, "Do not run link scripts of packages"),
+  link_scripts: oneOf(
+    "Extract, Link & Install",
+    ["run", "skip", "fail"],
+    "run",
+    "What happens with link scripts of packages",
+    {
+      details: "fail refuses packages that have any, before anything changes. skip_run_link_scripts is skip.",
+    },
+  ),
   use_uv: boolean("Extract, Link & Install", false, "Install pip requirements with uv"),
   path_conflict: oneOf(
     "Extract, Link & Install",
@@ -159,10 +184,12 @@ export const INSTALL_KEYS = named({
     "Restore the environment when a transaction fails",
     {
       env: "none",
+      noEffect: "a failed transaction is always undone",
     },
   ),
   use_only_tar_bz2: boolean("Extract, Link & Install", false, "Ignore packages in the .conda format", {
     env: "none",
+    noEffect: "both formats are read, and of two forms of a package .conda is chosen",
   }),
   register_envs: boolean(
     "Extract, Link & Install",

@@ -42,6 +42,7 @@ export const OUTPUT_KEYS = named({
     "Output, Prompt and Flow Control",
     0,
     "Number of earlier messages printed with an error",
+    { noEffect: "use -vv for the causes of an error" },
   ),
   log_pattern: string(
     "Output, Prompt and Flow Control",

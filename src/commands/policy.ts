@@ -1,0 +1,105 @@
+import { ToolError } from "../errors.ts";
+import { type Channel, resolveChannels } from "../specs/channel.ts";
+import { type MatchSpec, matchSpecMatches, parseMatchSpec } from "../specs/match-spec.ts";
+import type { PackageIndex } from "../specs/package-index.ts";
+import type { RepoDataRecord } from "../specs/records.ts";
+import { channelRules } from "./channel-rules.ts";
+import type { CommandContext } from "./context.ts";
+
+export type PolicyContext = Pick<CommandContext, "config" | "cwd" | "home" | "hostPlatform">;
+
+/** Throws `channel-invalid` for a channel that `allowlist_channels` leaves out or `denylist_channels` names. */
+export function checkChannels(
+  channels: readonly Pick<Channel, "name" | "baseUrl">[],
+  context: PolicyContext,
+): void {
+  const { allowlistChannels, denylistChannels } = context.config;
+  if (allowlistChannels.length === 0 && denylistChannels.length === 0) return;
+  const allowed = baseUrls(allowlistChannels, context);
+  const denied = baseUrls(denylistChannels, context);
+  for (const { name, baseUrl } of channels) {
+    const url = baseUrl.replace(/\/+$/, "");
+    if (denied.has(url)) throw refusal(name, "is denied by `denylist_channels`");
+    if (allowed.size > 0 && !allowed.has(url)) throw refusal(name, "is not among `allowlist_channels`");
+  }
+}
+
+function baseUrls(names: readonly string[], context: PolicyContext): Set<string> {
+  if (names.length === 0) return new Set();
+  const { cwd, home } = context;
+  const channels = resolveChannels([...names], channelRules(context.config), {
+    platform: context.config.platform || context.hostPlatform,
+    cwd,
+    home,
+  });
+  return new Set(channels.map((channel) => channel.baseUrl.replace(/\/+$/, "")));
+}
+
+function refusal(name: string, reason: string): ToolError {
+  return new ToolError("channel-invalid", `channel \`${name}\` ${reason}`, {
+    hint: "`config list allowlist_channels denylist_channels -s` says who decided so",
+  });
+}
+
+/**
+ * Throws when a package is disallowed or comes from a refused channel. Asked of everything that is about to be installed, by
+ * whatever way it was chosen: a solve, a URL, a lock file.
+ */
+export function checkRecords(records: readonly RepoDataRecord[], context: PolicyContext): void {
+  const disallowed = disallowedSpecs(context);
+  for (const record of records) {
+    const spec = disallowed.find((candidate) => matchSpecMatches(candidate, record));
+    if (spec) {
+      throw new ToolError(
+        "unsatisfiable",
+        `\`${record.fn}\` is refused by \`${spec.source}\` of \`disallowed_packages\``,
+        {
+          hint: "`config list disallowed_packages -s` says who decided so",
+        },
+      );
+    }
+  }
+  const channels = new Map(records.map((record) => [channelUrl(record), record]));
+  checkChannels(
+    [...channels].map(([baseUrl, record]) => ({ name: record.channel, baseUrl })),
+    context,
+  );
+}
+
+/** A record's URL is where it really comes from; its channel may be a name. */
+function channelUrl(record: RepoDataRecord): string {
+  const path = record.url.slice(0, record.url.lastIndexOf("/"));
+  return path.endsWith(`/${record.subdir}`) ? path.slice(0, -record.subdir.length - 1) : path;
+}
+
+function disallowedSpecs(context: PolicyContext): MatchSpec[] {
+  return context.config.disallowedPackages.map((text) => parseMatchSpec(text));
+}
+
+/** The indexes without disallowed packages, so that a solve finds others. */
+export function allowedIndexes(indexes: PackageIndex[], context: PolicyContext): PackageIndex[] {
+  const disallowed = disallowedSpecs(context);
+  return disallowed.length === 0 ? indexes : indexes.map((index) => withoutRecords(index, disallowed));
+}
+
+function withoutRecords(index: PackageIndex, disallowed: readonly MatchSpec[]): PackageIndex {
+  const kept = new Map<string, readonly RepoDataRecord[]>();
+  const records = (name: string): readonly RepoDataRecord[] => {
+    const known = kept.get(name);
+    if (known) return known;
+    const allowed = index
+      .records(name)
+      .filter((record) => !disallowed.some((spec) => matchSpecMatches(spec, record)));
+    kept.set(name, allowed);
+    return allowed;
+  };
+  const { channel, subdir, priority } = index;
+  return {
+    channel,
+    subdir,
+    priority,
+    records,
+    has: (name) => index.has(name) && records(name).length > 0,
+    names: () => index.names(),
+  };
+}
