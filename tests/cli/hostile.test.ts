@@ -62,8 +62,6 @@ describe("hostile packages", () => {
     const fn = `${name}-${version}-${build}.${extension}`;
     const digest = (algorithm: string) => createHash(algorithm).update(bytes).digest("hex");
     const record = {
-      depends: [],
-      build_number: 0,
       ...rest,
       name,
       version,
