@@ -80,8 +80,14 @@ const network: OptionSpec[] = [
 ];
 
 const scripts: OptionSpec[] = [
-  { flags: "--skip-run-link-scripts", help: "do not run pre- and post-link scripts of packages" },
-  { flags: "--run-link-scripts", help: "run them (default)" },
+  {
+    flags: "--link-scripts <how>",
+    help: "run scripts that packages bring for linking (default), skip them, or fail when there are any",
+    choices: ["run", "skip", "fail"],
+  },
+  { flags: "--skip-run-link-scripts", help: "same as --link-scripts skip" },
+  { flags: "--run-link-scripts", help: "same as --link-scripts run" },
+  { flags: "--override-frozen", help: "change the environment even if it is marked frozen (CEP 22)" },
 ];
 
 const linking: OptionSpec[] = [

@@ -181,7 +181,10 @@ function configOverrides(invocation: Invocation): Partial<ConfigValues> {
     if (overrides[key] !== undefined) overrides[key] = numberOption(key, overrides[key]);
   if (flag(invocation, "strictChannelPriority")) overrides["channelPriority"] = "strict";
   if (options["channelPriority"] === false) overrides["channelPriority"] = "disabled";
-  if (flag(invocation, "runLinkScripts")) overrides["skipRunLinkScripts"] = false;
+  if (flag(invocation, "runLinkScripts"))
+    Object.assign(overrides, { skipRunLinkScripts: false, linkScripts: "run" });
+  else if (options["linkScripts"] !== undefined) overrides["skipRunLinkScripts"] = false;
+  if (flag(invocation, "overrideFrozen")) overrides["protectFrozenEnvs"] = false;
   if (flag(invocation, "jsonEvents")) overrides["progress"] = "json";
   const verify = text(invocation, "sslVerify");
   if (verify !== undefined)
@@ -204,6 +207,7 @@ const SAME_NAME = [
   "cacertPath",
   "useIndexCache",
   "skipRunLinkScripts",
+  "linkScripts",
   "alwaysCopy",
   "alwaysSoftlink",
   "allowSoftlinks",

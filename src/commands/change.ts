@@ -167,15 +167,17 @@ async function phase<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   const started = performance.now();
+  const end = (outcome: { failed?: true }) => {
+    const seconds = (performance.now() - started) / 1000;
+    context.events({ type: "phase", phase: name, state: "end", seconds, ...outcome });
+  };
   context.events({ type: "phase", phase: name, state: "start" });
   try {
-    return await work();
-  } finally {
-    context.events({
-      type: "phase",
-      phase: name,
-      state: "end",
-      seconds: (performance.now() - started) / 1000,
-    });
+    const result = await work();
+    end({});
+    return result;
+  } catch (error) {
+    end({ failed: true });
+    throw error;
   }
 }

@@ -8,7 +8,8 @@ import type { CommandContext } from "./context.ts";
 import { namesPackages, planExplicit } from "./explicit.ts";
 import { finishEnvironment } from "./finish.ts";
 import { gatherInputs, type InputSources, type Inputs } from "./inputs.ts";
-import { readState, solveChange } from "./solve-change.ts";
+import { readForChange } from "./prefix-state.ts";
+import { solveChange } from "./solve-change.ts";
 import { prefixFromPath, resolveTarget, type TargetContext, type TargetOptions } from "./target.ts";
 
 export interface CreateIntent extends InputSources {
@@ -25,7 +26,7 @@ export async function create(intent: CreateIntent, context: CommandContext): Pro
   const inputs = await gatherInputs(intent, context);
   const prefix = await newPrefix(intent.target, inputs, context);
   await refuseForeignDirectory(prefix);
-  const state = await readState(prefix);
+  const state = await readForChange(prefix, context);
   const plan = await completePlan(await planCreate(intent, inputs, prefix, state, context), context);
   const outcome = await executePlan(plan, state, context);
   if (outcome.done && !outcome.downloadOnly) await finishEnvironment(prefix, inputs, context);
@@ -36,7 +37,7 @@ async function planCreate(
   intent: CreateIntent,
   inputs: Inputs,
   prefix: string,
-  state: Awaited<ReturnType<typeof readState>>,
+  state: Awaited<ReturnType<typeof readForChange>>,
   context: CommandContext,
 ) {
   if (namesPackages(inputs)) {

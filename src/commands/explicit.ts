@@ -8,7 +8,7 @@ import { resolveChannels } from "../specs/channel.ts";
 import { redactUrl, splitCredentials } from "../specs/credentials.ts";
 import { distString, type RepoDataRecord } from "../specs/records.ts";
 import type { ExplicitEntry } from "../specs/spec-file.ts";
-import { type ChangePlan, packageCache } from "./change.ts";
+import { type PartialPlan, packageCache } from "./change.ts";
 import { channelRules } from "./channels.ts";
 import type { CommandContext } from "./context.ts";
 import type { LockedPackage } from "./locked.ts";
@@ -35,7 +35,7 @@ export async function planExplicit(
   intent: { command: "create" | "install"; prefix: string; packages: NamedPackages },
   state: PrefixState | undefined,
   context: CommandContext,
-): Promise<Omit<ChangePlan, "fetch">> {
+): Promise<PartialPlan> {
   const { config } = context;
   const records = config.dryRun
     ? knownRecords(intent.packages)

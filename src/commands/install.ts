@@ -9,7 +9,8 @@ import { targetContext } from "./create.ts";
 import { namesPackages, planExplicit } from "./explicit.ts";
 import { finishEnvironment } from "./finish.ts";
 import { gatherInputs, type InputSources, type Inputs } from "./inputs.ts";
-import { readState, solveChange } from "./solve-change.ts";
+import { readForChange } from "./prefix-state.ts";
+import { solveChange } from "./solve-change.ts";
 import { listEnvironments, prefixFromPath, resolveTarget, type TargetOptions } from "./target.ts";
 
 export interface InstallIntent extends InputSources {
@@ -28,7 +29,7 @@ export interface InstallIntent extends InputSources {
 export async function install(intent: InstallIntent, context: CommandContext): Promise<ChangeOutcome> {
   const inputs = await gatherInputs(intent, context);
   const prefix = await existingPrefix(intent, inputs, context);
-  const state = await readState(prefix);
+  const state = await readForChange(prefix, context);
   if (
     inputs.specs.length === 0 &&
     !namesPackages(inputs) &&
@@ -50,7 +51,7 @@ async function planInstall(
   intent: InstallIntent,
   inputs: Inputs,
   prefix: string,
-  state: Awaited<ReturnType<typeof readState>>,
+  state: Awaited<ReturnType<typeof readForChange>>,
   context: CommandContext,
 ) {
   if (namesPackages(inputs)) {

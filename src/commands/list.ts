@@ -1,10 +1,11 @@
 import { ToolError } from "../errors.ts";
 import { type PipPackage, pipPackages } from "../prefix/pip-packages.ts";
-import { type PrefixState, readPrefix } from "../prefix/prefix.ts";
+import type { PrefixState } from "../prefix/prefix.ts";
 import type { PrefixRecord } from "../specs/records.ts";
 import type { CommandContext } from "./context.ts";
 import { targetContext } from "./create.ts";
 import { requireEnvironment } from "./install.ts";
+import { readForQuery } from "./prefix-state.ts";
 import { platformOf } from "./solve-change.ts";
 import { resolveTarget, type TargetOptions } from "./target.ts";
 
@@ -44,7 +45,7 @@ export async function readEnvironment(
     (await resolveTarget(target, targetContext(context))) ?? context.config.rootPrefix,
     context,
   );
-  const state = await readPrefix(prefix);
+  const state = await readForQuery(prefix, context);
   if (!state) throw new ToolError("environment-not-found", `there is no environment at \`${prefix}\``);
   return { prefix, state };
 }

@@ -7,7 +7,8 @@ import type { CommandContext } from "./context.ts";
 import { targetContext } from "./create.ts";
 import { requireEnvironment } from "./install.ts";
 import { linkOptions } from "./link-options.ts";
-import { readState, solveChange } from "./solve-change.ts";
+import { readForChange } from "./prefix-state.ts";
+import { solveChange } from "./solve-change.ts";
 import { resolveTarget, type TargetOptions } from "./target.ts";
 
 export interface RemoveIntent {
@@ -28,7 +29,7 @@ export async function remove(intent: RemoveIntent, context: CommandContext): Pro
     throw new ToolError("usage", "nothing to remove", {
       hint: "name packages, or use --all for the whole environment",
     });
-  const state = await readState(prefix);
+  const state = await readForChange(prefix, context);
   const installed = state?.records ?? [];
   for (const text of intent.specs) {
     const spec = parseMatchSpec(text);
@@ -55,12 +56,14 @@ export async function remove(intent: RemoveIntent, context: CommandContext): Pro
 
 export interface RemoveEnvironmentOutcome {
   prefix: string;
+  packages: number;
   done: boolean;
 }
 
-/** Removes a whole environment: unlinks scripts' work, deletes the tree and its line in environments.txt. */
+/** Removes a whole environment, after `agree` was asked: unlinks scripts' work, deletes the tree and its line in environments.txt. */
 export async function removeEnvironment(
   target: TargetOptions,
+  agree: (prefix: string, packages: number) => Promise<boolean>,
   context: CommandContext,
 ): Promise<RemoveEnvironmentOutcome> {
   const prefix = await requireEnvironment(await resolveTarget(target, targetContext(context)), context);
@@ -69,23 +72,13 @@ export async function removeEnvironment(
       hint: `it holds the other environments; delete \`${prefix}\` by hand if you mean it`,
     });
   }
-  const state = await readState(prefix);
-  const plan = {
-    prefix,
-    fresh: false,
-    transaction: {
-      operations: (state?.records ?? []).map((old) => ({ kind: "remove" as const, old, requestedSpecs: [] })),
-      unchanged: [],
-      newlyRequested: new Map(),
-    },
-    fetch: [],
-    notes: [],
-  };
-  if (context.config.dryRun || !(await context.confirm(plan))) return { prefix, done: false };
+  const state = await readForChange(prefix, context);
+  const packages = state?.records.length ?? 0;
+  if (context.config.dryRun || !(await agree(prefix, packages))) return { prefix, packages, done: false };
   await removeTreeOfEnvironment(prefix, linkOptions(context), {
     events: context.events,
     pool: context.resources.pool(),
     signal: context.signal,
   });
-  return { prefix, done: true };
+  return { prefix, packages, done: true };
 }

@@ -73,7 +73,8 @@ function timedSolve(intent: SolveIntent, inputs: SolveInputs, context: CommandCo
   context.events({ type: "phase", phase: "solve", state: "start" });
   const result = runSolve(intent, inputs, context);
   const seconds = (performance.now() - started) / 1000;
-  context.events({ type: "phase", phase: "solve", state: "end", seconds });
+  const failed = result.kind === "conflict" ? { failed: true } : {};
+  context.events({ type: "phase", phase: "solve", state: "end", seconds, ...failed });
   return result;
 }
 

@@ -7,7 +7,8 @@ import { newRecords, type PartialPlan } from "./change.ts";
 import { chooseChannels } from "./channels.ts";
 import type { CommandContext } from "./context.ts";
 import { readEnvironment } from "./list.ts";
-import { readState, solveChange } from "./solve-change.ts";
+import { readForQuery } from "./prefix-state.ts";
+import { solveChange } from "./solve-change.ts";
 import type { TargetOptions } from "./target.ts";
 
 export interface WhyIntent {

@@ -21,7 +21,10 @@ export async function readFrozen(prefix: string): Promise<Frozen | undefined> {
 /** Throws `environment-frozen` when the prefix refuses changes. */
 export async function refuseFrozen(prefix: string, override: boolean): Promise<void> {
   const frozen = await readFrozen(prefix);
-  if (!frozen || override) return;
+  if (frozen && !override) throwFrozen(prefix, frozen);
+}
+
+export function throwFrozen(prefix: string, frozen: Frozen): never {
   throw new ToolError(
     "environment-frozen",
     `the environment at \`${prefix}\` is frozen and must not be changed${frozen.message ? `: ${frozen.message}` : ""}`,

@@ -6,6 +6,7 @@ import type { PrefixRecord } from "../specs/records.ts";
 import { parsePrefixRecord } from "./conda-meta.ts";
 import { type Frozen, readFrozen } from "./frozen.ts";
 import { type History, parseHistory, requestedSpecs } from "./history.ts";
+import { journalDirectory } from "./journal.ts";
 import { type EnvironmentStateFile, readStateFile } from "./state.ts";
 
 /** An environment as conda-meta describes it. */
@@ -25,6 +26,8 @@ export interface PrefixState {
 /** Whether a directory is an environment: one with `conda-meta/history`, or with any package record (CEP 32 wants the former). */
 export async function isEnvironment(path: string): Promise<boolean> {
   if ((await pathKind(join(path, "conda-meta", "history"))) === "file") return true;
+  // In the middle of a change, history may be away: the journal knows where.
+  if ((await pathKind(join(journalDirectory(path), "journal.json"))) === "file") return true;
   return (await listDir(join(path, "conda-meta"))).some((name) => name.endsWith(".json"));
 }
 

@@ -58,6 +58,49 @@ export function checkSpace(path: string, bytes: number, files: number): void {
   }
 }
 
+/**
+ * What can be known to fail before the first byte is fetched. Sizes are those of archives, which are kept beside what they hold: a
+ * lower bound, so that nothing is refused that would have fitted. `preflight` knows the files themselves.
+ */
+export function preflightFetch(input: {
+  prefix: string;
+  /** Package cache that is written to; undefined when nothing is fetched. */
+  pkgs: string | undefined;
+  /** Bytes of each archive. */
+  archives: readonly number[];
+  options: Pick<LinkOptions, "platform" | "alwaysCopy" | "alwaysSoftlink" | "allowSoftlinks">;
+}): void {
+  const { prefix, pkgs, archives, options } = input;
+  checkWritable(prefix);
+  checkPrefixLength(prefix, options.platform);
+  if (pkgs === undefined || archives.length === 0) return;
+  const bytes = archives.reduce((sum, size) => sum + size, 0);
+  checkSpace(pkgs, 2 * bytes, archives.length * FILES_PER_PACKAGE);
+  const shared =
+    options.alwaysSoftlink ||
+    (linkMethods(options).includes("hardlink") &&
+      deviceOf(nearestExisting(prefix)) === deviceOf(nearestExisting(pkgs)));
+  if (!shared) checkSpace(prefix, bytes, archives.length);
+}
+
+/** index.json, paths.json, about.json, the archive itself and a directory: every package has these. */
+const FILES_PER_PACKAGE = 5;
+
+function checkPrefixLength(prefix: string, platform: string): void {
+  const limit = pathLimit(platform);
+  // conda-meta/<name>-<version>-<build>.json has to fit, whatever the packages are.
+  const room = limit - Buffer.byteLength(prefix) - 48;
+  if (room < 0 || prefix.split("/").some((part) => Buffer.byteLength(part) > NAME_MAX)) {
+    throw new ToolError(
+      "io-error",
+      `the path \`${prefix.slice(0, 120)}…\` is too long for an environment: ${Buffer.byteLength(prefix)} bytes, and the system allows ${limit}, ${NAME_MAX} in one name`,
+      { hint: "choose a shorter path with -p", details: { limit, prefix: Buffer.byteLength(prefix) } },
+    );
+  }
+}
+
+const pathLimit = (platform: string): number => PATH_MAX[platform.split("-")[0]!] ?? 4096;
+
 /** Everything that can be known to fail, before anything is written. */
 export function preflight(input: {
   prefix: string;
@@ -83,7 +126,7 @@ export function preflight(input: {
 }
 
 function checkLengths(prefix: string, planned: readonly PlannedOperation[], platform: string): void {
-  const limit = PATH_MAX[platform.split("-")[0]!] ?? 4096;
+  const limit = pathLimit(platform);
   const room = limit - Buffer.byteLength(prefix) - 2;
   for (const { dist, paths } of planned) {
     for (const path of paths) {

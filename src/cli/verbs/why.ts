@@ -72,7 +72,7 @@ function renderPath(
 async function answerWhyNot(intent: Intent, session: Session): Promise<number> {
   const { answer, plan, error } = await whyNot(intent, session.context);
   session.settle();
-  const complete = plan && { ...plan, fetch: [] };
+  const complete = plan && { ...plan, fetch: [], cached: [] };
   if (session.json) {
     const change =
       complete &&
