@@ -16,7 +16,7 @@ export interface SolveFlags {
   updateAll?: boolean | undefined;
   updateDeps?: boolean | undefined;
   /**
-   * Prune orphans; without it `remove` and `update` do, the others do not. With `install`: drop all that this request does not
+   * Prune orphans; without it `update` and whatever removes packages do, the others do not. With `install`: drop all that this request does not
    * need, as `env update --prune` does.
    */
   prune?: boolean | undefined;
@@ -73,7 +73,7 @@ export function buildRequest(input: RequestInput): SolveRequest {
       forceReinstall: flags.forceReinstall === true,
       noDeps: flags.noDeps === true || (command === "remove" && flags.force === true),
       onlyDeps: flags.onlyDeps === true,
-      prune: flags.prune ?? (flags.force !== true && (command === "remove" || command === "update")),
+      prune: flags.prune ?? (flags.force !== true && (removed.length > 0 || command === "update")),
       onlyRequested: command === "install" && flags.prune === true,
       allowUninstall: flags.allowUninstall !== false,
       allowDowngrade: flags.allowDowngrade !== false,

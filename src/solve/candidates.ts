@@ -56,7 +56,7 @@ export function gatherCandidates(
     if (!index.has(name)) continue;
     owner ??= index.priority;
     const hidden = strict && index.priority !== owner;
-    for (const record of index.records(name)) {
+    for (const record of index.outlines?.(name) ?? index.records(name)) {
       if (record.name !== name) continue;
       if (hidden) leftOut.byPriority.push(record);
       else if (isTooNew(record, source.excludeNewer)) leftOut.byDate.push(record);

@@ -29,6 +29,8 @@ export interface Prepared {
   readonly installed: readonly PrefixRecord[];
   /** Names that the request names, with the texts of their specs. */
   readonly requested: ReadonlyMap<string, readonly string[]>;
+  /** Names that come with what the request names: pip with python. */
+  readonly implied: ReadonlySet<string>;
   readonly notes: readonly string[];
 }
 
@@ -46,6 +48,8 @@ interface Draft {
   readonly notes: string[];
   /** Names that the request speaks about. */
   readonly named: Set<string>;
+  /** Names that come with what the request names. */
+  readonly implied: Set<string>;
 }
 
 /** Turns what the user asks into a question for the solver. */
@@ -67,6 +71,7 @@ export function prepare(request: SolveRequest, relaxed = false, noDependencies =
     reasons: new Map(),
     notes: [],
     named: new Set(),
+    implied: new Set(),
   };
   addVirtualPackages(draft);
   for (const spec of jobs.install) addInstall(draft, spec);
@@ -90,6 +95,7 @@ export function prepare(request: SolveRequest, relaxed = false, noDependencies =
     reasons,
     installed: kept,
     requested,
+    implied: draft.implied,
     notes,
   };
 }
@@ -154,6 +160,8 @@ function addInstall(draft: Draft, spec: MatchSpec): void {
   draft.named.add(spec.name);
   const all = install.filter((other) => other.name === spec.name);
   if (!all.every((other) => matchSpecMatches(other, record))) return;
+  // conda: what is asked for with --update-deps is brought up to date itself.
+  if (draft.request.options.updateDeps) return;
   draft.firstWishes.push({ solvables: [installedId(draft, spec.name)] });
 }
 
@@ -185,7 +193,7 @@ function installedId(draft: Draft, name: string): SolvableId {
   return id ?? -1;
 }
 
-/** mamba: who asks for python by name gets pip with it. */
+/** mamba: who asks for python by name gets pip with it. With --only-deps pip counts as named too: only what it needs comes. */
 function addPip(draft: Draft): void {
   const { provider, request } = draft;
   const { install } = request.jobs;
@@ -194,6 +202,7 @@ function addPip(draft: Draft): void {
   const pip = parseMatchSpec("pip");
   if (provider.candidates(provider.nameId("pip")).length === 0) return;
   draft.wishes.push({ solvables: [...provider.matching(provider.specSet(pip))] });
+  draft.implied.add("pip");
 }
 
 /** What is removed must not come back as a dependency of something else. */

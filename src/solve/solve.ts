@@ -1,6 +1,7 @@
 import { type SolverResult, type SolverStats, solveProblem } from "../../solver/index.ts";
 import { ToolError } from "../errors.ts";
 import { matchSpecMatches } from "../specs/match-spec.ts";
+import { completeRecord } from "../specs/package-index.ts";
 import type { PrefixRecord, RepoDataRecord } from "../specs/records.ts";
 import { explainConflict } from "./explain.ts";
 import { linkOrder } from "./order.ts";
@@ -58,7 +59,7 @@ function run(prepared: Prepared, clock: Clock): Exclude<SolverResult, { kind: "u
 }
 
 function recordsOf(prepared: Prepared): (id: number) => AnyRecord {
-  return (id) => prepared.provider.recordOf(id) as AnyRecord;
+  return (id) => completeRecord(prepared.provider.recordOf(id) as AnyRecord);
 }
 
 function tryRelaxed(request: SolveRequest, strict: Prepared, clock: Clock): Solution | undefined {
@@ -135,7 +136,7 @@ function finish(
   if (options.noDeps) records = onlyNamed(records, prepared);
   if (options.onlyDeps) records = withoutNamed(records, prepared);
   if (options.onlyRequested) records = onlyReachable(records, prepared);
-  else if (options.prune) records = pruneOrphans(records, prepared.installed, requestedNames(request)).kept;
+  else if (options.prune) records = pruneOrphans(records, request.installed, requestedNames(request)).kept;
   const reinstall = new Set<string>();
   if (options.forceReinstall) {
     for (const record of records)
@@ -167,14 +168,16 @@ function onlyNamed(records: readonly AnyRecord[], prepared: Prepared): AnyRecord
 /** --only-deps: the named packages stay as they are (usually: away), what they need comes. */
 function withoutNamed(records: readonly AnyRecord[], prepared: Prepared): AnyRecord[] {
   const before = new Map(prepared.installed.map((record) => [record.name, record]));
-  const others = records.filter((record) => !prepared.requested.has(record.name));
+  const isNamed = ({ name }: AnyRecord): boolean =>
+    prepared.requested.has(name) || prepared.implied.has(name);
+  const others = records.filter((record) => !isNamed(record));
   const needed = neededBy(
     records,
     others.map(({ name }) => name),
   );
   const result: AnyRecord[] = [];
   for (const record of records) {
-    if (!prepared.requested.has(record.name) || needed.has(record.name)) result.push(record);
+    if (!isNamed(record) || needed.has(record.name)) result.push(record);
     else {
       const old = before.get(record.name);
       if (old) result.push(old);

@@ -1,4 +1,4 @@
-import type { RepoDataRecord } from "./records.ts";
+import type { PackageRecord, RepoDataRecord } from "./records.ts";
 
 /**
  * The packages of one channel subdir, read lazily: nothing of a name is parsed before it is asked for.
@@ -14,8 +14,19 @@ export interface PackageIndex {
   has(name: string): boolean;
   /** All records of a package name, in no particular order; empty when there are none. The same array on each call. */
   records(name: string): readonly RepoDataRecord[];
+  /**
+   * As `records`, for readers that look at many and keep few: what orders and matches records is read, the rest when it is
+   * asked for. These are no plain objects: pass what is kept on through `completeRecord`.
+   */
+  outlines?(name: string): readonly RepoDataRecord[];
   /** Every package name; for search, globs and did-you-mean. */
   names(): Iterable<string>;
+}
+
+/** A record of `outlines` as a plain object; any other record as it is. */
+export function completeRecord<R extends PackageRecord>(record: R): R {
+  const { complete } = record as { complete?: unknown };
+  return typeof complete === "function" ? (complete.call(record) as R) : record;
 }
 
 /** A PackageIndex over records at hand: tests, explicit specs, installed packages. */

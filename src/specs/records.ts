@@ -73,7 +73,12 @@ export interface PathsEntry {
 
 /** One entry of `paths_data.paths` in a prefix record: `_path` is relative to the prefix, as installed. */
 export interface PrefixPathsEntry extends Omit<PathsEntry, "path_type"> {
-  path_type: PathsEntry["path_type"] | "pyc_file" | "unix_python_entry_point" | "windows_python_entry_point_script" | "windows_python_entry_point_exe";
+  path_type:
+    | PathsEntry["path_type"]
+    | "pyc_file"
+    | "unix_python_entry_point"
+    | "windows_python_entry_point_script"
+    | "windows_python_entry_point_exe";
   sha256_in_prefix?: string | undefined;
 }
 

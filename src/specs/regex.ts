@@ -4,7 +4,7 @@ import { parseError } from "../errors.ts";
  * Regular expressions that come from specs. Specs come from channels too, so matching takes time proportional to
  * text x pattern: an automaton is simulated, there is no backtracking to exploit (`^(a+)+$` would stall a RegExp for hours).
  * Supported: literals, `.`, classes, `\d \w \s` and negations, groups, `|`, `* + ? {m,n}` with lazy forms, `^`, `$`.
- * Look-around and back-references are errors, as CEP 29 recommends.
+ * Look-around and back-references are errors, as CEP 29 recommends, but for `^(?=...)`: conda writes that form when it merges two globs.
  */
 export interface LinearRegex {
   readonly source: string;
@@ -34,13 +34,26 @@ const MAX_INSTRUCTIONS = 4000;
 export function compileRegex(source: string): LinearRegex {
   if (source.length > MAX_SOURCE)
     throw parseError("regular expression", source, MAX_SOURCE, `longer than ${MAX_SOURCE} characters`);
-  const program: Instruction[] = [];
-  emit(parsePattern(source), program, source);
-  program.push({ op: "match" });
-  return { source, test: (text) => simulate(program, text.toLowerCase()) };
+  const { conditions, pattern } = parsePattern(source);
+  const programs = [pattern, ...conditions].map((node) => compileNode(node, source));
+  return {
+    source,
+    test: (text) => {
+      const folded = text.toLowerCase();
+      return programs.every((program) => simulate(program, folded));
+    },
+  };
 }
 
-function parsePattern(source: string): Node {
+function compileNode(node: Node, source: string): Instruction[] {
+  const program: Instruction[] = [];
+  emit(node, program, source);
+  program.push({ op: "match" });
+  return program;
+}
+
+/** The pattern, and what must match at the start of the text besides. */
+function parsePattern(source: string): { pattern: Node; conditions: Node[] } {
   // Case is ignored by folding both sides; escapes such as \D keep their case.
   let position = 0;
   const fail = (reason: string, at = position) => parseError("regular expression", source, at, reason);
@@ -153,9 +166,22 @@ function parsePattern(source: string): Node {
     return (code) => tests.some((test) => test(code)) !== negated;
   };
 
-  const result = parseChoice(0);
+  const conditions: Node[] = [];
+  if (source.startsWith("^(?=")) {
+    position = 1;
+    while (source.startsWith("(?=", position)) {
+      const at = position;
+      position += 3;
+      conditions.push({ kind: "sequence", items: [{ kind: "start" }, parseChoice(1)] });
+      if (source[position++] !== ")") throw fail("the group is not closed", at);
+    }
+  }
+  const pattern = parseChoice(0);
   if (position < source.length) throw fail("a `)` has no `(`");
-  return result;
+  if (conditions.length === 0) return { pattern, conditions };
+  // The conditions would hold for the first alternative only.
+  if (pattern.kind === "choice") throw fail("look-ahead is supported without `|` after it only", 1);
+  return { pattern: { kind: "sequence", items: [{ kind: "start" }, pattern] }, conditions };
 }
 
 function fold(char: string): number {
