@@ -5,7 +5,8 @@
 export type Phase = "repodata" | "solve" | "fetch" | "link" | "pip" | "scripts";
 
 export type Event =
-  | { type: "phase"; phase: Phase; state: "start" | "end"; seconds?: number }
+  /** `failed` is there, and true, at the end of a phase that did not do what it was for. */
+  | { type: "phase"; phase: Phase; state: "start" | "end"; seconds?: number; failed?: boolean }
   /** One line per channel subdir. `bytes` are received bytes; `total` is unknown without Content-Length. */
   | {
       type: "repodata";

@@ -29,7 +29,9 @@ export async function create(intent: CreateIntent, context: CommandContext): Pro
   const state = await readForChange(prefix, context);
   const plan = await completePlan(await planCreate(intent, inputs, prefix, state, context), context);
   const outcome = await executePlan(plan, state, context);
-  if (outcome.done && !outcome.downloadOnly) await finishEnvironment(prefix, inputs, context);
+  // Also where no package changes: the pip section may be what failed last time.
+  if (!outcome.dryRun && !outcome.declined && !outcome.downloadOnly)
+    await finishEnvironment(prefix, inputs, context);
   return outcome;
 }
 

@@ -1,6 +1,6 @@
 import type { Event, Phase } from "../../events.ts";
 import { formatBytes, formatSeconds, plural } from "../../util/format.ts";
-import { displayWidth, clip, printable, type TerminalFacts } from "../terminal.ts";
+import { clip, displayWidth, printable, type TerminalFacts } from "../terminal.ts";
 
 interface Totals {
   items: number;
@@ -16,7 +16,7 @@ const PHASE_WORDS: Record<Phase, string> = {
   repodata: "Loading channels",
   solve: "Solving",
   fetch: "Downloading and extracting",
-  link: "Linking",
+  link: "Changing the environment",
   pip: "Installing with pip",
   scripts: "Running link scripts",
 };
@@ -37,6 +37,8 @@ export interface ProgressOptions {
 export class ProgressState {
   private readonly totals = new Map<Phase, Totals>();
   private readonly subdirs = new Map<string, { bytes: number; total: number | undefined }>();
+  private linked = 0;
+  private unlinked = 0;
   private compiling: { done: number; total: number } | undefined;
   private readonly look: Look;
   private readonly options: ProgressOptions;
@@ -51,9 +53,7 @@ export class ProgressState {
     const { dim } = this.look.colors;
     switch (event.type) {
       case "phase":
-        return event.state === "start"
-          ? this.startPhase(event.phase)
-          : this.endPhase(event.phase, event.seconds);
+        return event.state === "start" ? this.startPhase(event.phase) : this.endPhase(event);
       case "repodata":
         return this.repodataEvent(event);
       case "totals":
@@ -62,11 +62,7 @@ export class ProgressState {
       case "fetch":
         return this.fetchEvent(event);
       case "link":
-        if (event.state === "start") this.of("link").current.set(event.id, 0);
-        else {
-          this.of("link").current.delete(event.id);
-          this.of("link").done++;
-        }
+        this.linkEvent(event);
         return [];
       case "compile":
         this.compiling = event.state === "done" ? undefined : { done: event.done, total: event.total };
@@ -105,6 +101,18 @@ export class ProgressState {
     return [`  ${name}${this.look.colors.dim(rest.map((part) => `  ${part}`).join(""))}`];
   }
 
+  private linkEvent({ id, state, action }: Extract<Event, { type: "link" }>): void {
+    const totals = this.of("link");
+    if (state === "start") totals.current.set(id, 0);
+    else {
+      totals.current.delete(id);
+      if (action === "link") this.linked++;
+      else this.unlinked++;
+    }
+    // An upgrade is unlinked and linked, and one step.
+    totals.done = Math.min(totals.items, Math.max(this.linked, this.unlinked));
+  }
+
   private fetchEvent(event: Extract<Event, { type: "fetch" }>): string[] {
     const { colors } = this.look;
     const totals = this.of("fetch");
@@ -125,7 +133,8 @@ export class ProgressState {
       case "done":
         totals.received += (event.bytes ?? before) - before;
         totals.current.delete(event.id);
-        totals.done++;
+        // What the plan found in the cache is reported before fetching begins, and is not fetched.
+        if (this.phase === "fetch") totals.done++;
         return this.options.verbosity > 0
           ? [colors.dim(`  ${event.state === "done" ? "fetched" : "cached "} ${printable(event.id)}`)]
           : [];
@@ -144,24 +153,30 @@ export class ProgressState {
     return [`${PHASE_WORDS[phase]}${size} ...`];
   }
 
-  private endPhase(phase: Phase, seconds: number | undefined): string[] {
+  private endPhase({ phase, seconds, failed }: Extract<Event, { type: "phase" }>): string[] {
     if (this.phase === phase) this.phase = undefined;
+    // What was not done is not claimed.
+    if (failed) return [];
     const totals = this.of(phase);
     const took = seconds ?? (this.options.now() - totals.started) / 1000;
-    const done = (text: string) => [
-      `${this.look.colors.green(this.look.unicode ? "✔" : "ok")} ${text} in ${formatSeconds(took)}`,
+    const done = (text: string, after = "") => [
+      `${this.look.colors.green(this.look.unicode ? "✔" : "ok")} ${text} in ${formatSeconds(took)}${after}`,
     ];
-    // A phase that failed ends, too: what it did not do is not claimed.
-    const whole = totals.done > 0 && totals.done >= totals.items;
-    if (phase === "fetch" && whole) {
+    if (phase === "fetch" && totals.done > 0) {
       const rate =
         totals.received && took > 0.5 ? ` (${formatBytes(Math.round(totals.received / took))}/s)` : "";
       const size = totals.received ? `, ${formatBytes(totals.received)}` : "";
-      return done(`Fetched ${plural(totals.done, "package")}${size}`).map((line) => line + rate);
+      return done(`Fetched ${plural(totals.done, "package")}${size}`, rate);
     }
-    if (phase === "link" && whole) return done("Linked");
+    if (phase === "link") return done(this.changed());
     if (phase === "solve") return done("Solved");
     return [];
+  }
+
+  private changed(): string {
+    const { linked, unlinked } = this;
+    if (linked === 0 && unlinked > 0) return `Unlinked ${plural(unlinked, "package")}`;
+    return `Linked ${plural(linked, "package")}${unlinked ? `, unlinked ${unlinked}` : ""}`;
   }
 
   private of(phase: Phase): Totals {

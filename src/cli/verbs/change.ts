@@ -27,7 +27,7 @@ export function changeSources(invocation: Invocation) {
 export function reportChange(
   outcome: ChangeOutcome,
   session: Session,
-  shape: { whole?: boolean } = {},
+  shape: { whole?: boolean; nothing?: string } = {},
 ): number {
   session.settle();
   const { plan } = outcome;
@@ -40,7 +40,7 @@ export function reportChange(
     return EXIT.failure;
   }
   if (isEmpty(plan) && !plan.fresh) {
-    session.say(summaryLine(plan));
+    session.say(shape.nothing ?? summaryLine(plan));
     return EXIT.ok;
   }
   if (outcome.dryRun) {

@@ -16,5 +16,5 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     },
     session.context,
   );
-  return reportChange(outcome, session);
+  return reportChange(outcome, session, { nothing: "Nothing to do: none of it is installed." });
 }
