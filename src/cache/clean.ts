@@ -33,6 +33,8 @@ export interface CleanRequest {
   trash?: boolean | undefined;
   /** Left-overs of interrupted runs. */
   tempfiles?: boolean | undefined;
+  /** conda's logs in the cache directories. */
+  logfiles?: boolean | undefined;
   forcePkgsDirs?: boolean | undefined;
 }
 
@@ -74,13 +76,12 @@ export async function findCleanable(dirs: readonly string[], request: CleanReque
     );
   if (request.trash)
     report.trash = await namesIn(present, (name) => /^\.trash$|\.(conda|mamba)_trash$|\.c~$/.test(name));
-  if (request.tempfiles) {
-    report.tempfiles = (await Promise.all(present.map(findStale))).flat();
+  if (request.tempfiles) report.tempfiles = (await Promise.all(present.map(findStale))).flat();
+  if (request.logfiles)
     report.logfiles = await namesIn(
       present.map((dir) => join(dir, ".logs")),
       (name) => name.endsWith(".log"),
     );
-  }
   if (request.forcePkgsDirs) report.pkgs_dirs = present;
   return report;
 }

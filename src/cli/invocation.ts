@@ -10,6 +10,8 @@ export interface Invocation {
   options: Readonly<Record<string, unknown>>;
   /** Configuration files are not read: the command may be there to repair them. */
   ignoreRc?: boolean;
+  /** Options that were given and change nothing. */
+  warnings?: readonly { message: string; hint?: string | undefined }[];
 }
 
 /** A file of src/cli/verbs: turns an invocation into a command's intent and its result into text or JSON. */

@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { VERSION } from "../util/version.ts";
+import { versionText } from "../util/version.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
 import type { Invocation, VerbModule } from "./invocation.ts";
 import type { Session } from "./session.ts";
@@ -10,7 +10,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   endWithReader();
   // Asked for by tools before every call: nothing else is loaded.
   if (argv.length === 3 && (argv[2] === "--version" || argv[2] === "-V")) {
-    process.stdout.write(`${VERSION}\n`);
+    process.stdout.write(`${versionText(name)}\n`);
     return;
   }
   const interrupt = listenForInterrupts();

@@ -18,6 +18,10 @@ export interface OptionSpec {
   /** Number of values where it is not one; they arrive joined by VALUE_SEPARATOR. */
   values?: 2;
   hidden?: boolean;
+  /** Accepted for the peers' sake: why it changes nothing. Whoever gives it is told. */
+  noEffect?: string;
+  /** Known and refused: what is not there. */
+  notBuilt?: string;
 }
 
 const rc: OptionSpec[] = [
@@ -39,6 +43,12 @@ const general: OptionSpec[] = [
     choices: ["auto", "plain", "tty", "json", "none"],
   },
   { flags: "--json-events", help: "write progress events to stderr as JSON lines" },
+  {
+    flags: "--log-level <level>",
+    help: "info, debug and trace are -v, -vv and -vvv; above warning, warnings are kept quiet",
+    choices: ["critical", "error", "warning", "info", "debug", "trace", "off"],
+  },
+  { flags: "--debug", help: "same as -vv", hidden: true },
 ];
 
 const dry: OptionSpec[] = [{ flags: "--dry-run", help: "show what would be done and stop", also: ["-d"] }];
@@ -77,6 +87,14 @@ const network: OptionSpec[] = [
     help: "seconds for which cached repodata is not asked for again (1: as the server says)",
   },
   { flags: "--use-index-cache", help: "use cached repodata whatever its age", also: ["-C"] },
+  { flags: "--retry-clean-cache", help: "when there is no solution, fetch repodata anew and solve again" },
+  {
+    flags: "--repodata-fn <name>",
+    help: "repodata file of the channels, such as current_repodata.json (may be repeated: tried in order)",
+    repeat: true,
+  },
+  { flags: "-k, --insecure", help: 'same as --ssl-verify "<false>"' },
+  { flags: "--ssl-no-revoke", help: "", hidden: true, noEffect: "Node.js asks for no revocation lists" },
 ];
 
 const scripts: OptionSpec[] = [
@@ -103,12 +121,58 @@ const linking: OptionSpec[] = [
     choices: ["enabled", "warn", "disabled"],
   },
   { flags: "--extra-safety-checks", help: "check hashes of extracted files" },
+  { flags: "--shortcuts", help: "make menu entries (default)" },
+  { flags: "--no-shortcuts", help: "make no menu entries" },
+  {
+    flags: "--lock-timeout <seconds>",
+    help: "give up waiting for another taipan after so long (default: never)",
+  },
+  { flags: "--use-uv", help: "install `pip:` sections with uv" },
+  { flags: "--no-always-softlink", help: "link where possible (default)", hidden: true },
+  { flags: "--no-allow-softlinks", help: "copy where hard links do not work (default)", hidden: true },
+  { flags: "--no-extra-safety-checks", help: "check no hashes (default)", hidden: true },
+  {
+    flags: "--verify-artifacts",
+    help: "",
+    hidden: true,
+    notBuilt: "signatures of packages cannot be verified",
+  },
+  {
+    flags: "--trusted-channels <channel>",
+    help: "",
+    hidden: true,
+    repeat: true,
+    notBuilt: "signatures of packages cannot be verified",
+  },
+  {
+    flags: "--relocate-prefix <path>",
+    help: "",
+    hidden: true,
+    notBuilt: "files can only be linked for the place where they are",
+  },
   ...scripts,
 ];
 
 const solver: OptionSpec[] = [
   { flags: "--no-pin", help: "ignore pinned packages" },
+  { flags: "--pin", help: "heed them (default)", hidden: true },
   { flags: "--no-py-pin", help: "let python's minor version change" },
+  { flags: "--py-pin", help: "keep it (default)", hidden: true },
+  { flags: "--allow-uninstall", help: "remove installed packages where it must be (default)", hidden: true },
+  {
+    flags: "--allow-downgrade",
+    help: "downgrade installed packages where it must be (default)",
+    hidden: true,
+  },
+  {
+    flags: "--solver <name>",
+    help: "",
+    hidden: true,
+    noEffect: "there is one solver",
+    also: ["--experimental-solver"],
+  },
+  { flags: "--mamba-repodata-parsing", help: "", hidden: true, noEffect: "there is one parser" },
+  { flags: "--no-mamba-repodata-parsing", help: "", hidden: true, noEffect: "there is one parser" },
   { flags: "--no-deps", help: "only the named packages, without their dependencies" },
   { flags: "--only-deps", help: "only the dependencies of the named packages" },
   { flags: "--no-allow-uninstall", help: "never remove an installed package" },

@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from "commander";
-import { VERSION } from "../util/version.ts";
+import { ToolError } from "../errors.ts";
+import { versionText } from "../util/version.ts";
 import type { Invocation, VerbModule } from "./invocation.ts";
 import { GROUPS, type GroupName, type OptionSpec } from "./options.ts";
 import { COMMANDS, type CommandSpec } from "./verbs.ts";
@@ -13,7 +14,7 @@ type Execute = (verb: VerbModule, invocation: Invocation) => Promise<void>;
 export function buildProgram(name: string, words: readonly string[], execute: Execute): Command {
   const program = new Command(name)
     .description("Install conda environments: solve, download in parallel, link safely")
-    .version(VERSION, "-V, --version", "print the version")
+    .version(versionText(name), "-V, --version", "print the version")
     .enablePositionalOptions()
     .showSuggestionAfterError()
     // Errors are thrown and reported like all others.
@@ -68,12 +69,30 @@ function addCommand(parent: Command, spec: CommandSpec, tree: Tree): void {
   if (spec.passThrough) command.passThroughOptions().allowUnknownOption();
   const load = spec.load;
   command.action(async () => {
+    const options = definedOptions(command);
+    const warnings = checkOptions(spec, options);
+    const ignoreRc = spec.ignoreRc?.(options) ?? false;
     await execute(await load(), {
       name,
       path: commandPath(command),
       args: command.args,
-      options: definedOptions(command),
+      options,
+      ignoreRc,
+      warnings,
     });
+  });
+}
+
+/** What to say of options that change nothing; those that are not built are refused. */
+function checkOptions(spec: CommandSpec, given: Readonly<Record<string, unknown>>): { message: string }[] {
+  return optionsOf(spec).flatMap((option) => {
+    if (!option.noEffect && !option.notBuilt) return [];
+    const value = given[new Option(option.flags).attributeName()];
+    const shown = longName(option);
+    if (value === undefined || (value === false) !== shown.startsWith("--no-")) return [];
+    if (option.notBuilt)
+      throw new ToolError("not-implemented", `\`${shown}\` is not built: ${option.notBuilt}`);
+    return [{ message: `\`${shown}\` has no effect: ${option.noEffect}` }];
   });
 }
 

@@ -5,8 +5,10 @@ import { openResources } from "../commands/resources.ts";
 import { type Config, type Dialect, loadConfig } from "../config/config.ts";
 import type { ConfigValues } from "../config/keys.ts";
 import { ToolError } from "../errors.ts";
+import type { EventSink } from "../events.ts";
 import { hostPlatform } from "../specs/platform.ts";
-import { flag, type Invocation, list, text } from "./invocation.ts";
+import { type Invocation, list } from "./invocation.ts";
+import { configOverrides } from "./overrides.ts";
 import { askYesNo } from "./prompt.ts";
 import { renderError } from "./render/error.ts";
 import { renderPlan } from "./render/plan.ts";
@@ -67,13 +69,21 @@ export async function openSession(
     targetPrefix: env["CONDA_PREFIX"],
   });
   const { values } = config;
+  values.verbose = Math.max(values.verbose, VERBOSITY[values.logLevel] ?? 0);
   const err = terminalFacts(process.stderr, env);
   const out = terminalFacts(process.stdout, env);
   const mode = progressMode(values, err);
   const progress = createProgress(mode, process.stderr, err, values.verbose);
-  for (const warning of config.warnings)
-    progress.sink({ type: "warning", code: "config", message: warning.message, hint: warning.hint });
-  const resources = openResources(values, { env, home, events: progress.sink });
+  const events = sinkOf(values, progress);
+  for (const warning of [...config.warnings, ...(invocation.warnings ?? [])])
+    events({ type: "warning", code: "config", message: warning.message, hint: warning.hint });
+  if (values.verifyArtifacts)
+    events({
+      type: "warning",
+      code: "signatures",
+      message: "signatures of packages are not verified: only hashes are",
+    });
+  const resources = openResources(values, { env, home, events });
   const session: Session = makeSession({ config, mode, progress, resources, out, err, interrupt });
   session.context = {
     config: values,
@@ -82,12 +92,23 @@ export async function openSession(
     home,
     hostPlatform: platform,
     commandLine: argv.slice(1),
-    events: progress.sink,
+    events,
     signal,
     resources,
     confirm: (plan) => confirmPlan(plan, session),
   };
   return session;
+}
+
+/** `log_level` in terms of -v. */
+const VERBOSITY: Readonly<Record<string, number>> = { info: 1, debug: 2, trace: 3 };
+
+/** A `log_level` above `warning` keeps warnings quiet. */
+function sinkOf(values: ConfigValues, progress: ProgressRenderer): EventSink {
+  if (!["error", "critical", "off"].includes(values.logLevel)) return progress.sink;
+  return (event) => {
+    if (event.type !== "warning") progress.sink(event);
+  };
 }
 
 interface Parts {
@@ -154,78 +175,4 @@ async function askUser(question: string, values: ConfigValues, signal: AbortSign
     });
   }
   return askYesNo(question, process.stdin, process.stderr, signal);
-}
-
-/** Command-line options that are configuration keys, by the key's camel-case name. */
-function configOverrides(invocation: Invocation): Partial<ConfigValues> {
-  const { options } = invocation;
-  const overrides: Record<string, unknown> = {};
-  for (const key of SAME_NAME)
-    if (options[key] !== undefined && !Array.isArray(options[key])) overrides[key] = options[key];
-  const rename: [string, keyof ConfigValues][] = [
-    ["yes", "alwaysYes"],
-    ["repodataTtl", "localRepodataTtl"],
-    ["strategy", "solveStrategy"],
-    ["solverTimeout", "solverTimeoutSecs"],
-    ["pyc", "compilePyc"],
-  ];
-  for (const [from, to] of rename) if (options[from] !== undefined) overrides[to] = options[from];
-  for (const [from, to] of [
-    ["pin", "noPin"],
-    ["pyPin", "noPyPin"],
-    ["deps", "noDeps"],
-  ] as const) {
-    if (options[from] === false) overrides[to] = true;
-  }
-  for (const key of ["localRepodataTtl", "solverTimeoutSecs"])
-    if (overrides[key] !== undefined) overrides[key] = numberOption(key, overrides[key]);
-  if (flag(invocation, "strictChannelPriority")) overrides["channelPriority"] = "strict";
-  if (options["channelPriority"] === false) overrides["channelPriority"] = "disabled";
-  if (flag(invocation, "runLinkScripts"))
-    Object.assign(overrides, { skipRunLinkScripts: false, linkScripts: "run" });
-  else if (options["linkScripts"] !== undefined) overrides["skipRunLinkScripts"] = false;
-  if (flag(invocation, "overrideFrozen")) overrides["protectFrozenEnvs"] = false;
-  if (flag(invocation, "jsonEvents")) overrides["progress"] = "json";
-  const verify = text(invocation, "sslVerify");
-  if (verify !== undefined)
-    overrides["sslVerify"] = verify === "<false>" || verify === "false" ? false : verify;
-  return overrides as Partial<ConfigValues>;
-}
-
-const SAME_NAME = [
-  "rootPrefix",
-  "verbose",
-  "quiet",
-  "json",
-  "progress",
-  "dryRun",
-  "offline",
-  "downloadOnly",
-  "overrideChannels",
-  "channelPriority",
-  "channelAlias",
-  "cacertPath",
-  "useIndexCache",
-  "skipRunLinkScripts",
-  "linkScripts",
-  "alwaysCopy",
-  "alwaysSoftlink",
-  "allowSoftlinks",
-  "safetyChecks",
-  "extraSafetyChecks",
-  "onlyDeps",
-  "allowUninstall",
-  "allowDowngrade",
-  "excludeNewer",
-  "platform",
-  "freezeInstalled",
-  "forceReinstall",
-] as const satisfies readonly (keyof ConfigValues)[];
-
-function numberOption(key: string, value: unknown): number {
-  const number = Number(value);
-  if (Number.isFinite(number) && number >= 0) return number;
-  throw new ToolError("usage", `\`${String(value)}\` is not a number of seconds`, {
-    hint: `give --${key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} a number`,
-  });
 }

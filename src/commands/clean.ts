@@ -33,12 +33,13 @@ export async function clean(
         locks: true,
         trash: true,
         tempfiles: true,
+        logfiles: true,
         forcePkgsDirs: asked.forcePkgsDirs,
       }
     : asked;
   if (!Object.values(request).some(Boolean)) {
     throw new ToolError("usage", "nothing to clean is named", {
-      hint: "use --all, or --index-cache, --packages, --tarballs, --locks, --trash",
+      hint: "use --all, or --index-cache, --packages, --tarballs, --locks, --logfiles, --tempfiles, --trash",
     });
   }
   const report = await findCleanable(context.config.pkgsDirs, request);

@@ -40,6 +40,7 @@ it("finds archives, unused packages and indexes in conda's shape, and removes ju
     packages: true,
     indexCache: true,
     tempfiles: true,
+    logfiles: true,
   });
   expect(report).toMatchObject({
     index_cache: { files: [join(pkgs, "cache")] },

@@ -14,6 +14,8 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     tarballs: flag(invocation, "tarballs"),
     locks: flag(invocation, "locks"),
     trash: flag(invocation, "trash"),
+    tempfiles: flag(invocation, "tempfiles"),
+    logfiles: flag(invocation, "logfiles"),
     forcePkgsDirs: flag(invocation, "forcePkgsDirs"),
   };
   const outcome = await clean(

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { type InfoResult, info } from "../../commands/info.ts";
-import { VERSION } from "../../util/version.ts";
+import { PEER_VERSIONS, VERSION } from "../../util/version.ts";
 import { EXIT } from "../exit-codes.ts";
 import { flag, type Invocation, text } from "../invocation.ts";
 import type { Session } from "../session.ts";
@@ -51,7 +51,7 @@ function infoDocument(result: InfoResult): Record<string, unknown> {
     active_prefix: result.activePrefix ?? null,
     active_prefix_name: result.target.state === "active" ? result.target.name : null,
     conda_prefix: result.rootPrefix,
-    conda_version: VERSION,
+    conda_version: PEER_VERSIONS.conda,
     conda_shlvl: result.shellLevel,
     user_rc_path: result.userConfigFiles[0],
     rc_path: result.userConfigFiles[0],
