@@ -211,3 +211,21 @@ export function sizeOf(path: string): number | undefined {
     return undefined;
   }
 }
+
+/** Whether names that differ in case alone are one file here. Asks with another spelling of a path that exists; nothing is written. */
+export function ignoresCase(path: string): boolean {
+  for (let at = path; at !== dirname(at); at = dirname(at)) {
+    const name = at.slice(dirname(at).length);
+    const upper = name.toUpperCase();
+    const other = upper === name ? name.toLowerCase() : upper;
+    if (other === name) continue;
+    try {
+      const [here, there] = [at, `${dirname(at)}${other}`].map((spelling) => fs.lstatSync(spelling));
+      return here!.ino === there!.ino && here!.dev === there!.dev;
+    } catch (error) {
+      if (!isMissing(error)) throw fromSystemError(error, "look at", at);
+      return false;
+    }
+  }
+  return false;
+}

@@ -16,48 +16,68 @@ export interface ClobberPlan {
 
 /**
  * Finds paths wanted twice, among the packages to link (in link order) and those that stay. `fold` maps paths that are one file on
- * the target file system to one key: lower case where it does not distinguish case.
+ * the target file system to one key: lower case where it does not distinguish case. There a package may be in its own way, too.
  */
 export function findClobbers(
   linked: readonly { dist: string; paths: readonly string[] }[],
   kept: readonly PrefixRecord[],
-  fold: (path: string) => string = (path) => path,
+  fold?: ((path: string) => string) | undefined,
 ): ClobberPlan {
-  const owners = new Map<string, string>();
-  const shared = new Map<string, string[]>();
-  for (const { dist, paths } of linked) {
-    for (const path of paths) {
-      const key = fold(path);
-      const before = owners.get(key);
-      if (before === undefined) owners.set(key, dist);
-      else if (before !== dist) {
-        const list = shared.get(key);
-        if (list) list.push(dist);
-        else shared.set(key, [before, dist]);
-        owners.set(key, dist);
-      }
-    }
-  }
+  const claims = collectClaims(linked, fold);
   const result: ClobberPlan = { clobbers: [], skip: new Map() };
-  const lose = (dist: string, path: string): void => {
-    const set = result.skip.get(dist);
-    if (set) set.add(path);
-    else result.skip.set(dist, new Set([path]));
-  };
-  for (const [key, dists] of shared) {
-    const losers = dists.slice(0, -1);
-    for (const dist of losers) lose(dist, key);
-    result.clobbers.push({ path: key, winner: dists.at(-1)!, losers });
+  const found = new Map<string, Clobber>();
+  for (const [key, list] of claims.shared) {
+    const winner = list.at(-1)!;
+    const losers = list.slice(0, -1);
+    for (const { dist, path } of losers) {
+      const set = result.skip.get(dist);
+      if (set) set.add(path);
+      else result.skip.set(dist, new Set([path]));
+    }
+    const others = new Set(losers.map(({ dist }) => dist));
+    found.set(key, { path: winner.path, winner: winner.dist, losers: [...others] });
   }
   for (const record of kept) {
     const dist = `${record.name}-${record.version}-${record.build}`;
     for (const path of record.files) {
-      const winner = owners.get(fold(path));
+      const key = fold ? fold(path) : path;
+      const winner = claims.owners.get(key);
       if (winner === undefined) continue;
-      const known = result.clobbers.find((clobber) => clobber.path === fold(path));
+      const known = found.get(key);
       if (known) known.losers.unshift(dist);
-      else result.clobbers.push({ path: fold(path), winner, losers: [dist] });
+      else found.set(key, { path, winner, losers: [dist] });
     }
   }
+  result.clobbers.push(...found.values());
   return result;
+}
+
+interface Claim {
+  dist: string;
+  path: string;
+}
+
+/** Who has each path last, and everybody who claims one that more than one does, in link order. */
+function collectClaims(
+  linked: readonly { dist: string; paths: readonly string[] }[],
+  fold: ((path: string) => string) | undefined,
+): { owners: Map<string, string>; shared: Map<string, Claim[]> } {
+  const owners = new Map<string, string>();
+  const spelled = fold ? new Map<string, string>() : undefined;
+  const shared = new Map<string, Claim[]>();
+  for (const { dist, paths } of linked) {
+    for (const path of paths) {
+      const key = fold ? fold(path) : path;
+      const before = owners.get(key);
+      owners.set(key, dist);
+      const spelling = spelled?.get(key) ?? path;
+      spelled?.set(key, path);
+      if (before === undefined || (before === dist && spelling === path)) continue;
+      const claim = { dist, path };
+      const list = shared.get(key);
+      if (list) list.push(claim);
+      else shared.set(key, [{ dist: before, path: spelling }, claim]);
+    }
+  }
+  return { owners, shared };
 }

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { ToolError } from "../errors.ts";
 import { kindAt, makeDirectory, move } from "../fs/tree.ts";
 import { prefixRecordFile } from "./conda-meta.ts";
-import { type ConflictPlan, clobberedPaths } from "./conflicts.ts";
+import { type ConflictPlan, clobberedPaths, nameFolding } from "./conflicts.ts";
 import { applyMoves, discard, type Journal, journalDirectory, undo, writeJournal } from "./journal.ts";
 import type { PrefixLock } from "./lock.ts";
 import { type Moves, planMoves } from "./moves.ts";
@@ -128,6 +128,7 @@ function plannedMoves({ request, conflicts, context }: CommitInput, root: string
     prefix,
     { files: [...conflicts.removed.files, ...metadata], directories: conflicts.removed.directories },
     root,
+    nameFolding(prefix),
   );
   const known = clobberedPaths(conflicts);
   const unowned = moves.overwritten.filter((path) => !known.has(path) && !path.endsWith(".pyc"));

@@ -1,6 +1,6 @@
 import { ToolError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
-import { directoryInside, kindAt, linkTarget } from "../fs/tree.ts";
+import { directoryInside, ignoresCase, kindAt, linkTarget, nearestExisting } from "../fs/tree.ts";
 import { type Clobber, findClobbers } from "../plan/clobber.ts";
 import type { Transaction } from "../plan/transaction.ts";
 import type { PackageCacheRecord } from "../specs/records.ts";
@@ -28,7 +28,7 @@ export function planConflicts(input: {
 }): ConflictPlan {
   const { prefix, planned, transaction } = input;
   const linked = planned.map(({ dist, paths }) => ({ dist, paths }));
-  const { clobbers, skip } = findClobbers(linked, transaction.unchanged);
+  const { clobbers, skip } = findClobbers(linked, transaction.unchanged, nameFolding(prefix));
   const plan: ConflictPlan = {
     clobbers,
     skip: new Map(),
@@ -40,6 +40,13 @@ export function planConflicts(input: {
   resolveDirectories(prefix, planned, plan);
   planRemovals(planned, transaction, plan);
   return plan;
+}
+
+const lowerCase = (path: string): string => path.toLowerCase();
+
+/** What makes paths equal that are one file where the prefix is; undefined where case counts. */
+export function nameFolding(prefix: string): ((path: string) => string) | undefined {
+  return ignoresCase(nearestExisting(prefix)) ? lowerCase : undefined;
 }
 
 function planRemovals(
@@ -103,10 +110,29 @@ function resolveDirectories(prefix: string, planned: readonly PlannedOperation[]
       else lose(item, path, directories.get(path)!, plan);
     }
   }
+  followSymlinks(prefix, directories, removed, plan);
+}
+
+/** Finds the directories that are symlinks in the prefix. What is below a directory that is not there is not looked for. */
+function followSymlinks(
+  prefix: string,
+  directories: ReadonlyMap<string, string>,
+  removed: ReadonlySet<string>,
+  plan: ConflictPlan,
+): void {
+  if (kindAt(prefix) === undefined) return;
+  const done = new Set<string>();
+  const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf("/")));
   // Parents sort before children, so that a child of an alias is never looked at itself.
   for (const directory of [...directories.keys()].sort()) {
-    if (plan.aliases.some(([from]) => directory === from || directory.startsWith(`${from}/`))) continue;
-    const kind = kindAt(`${prefix}/${directory}`);
+    if (done.has(parentOf(directory))) {
+      done.add(directory);
+      continue;
+    }
+    const kind = plan.aliases.some(([from]) => from === directory)
+      ? "alias"
+      : kindAt(`${prefix}/${directory}`);
+    if (kind !== "directory") done.add(directory);
     if (kind === "symlink" && !removed.has(directory))
       addAlias(
         directory,

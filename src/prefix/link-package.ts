@@ -67,8 +67,10 @@ async function planOf(input: PlanPackageInput): Promise<PackageLinks> {
 export async function planPackageTask(input: PlanPackageInput): Promise<PlannedPackage> {
   const links = await planOf(input);
   plans.set(JSON.stringify(input), links);
+  const paths = plannedPaths(links);
   return {
-    paths: plannedPaths(links).join("\n"),
+    paths: paths.join("\n"),
+    longest: paths.reduce((most, path) => Math.max(most, path.length), 0),
     softlinks: links.files
       .filter((file) => file.entry.path_type === "softlink")
       .map((file) => file.target)

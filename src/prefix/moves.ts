@@ -48,21 +48,22 @@ const join = (directory: string, name: string): string => (directory === "" ? na
 
 /**
  * Plans the renames: `removed` are the paths that go (nothing that another package needs) and the empty directories that came with a
- * package, `staged` is the absolute directory of the new files, laid out like the prefix.
+ * package, `staged` is the absolute directory of the new files, laid out like the prefix. `fold` makes names equal that are one file.
  */
 export function planMoves(
   prefix: string,
   removed: { files: Iterable<string>; directories: Iterable<string> },
   staged: string | undefined,
+  fold: (name: string) => string = (name) => name,
 ): Moves {
   const moves: Moves = { out: [], in: [], overwritten: [], outside: [] };
   const gone = new Set<string>();
   const out = (path: string): void => {
     moves.out.push(path);
-    gone.add(path);
+    gone.add(fold(path));
   };
   collectRemovals(prefix, "", treeOf(removed.files, removed.directories), { out, moves });
-  if (staged !== undefined) collectArrivals(prefix, staged, "", { out, gone, moves });
+  if (staged !== undefined) collectArrivals(prefix, staged, "", { out, gone, moves, fold });
   return moves;
 }
 
@@ -128,17 +129,21 @@ interface ArrivalContext {
   out: (path: string) => void;
   gone: Set<string>;
   moves: Moves;
+  fold: (name: string) => string;
 }
 
 /** Merges the staged tree into the prefix: a directory that is not there moves as a whole. */
 function collectArrivals(prefix: string, staged: string, directory: string, context: ArrivalContext): void {
   const arriving = entriesOf(directory === "" ? staged : `${staged}/${directory}`);
   if (!arriving) return;
-  const present =
-    entriesOf(directory === "" ? prefix : `${prefix}/${directory}`) ?? new Map<string, EntryKind>();
+  const { fold } = context;
+  const present = new Map<string, { spelling: string; kind: EntryKind }>();
+  for (const [name, kind] of entriesOf(directory === "" ? prefix : `${prefix}/${directory}`) ?? [])
+    present.set(fold(name), { spelling: name, kind });
   for (const [name, kind] of arriving) {
     const path = join(directory, name);
-    const there = context.gone.has(path) ? undefined : present.get(name);
+    const found = context.gone.has(fold(path)) ? undefined : present.get(fold(name));
+    const there = found?.kind;
     if (there === undefined) context.moves.in.push(path);
     else if (kind === "directory" && there === "directory") collectArrivals(prefix, staged, path, context);
     else if (there === "directory") {
@@ -151,7 +156,7 @@ function collectArrivals(prefix: string, staged: string, directory: string, cont
       );
     } else {
       if (directory !== "conda-meta") context.moves.overwritten.push(path);
-      context.out(path);
+      context.out(join(directory, found!.spelling));
       context.moves.in.push(path);
     }
   }

@@ -128,10 +128,10 @@ export function preflight(input: {
 function checkLengths(prefix: string, planned: readonly PlannedOperation[], platform: string): void {
   const limit = pathLimit(platform);
   const room = limit - Buffer.byteLength(prefix) - 2;
-  for (const { dist, paths } of planned) {
+  for (const { dist, paths, plan } of planned) {
+    // A UTF-16 unit is three bytes at most: only packages with a long path are looked at path by path.
+    if (plan.longest * 3 <= Math.min(room, NAME_MAX)) continue;
     for (const path of paths) {
-      // UTF-16 units never outnumber bytes: only a path that is long by them is measured.
-      if (path.length * 3 <= room && path.length <= NAME_MAX / 3) continue;
       if (Buffer.byteLength(path) > room) {
         throw new ToolError(
           "io-error",

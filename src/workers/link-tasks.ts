@@ -20,6 +20,8 @@ export interface PlannedPackage {
   paths: string;
   /** Targets that are symlinks, joined with newlines: they may stand where another package has a directory. */
   softlinks: string;
+  /** Length of the longest path in UTF-16 units. */
+  longest: number;
   pycCount: number;
   fileCount: number;
   bytes: number;

@@ -211,4 +211,18 @@ describe("clobbering", () => {
       ["b-1-0", new Set(["x"])],
     ]);
   });
+  test("where case does not count, two spellings are one file, also in one package", () => {
+    const fold = (path: string): string => path.toLowerCase();
+    const linked = [
+      { dist: "a-1-0", paths: ["share/terminfo/N/x", "share/terminfo/n/x", "README"] },
+      { dist: "b-1-0", paths: ["Readme"] },
+    ];
+    expect(findClobbers(linked, [record("k", ["readme"])])).toEqual({ clobbers: [], skip: new Map() });
+    const plan = findClobbers(linked, [record("k", ["readme"])], fold);
+    expect(plan.clobbers).toEqual([
+      { path: "share/terminfo/n/x", winner: "a-1-0", losers: ["a-1-0"] },
+      { path: "Readme", winner: "b-1-0", losers: ["k-1-0", "a-1-0"] },
+    ]);
+    expect([...plan.skip]).toEqual([["a-1-0", new Set(["share/terminfo/N/x", "README"])]]);
+  });
 });
