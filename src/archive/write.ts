@@ -86,9 +86,12 @@ export async function createCondaArchive(archive: CondaArchive): Promise<Uint8Ar
   ]);
 }
 
-/** The bytes of a `.tar.bz2` package. Put info/ first: readers then see the metadata early. */
-export async function createTarBz2Archive(entries: readonly ArchiveEntry[]): Promise<Uint8Array> {
-  return compressBzip2(await createTar(entries));
+/** The bytes of a `.tar.bz2` package; `level` is 1-9, default 9. Put info/ first: readers then see the metadata early. */
+export async function createTarBz2Archive(
+  entries: readonly ArchiveEntry[],
+  level?: number,
+): Promise<Uint8Array> {
+  return compressBzip2(await createTar(entries), level);
 }
 
 export interface ZipMember {

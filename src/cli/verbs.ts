@@ -1,6 +1,7 @@
 import type { VerbModule } from "./invocation.ts";
-import type { GroupName, OptionSpec } from "./options.ts";
+import { GROUPS, type GroupName, type OptionSpec } from "./options.ts";
 import { config } from "./verbs-config.ts";
+import { MAINTENANCE_COMMANDS } from "./verbs-maintenance.ts";
 import { envExport, LOCK_COMMANDS, QUERY_COMMANDS } from "./verbs-query.ts";
 import { completer, envConfig, ps, run, selfUpdate } from "./verbs-run.ts";
 import { auth, init, OUTSIDE, shell } from "./verbs-shell.ts";
@@ -36,7 +37,10 @@ const create: CommandSpec = {
     "Create an environment from package specs and files. Nothing appears at the prefix before everything is fetched and verified.",
   argsHelp: "packages, such as `python=3.12`, `numpy>=2` or a package URL",
   groups: CHANGE_GROUPS,
-  options: [{ flags: "--no-default-packages", help: "do not add create_default_packages" }],
+  options: [
+    { flags: "--clone <environment>", help: "copy an environment, by name or path" },
+    { flags: "--no-default-packages", help: "do not add create_default_packages" },
+  ],
   examples: [
     "create -n sci -c conda-forge python=3.12 numpy",
     "create -p ./env -f environment.yml",
@@ -57,6 +61,10 @@ export const COMMANDS: readonly CommandSpec[] = [
         flags: "--freeze-installed",
         help: "keep every installed package as it is",
         also: ["--no-update-deps"],
+      },
+      {
+        flags: "--revision <n>",
+        help: "go back to what the environment was after a revision (see list --revisions)",
       },
       { flags: "--force-reinstall", help: "link the named packages again even if nothing changes" },
       { flags: "--update-deps", help: "also update the dependencies of the named packages" },
@@ -83,7 +91,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     aliases: ["uninstall"],
     summary: "remove packages, and what needs them, from an environment",
     argsHelp: "packages to remove",
-    groups: ["dry", "offline", "prefix", "scripts", "general"],
+    groups: ["dry", "offline", "prefix", "scripts", "general", "looking"],
     options: [
       { flags: "-a, --all", help: "remove the whole environment" },
       {
@@ -102,7 +110,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: "list the packages of an environment",
     args: "[regex]",
     argsHelp: "show only packages whose name matches",
-    groups: ["prefix", "general"],
+    groups: ["prefix", "general", "looking"],
     options: [
       { flags: "-f, --full-name", help: "match whole names only" },
       {
@@ -129,7 +137,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "info",
     summary: "show where things are and what this machine offers",
     args: null,
-    groups: ["prefix", "general"],
+    groups: ["prefix", "general", "looking"],
     options: [
       { flags: "-e, --envs", help: "list environments" },
       { flags: "--base", help: "print the root prefix" },
@@ -150,14 +158,15 @@ export const COMMANDS: readonly CommandSpec[] = [
         name: "list",
         summary: "list environments",
         args: null,
-        groups: ["general"],
+        groups: ["general", "looking"],
+        options: GROUPS.prefix.map((option) => ({ ...option, hidden: true })),
         load: () => import("./verbs/env-list.ts"),
       },
       {
         name: "remove",
         summary: "remove an environment",
         args: null,
-        groups: ["dry", "prefix", "scripts", "general"],
+        groups: ["dry", "prefix", "scripts", "general", "idle"],
         examples: ["env remove -n sci", "env remove -p ./env -y"],
         load: () => import("./verbs/env-remove.ts"),
       },
@@ -187,7 +196,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "clean",
     summary: "remove cached packages and indexes",
     args: null,
-    groups: ["dry", "general"],
+    groups: ["dry", "general", "idle"],
     options: [
       { flags: "-a, --all", help: "index cache, archives, unused packages and leftovers" },
       { flags: "-i, --index-cache", help: "cached repodata" },
@@ -209,4 +218,5 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import("./verbs/clean.ts"),
   },
   ...LOCK_COMMANDS,
+  ...MAINTENANCE_COMMANDS,
 ];

@@ -1,12 +1,28 @@
 import { install } from "../../commands/install.ts";
-import { flag, type Invocation } from "../invocation.ts";
+import { installRevision } from "../../commands/revision.ts";
+import { ToolError } from "../../errors.ts";
+import { flag, type Invocation, text } from "../invocation.ts";
 import type { Session } from "../session.ts";
 import { changeSources, reportChange } from "./change.ts";
 
 export async function run(invocation: Invocation, session: Session): Promise<number> {
+  const revision = text(invocation, "revision");
+  if (revision !== undefined) return toRevision(revision, invocation, session);
   const outcome = await install(
     { ...changeSources(invocation), command: "install", updateDeps: flag(invocation, "updateDeps") },
     session.context,
   );
   return reportChange(outcome, session);
+}
+
+async function toRevision(text: string, invocation: Invocation, session: Session): Promise<number> {
+  const { specs, files, target, channels } = changeSources(invocation);
+  if (!/^\d{1,6}$/.test(text))
+    throw new ToolError("usage", `\`${text}\` is no revision`, { hint: "`list --revisions` shows them" });
+  if (specs.length + files.length > 0)
+    throw new ToolError("usage", "--revision takes neither packages nor files");
+  return reportChange(
+    await installRevision({ target, revision: Number(text), channels }, session.context),
+    session,
+  );
 }

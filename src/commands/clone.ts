@@ -1,0 +1,117 @@
+import { ToolError } from "../errors.ts";
+import { pathKind } from "../fs/files.ts";
+import { planTransaction } from "../plan/diff.ts";
+import { cloneEnvironment, renameEnvironment } from "../prefix/clone.ts";
+import { isEnvironment } from "../prefix/prefix.ts";
+import { removeEnvironment } from "../prefix/remove-environment.ts";
+import { linkOrder } from "../solve/order.ts";
+import type { ChangeOutcome, ChangePlan } from "./change.ts";
+import type { CommandContext } from "./context.ts";
+import { targetContext } from "./create.ts";
+import { requireEnvironment } from "./install.ts";
+import { linkOptions } from "./link-options.ts";
+import { readEnvironment } from "./list.ts";
+import { platformOf } from "./solve-change.ts";
+import { looksLikePath, resolveTarget, type TargetOptions } from "./target.ts";
+
+export interface CloneIntent {
+  /** Name or path of the environment to copy. */
+  source: string;
+  target: TargetOptions;
+}
+
+/** Copies an environment to a new place: same packages, same pip packages, no solve and no download. */
+export async function clone(intent: CloneIntent, context: CommandContext): Promise<ChangeOutcome> {
+  const { prefix: source, state } = await readEnvironment(asTarget(intent.source), context);
+  const target = await resolveTarget(intent.target, { ...targetContext(context), activePrefix: undefined });
+  if (target === undefined)
+    throw new ToolError("usage", "the new environment has no name", {
+      hint: "give it one with -n NAME, or a path with -p PATH",
+    });
+  await refuseExisting(target);
+  const solved = {
+    records: linkOrder(state.records),
+    requested: state.requestedSpecs,
+    reinstall: new Set<string>(),
+  };
+  const plan: ChangePlan = {
+    prefix: target,
+    fresh: true,
+    transaction: planTransaction([], solved, { platform: platformOf(context) }),
+    fetch: [],
+    cached: [],
+    notes: [`cloned from ${source}`],
+  };
+  const outcome: ChangeOutcome = {
+    plan,
+    done: false,
+    dryRun: context.config.dryRun,
+    downloadOnly: false,
+    declined: false,
+  };
+  if (context.config.dryRun) return outcome;
+  if (!(await context.confirm(plan))) return { ...outcome, declined: true };
+  await cloneEnvironment(source, target, linkOptions(context), transactionContext(context));
+  return { ...outcome, done: true };
+}
+
+export interface RenameIntent {
+  target: TargetOptions;
+  /** New name or path. */
+  destination: string;
+  /** Remove an environment that has the new name already. */
+  force: boolean;
+}
+
+export interface RenameOutcome {
+  from: string;
+  to: string;
+  done: boolean;
+}
+
+/** Gives an environment another name or path; files that hold the path are written anew. */
+export async function rename(
+  intent: RenameIntent,
+  agree: (question: string) => Promise<boolean>,
+  context: CommandContext,
+): Promise<RenameOutcome> {
+  const where = targetContext(context);
+  const from = await requireEnvironment(await resolveTarget(intent.target, where), context);
+  if (from === context.config.rootPrefix)
+    throw new ToolError("usage", "the root prefix cannot be renamed", {
+      hint: "it holds the other environments and the package cache",
+    });
+  if (from === where.activePrefix && context.env["CONDA_PREFIX"] === from)
+    throw new ToolError("usage", `\`${from}\` is active`, { hint: "deactivate it first" });
+  const to = (await resolveTarget(asTarget(intent.destination), { ...where, activePrefix: undefined }))!;
+  const exists = (await pathKind(to)) !== undefined;
+  if (exists && (to === from || !intent.force || !(await isEnvironment(to)))) await refuseExisting(to);
+  if (context.config.dryRun) return { from, to, done: false };
+  const options = linkOptions(context);
+  if (exists) {
+    if (!(await agree(`Remove the environment that is at ${to}?`))) return { from, to, done: false };
+    await removeEnvironment(to, options, transactionContext(context));
+  }
+  await renameEnvironment(from, to, options, transactionContext(context));
+  return { from, to, done: true };
+}
+
+function asTarget(argument: string): TargetOptions {
+  return looksLikePath(argument) ? { prefix: argument } : { name: argument };
+}
+
+async function refuseExisting(target: string): Promise<void> {
+  if ((await pathKind(target)) === undefined) return;
+  throw new ToolError("environment-exists", `\`${target}\` exists already`, {
+    hint: "choose another name, or remove it first",
+  });
+}
+
+function transactionContext(context: CommandContext) {
+  return {
+    pool: context.resources.pool(),
+    events: context.events,
+    signal: context.signal,
+    command: context.commandLine,
+  };
+}

@@ -1,0 +1,214 @@
+import { join } from "node:path";
+import { isWritable, pathKind } from "../fs/files.ts";
+import { detectVirtualPackages } from "../host/virtual-packages.ts";
+import { readEnvironmentsTxt, registerEnvironment } from "../prefix/environments-txt.ts";
+import type { PrefixState } from "../prefix/prefix.ts";
+import { damagedPackages, type VerifyProblem } from "../prefix/verify.ts";
+import { matchSpecMatches, tryParseMatchSpec } from "../specs/match-spec.ts";
+import { distString, type PackageRecord } from "../specs/records.ts";
+import type { CommandContext } from "./context.ts";
+import { readEnvironment } from "./list.ts";
+import { platformOf } from "./solve-change.ts";
+import type { TargetOptions } from "./target.ts";
+import { findProblems, relink } from "./verify.ts";
+
+/** conda's names of its health checks, where it has the same. */
+export type CheckName =
+  | "missing-files"
+  | "altered-files"
+  | "consistency"
+  | "pinned"
+  | "environment-txt"
+  | "history"
+  | "writable"
+  | "ca-bundle";
+
+export interface HealthCheck {
+  name: CheckName;
+  status: "ok" | "warning" | "error";
+  /** One sentence. */
+  message: string;
+  details: readonly string[];
+  fixed?: boolean | undefined;
+}
+
+export interface DoctorResult {
+  prefix: string;
+  checks: readonly HealthCheck[];
+}
+
+/** Looks for everything that commonly goes wrong with an environment; with `fix`, mends what can be mended without a solve. */
+export async function doctor(
+  intent: { target: TargetOptions; fix: boolean },
+  context: CommandContext,
+): Promise<DoctorResult> {
+  const { prefix, state } = await readEnvironment(intent.target, context);
+  const problems = await findProblems(prefix, state.records, "full", context.signal);
+  const checks = [
+    ...fileChecks(problems),
+    consistency(state, context),
+    pinned(state),
+    await environmentTxt(prefix, context),
+    await history(prefix),
+    await writable(prefix),
+    await caBundle(context),
+  ];
+  if (!intent.fix) return { prefix, checks };
+  return { prefix, checks: await fix(checks, { prefix, state, problems }, context) };
+}
+
+function check(
+  name: CheckName,
+  good: string,
+  bad: string,
+  details: readonly string[],
+  status: "warning" | "error" = "error",
+): HealthCheck {
+  return details.length === 0
+    ? { name, status: "ok", message: good, details }
+    : { name, status, message: bad, details };
+}
+
+function fileChecks(problems: readonly VerifyProblem[]): HealthCheck[] {
+  const lines = (missing: boolean) =>
+    problems
+      .filter(({ problem }) => (problem === "missing") === missing)
+      .map(({ package: dist, path }) => `${dist}: ${path}`);
+  return [
+    check("missing-files", "no file of a package is missing", "files of packages are missing", lines(true)),
+    check(
+      "altered-files",
+      "no file of a package was changed",
+      "files of packages were changed",
+      lines(false),
+    ),
+  ];
+}
+
+/** Every dependency and constraint of every package holds. */
+function consistency(state: PrefixState, context: CommandContext): HealthCheck {
+  const { env, hostPlatform } = context;
+  const virtual = detectVirtualPackages({ env, platform: platformOf(context), hostPlatform });
+  const present = new Map<string, PackageRecord>(
+    [...state.records, ...virtual].map((record) => [record.name, record]),
+  );
+  const details: string[] = [];
+  for (const record of state.records) {
+    for (const text of record.depends) {
+      const spec = tryParseMatchSpec(text);
+      if (spec?.name === undefined || spec.when !== undefined) continue;
+      const other = present.get(spec.name);
+      if (!other) details.push(`${distString(record)} needs \`${text}\`, which is not there`);
+      else if (!matchSpecMatches(spec, other))
+        details.push(`${distString(record)} needs \`${text}\`, but ${distString(other)} is there`);
+    }
+    for (const text of record.constrains ?? []) {
+      const spec = tryParseMatchSpec(text);
+      const other = spec?.name === undefined ? undefined : present.get(spec.name);
+      if (spec && other && !matchSpecMatches(spec, other))
+        details.push(`${distString(record)} allows only \`${text}\`, but ${distString(other)} is there`);
+    }
+  }
+  return check("consistency", "all dependencies are met", "dependencies are not met", details);
+}
+
+function pinned(state: PrefixState): HealthCheck {
+  const details: string[] = [];
+  for (const text of state.pinned) {
+    const spec = tryParseMatchSpec(text);
+    const installed =
+      spec?.name === undefined ? undefined : state.records.find((record) => record.name === spec.name);
+    if (!spec) details.push(`\`${text}\` is no spec`);
+    else if (installed && !matchSpecMatches(spec, installed))
+      details.push(`${distString(installed)} is not what \`${text}\` pins`);
+  }
+  return check(
+    "pinned",
+    "pins are well formed and kept",
+    "pins are malformed or not kept",
+    details,
+    "warning",
+  );
+}
+
+function environmentsTxtOf(context: CommandContext): string {
+  return join(context.home, ".conda", "environments.txt");
+}
+
+async function environmentTxt(prefix: string, context: CommandContext): Promise<HealthCheck> {
+  const path = environmentsTxtOf(context);
+  const listed = (await readEnvironmentsTxt(path)).includes(prefix);
+  return check(
+    "environment-txt",
+    "the environment is registered",
+    "the environment is not registered",
+    listed ? [] : [`${prefix} is not in ${path}: other tools will not list it`],
+    "warning",
+  );
+}
+
+async function history(prefix: string): Promise<HealthCheck> {
+  const path = join(prefix, "conda-meta", "history");
+  const there = (await pathKind(path)) === "file";
+  return check(
+    "history",
+    "the history is there",
+    "there is no history",
+    there ? [] : [`${path} is missing: conda does not take the directory for an environment`],
+  );
+}
+
+async function writable(prefix: string): Promise<HealthCheck> {
+  return check(
+    "writable",
+    "the environment can be changed",
+    "the environment cannot be changed",
+    (await isWritable(join(prefix, "conda-meta"))) ? [] : [`no permission to write to ${prefix}`],
+    "warning",
+  );
+}
+
+/** A bundle that is named but not there breaks pip and requests, in a way that is hard to read. */
+async function caBundle({ env }: CommandContext): Promise<HealthCheck> {
+  const details: string[] = [];
+  for (const name of ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE"]) {
+    const path = env[name];
+    if (path && (await pathKind(path)) === undefined)
+      details.push(`${name} names ${path}, which is not there`);
+  }
+  return check(
+    "ca-bundle",
+    "certificate bundles that are named are there",
+    "a certificate bundle is not there",
+    details,
+  );
+}
+
+interface Findings {
+  prefix: string;
+  state: PrefixState;
+  problems: readonly VerifyProblem[];
+}
+
+async function fix(
+  checks: readonly HealthCheck[],
+  { prefix, state, problems }: Findings,
+  context: CommandContext,
+): Promise<HealthCheck[]> {
+  const fixed = new Set<CheckName>();
+  if (problems.length > 0 && (await relink(prefix, state, damagedPackages(problems), context)).done) {
+    const { state: now } = await readEnvironment({ prefix }, context);
+    const left = fileChecks(await findProblems(prefix, now.records, "full", context.signal));
+    for (const { name, status } of left) if (status === "ok") fixed.add(name);
+  }
+  const unregistered = checks.some(({ name, status }) => name === "environment-txt" && status !== "ok");
+  if (
+    unregistered &&
+    !context.config.dryRun &&
+    (await registerEnvironment(environmentsTxtOf(context), prefix))
+  )
+    fixed.add("environment-txt");
+  return checks.map((each) =>
+    each.status !== "ok" && fixed.has(each.name) ? { ...each, fixed: true } : each,
+  );
+}
