@@ -288,6 +288,12 @@ const OWN_BUSINESS = new Set([
 /** Every key of theirs, deeply; lists in order, except the order of downloads and of unlinking, which is not part of the answer. */
 function compare(ours, theirs, at) {
   const key = at.slice(at.lastIndexOf(".") + 1);
+  // Which build stands for a dependency on a channel is not part of a query's answer: micromamba shows the first record that
+  // satisfies it, ours is the newest.
+  if (/^\.result\.pkgs\.\d+$/.test(at) && ours?.name === theirs.name && ours.version === theirs.version) {
+    const { build, build_number, build_string, fn, url } = ours;
+    return compare(ours, { ...theirs, build, build_number, build_string, fn, url }, `${at}.of`);
+  }
   if (PEER_PARTS.test(key)) return undefined;
   if (VOLATILE.test(key) || OWN_BUSINESS.has(key))
     return ours !== undefined && sameKind(ours, theirs)

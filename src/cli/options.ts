@@ -171,8 +171,20 @@ const solver: OptionSpec[] = [
     noEffect: "there is one solver",
     also: ["--experimental-solver"],
   },
-  { flags: "--mamba-repodata-parsing", help: "", hidden: true, noEffect: "there is one parser" },
-  { flags: "--no-mamba-repodata-parsing", help: "", hidden: true, noEffect: "there is one parser" },
+  {
+    flags: "--mamba-repodata-parsing",
+    help: "",
+    hidden: true,
+    noEffect: "there is one parser",
+    also: ["--exp-repodata-parsing"],
+  },
+  {
+    flags: "--no-mamba-repodata-parsing",
+    help: "",
+    hidden: true,
+    noEffect: "there is one parser",
+    also: ["--no-exp-repodata-parsing"],
+  },
   { flags: "--no-deps", help: "only the named packages, without their dependencies" },
   { flags: "--only-deps", help: "only the dependencies of the named packages" },
   { flags: "--no-allow-uninstall", help: "never remove an installed package" },
@@ -192,6 +204,7 @@ const solver: OptionSpec[] = [
 ];
 
 const change: OptionSpec[] = [
+  { flags: "--experimental", help: "", hidden: true, noEffect: "nothing is experimental" },
   {
     flags: "-f, --file <file>",
     help: "environment.yml, spec list, @EXPLICIT file or lock file; path, URL or - (may be repeated)",
@@ -209,7 +222,25 @@ const change: OptionSpec[] = [
   { flags: "--download-only", help: "fetch and extract into the package cache, link nothing" },
 ];
 
+/**
+ * micromamba takes these with every command. Where nothing is fetched or installed they ask nothing that is not so anyway.
+ * Those of `looking` are only for commands that change nothing: others would have to heed them.
+ */
+const idle: OptionSpec[] = [
+  { flags: "--offline", help: "nothing is fetched", hidden: true },
+  { flags: "--use-uv", help: "nothing is installed", hidden: true },
+  { flags: "--relocate-prefix <path>", help: "nothing is linked", hidden: true },
+  { flags: "--experimental", help: "nothing is experimental", hidden: true },
+];
+const looking: OptionSpec[] = [
+  ...idle,
+  { flags: "--dry-run", help: "nothing is changed", hidden: true },
+  { flags: "--download-only", help: "nothing is linked", hidden: true },
+];
+
 export const GROUPS = {
+  idle,
+  looking,
   general,
   prefix,
   dry,

@@ -103,7 +103,7 @@ export function optionsOf(spec: CommandSpec): OptionSpec[] {
   const shorts = new Set(own.map((option) => option.flags.match(/^-(\w),/)?.[1]).filter(Boolean));
   const grouped = (spec.groups ?? [])
     .flatMap((group: GroupName) => GROUPS[group])
-    .filter((option) => !longNames.has(longName(option)));
+    .filter((option) => !longNames.has(longName(option)) && longNames.add(longName(option)));
   return [
     ...own,
     ...grouped.map((option) => {

@@ -87,7 +87,7 @@ export const config: CommandSpec = {
       summary: "list keys that are set, and their values",
       args: "[keys...]",
       argsHelp: "only these keys",
-      groups: ["prefix", "offline", "general"],
+      groups: ["prefix", "offline", "general", "looking"],
       options: LIST_OPTIONS,
       examples: ["config list", "config list --all --descriptions", "config list channels --sources"],
       load: showConfig,
@@ -96,7 +96,7 @@ export const config: CommandSpec = {
       name: "sources",
       summary: "list the configuration files that are read, highest precedence first",
       args: null,
-      groups: ["prefix", "general"],
+      groups: ["prefix", "general", "looking"],
       load: showConfig,
     },
     {

@@ -31,8 +31,13 @@ export const envExport: CommandSpec = {
   name: "export",
   summary: "write an environment as a file",
   args: null,
-  groups: ["prefix", "general"],
-  options: [{ flags: "-e, --explicit", help: "an @EXPLICIT list of URLs" }, formatOption, ...exportOptions],
+  groups: ["prefix", "general", "looking"],
+  options: [
+    { flags: "-e, --explicit", help: "an @EXPLICIT list of URLs" },
+    formatOption,
+    { flags: "--build", help: "with build strings (default)", hidden: true },
+    ...exportOptions,
+  ],
   examples: [
     "env export -n sci > environment.yml",
     "env export -n sci --from-history",
@@ -100,7 +105,7 @@ const queryOptions: OptionSpec[] = [
   { flags: "--platform <platform>", help: "ask about another platform", also: ["--subdir"] },
 ];
 
-const QUERY_GROUPS = ["prefix", "channels", "offline", "network", "general"] as const;
+const QUERY_GROUPS = ["prefix", "channels", "offline", "network", "general", "looking"] as const;
 const loadSearch = () => import("./verbs/search.ts");
 
 const search: CommandSpec = {
