@@ -2,7 +2,7 @@ import { ToolError } from "../errors.ts";
 import type { TarReader } from "./tar.ts";
 import type { ZipHandler } from "./zip.ts";
 import { invalidZip } from "./zip-headers.ts";
-import type { ByteSink, Decompressor } from "./zstd.ts";
+import type { ByteSink, Decompressor, DecompressorOptions } from "./zstd.ts";
 
 const MAX_METADATA = 64 * 1024;
 
@@ -15,10 +15,10 @@ export class CondaMembers implements ZipHandler {
   private metadata: Uint8Array[] | undefined;
   private tar: TarReader | undefined;
   private zstd: Decompressor | undefined;
-  private readonly createZstd: (sink: ByteSink) => Decompressor;
+  private readonly createZstd: (sink: ByteSink, options: DecompressorOptions) => Decompressor;
   private readonly newTar: () => TarReader;
 
-  constructor(createZstd: (sink: ByteSink) => Decompressor, newTar: () => TarReader) {
+  constructor(createZstd: CondaMembers["createZstd"], newTar: () => TarReader) {
     this.createZstd = createZstd;
     this.newTar = newTar;
   }
@@ -39,7 +39,7 @@ export class CondaMembers implements ZipHandler {
     this.seen.set(part, dist);
     const tar = this.newTar();
     this.tar = tar;
-    this.zstd = this.createZstd((bytes) => tar.write(bytes));
+    this.zstd = this.createZstd((bytes) => tar.write(bytes), { transient: true });
   }
 
   data(bytes: Uint8Array): void | Promise<void> {

@@ -15,8 +15,9 @@ export interface FrameStream {
 export interface Codec {
   backend: ZstdBackend;
   decodeFrame?(frame: Uint8Array, maxOutput: number): Uint8Array;
-  /** `window` is what the frame's header asks for, in bytes. */
-  stream(sink: ByteSink, window: number): FrameStream | Promise<FrameStream>;
+  /** What the sink of `stream` gets is overwritten once it returns. */
+  reuses?: true;
+  stream(sink: ByteSink): FrameStream | Promise<FrameStream>;
   compress(bytes: Uint8Array, level: number): Uint8Array | Promise<Uint8Array>;
 }
 
