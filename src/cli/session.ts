@@ -6,6 +6,7 @@ import { type Config, type Dialect, loadConfig } from "../config/config.ts";
 import type { ConfigValues } from "../config/keys.ts";
 import { ToolError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
+import { redactText } from "../specs/credentials.ts";
 import { hostPlatform } from "../specs/platform.ts";
 import { type Invocation, list } from "./invocation.ts";
 import { configOverrides } from "./overrides.ts";
@@ -91,7 +92,8 @@ export async function openSession(
     cwd: process.cwd(),
     home,
     hostPlatform: platform,
-    commandLine: argv.slice(1),
+    // It is written to the history of environments, and a channel's URL may hold a password.
+    commandLine: argv.slice(1).map(redactText),
     events,
     signal,
     resources,
