@@ -7,32 +7,55 @@ import { parseArgs } from "node:util";
 import { machine, median, root, table } from "./lib.mjs";
 
 const { values: options } = parseArgs({
-  options: { library: { type: "string", default: join(root, "dist", "index.js") }, versions: { type: "string" }, specs: { type: "string" } },
+  options: {
+    library: { type: "string", default: join(root, "dist", "index.js") },
+    versions: { type: "string" },
+    specs: { type: "string" },
+  },
 });
 const library = await import(pathToFileURL(resolve(options.library)).href);
 const lines = (path) => readFileSync(path, "utf8").split("\n").filter(Boolean);
 
-const versionTexts = options.versions ? lines(options.versions) : range(6000).map((i) => `${i % 9}.${i % 37}.${i % 11}${i % 5 ? "" : `rc${i % 3}`}`);
+const versionTexts = options.versions
+  ? lines(options.versions)
+  : range(6000).map((i) => `${i % 9}.${i % 37}.${i % 11}${i % 5 ? "" : `rc${i % 3}`}`);
 const specTexts = options.specs
   ? lines(options.specs)
-  : range(30_000).map((i) => [`lib${i}`, `lib${i} >=${i % 9}.${i % 37},<${(i % 9) + 1}.0a0`, `lib${i} 1.${i % 37}.* *_cp31${i % 5}`, `lib${i} ${i % 9}.1 h${i}_0`][i % 4]);
+  : range(30_000).map(
+      (i) =>
+        [
+          `lib${i}`,
+          `lib${i} >=${i % 9}.${i % 37},<${(i % 9) + 1}.0a0`,
+          `lib${i} 1.${i % 37}.* *_cp31${i % 5}`,
+          `lib${i} ${i % 9}.1 h${i}_0`,
+        ][i % 4],
+    );
 
 const versions = versionTexts.map((text) => library.parseVersion(text));
 const specs = specTexts.map((text) => library.tryParseMatchSpec(text)).filter(Boolean);
-const records = specs.map((spec, i) => ({ name: spec.name ?? "x", version: versionTexts[i % versionTexts.length], build: "h0_0", build_number: 0, subdir: "noarch" }));
+const records = specs.map((spec, i) => ({
+  name: spec.name ?? "x",
+  version: versionTexts[i % versionTexts.length],
+  build: "h0_0",
+  build_number: 0,
+  subdir: "noarch",
+}));
 
 // A suffix that the caches have not seen makes every parse a real one.
 let fresh = 0;
 const rows = [
   rate("compare versions", versions.length * 100, () => {
     let sum = 0;
-    for (let k = 0; k < 100; k++) for (let i = 0; i < versions.length; i++) sum += library.compareVersions(versions[i], versions[(i * 7 + k) % versions.length]);
+    for (let k = 0; k < 100; k++)
+      for (let i = 0; i < versions.length; i++)
+        sum += library.compareVersions(versions[i], versions[(i * 7 + k) % versions.length]);
     return sum;
   }),
   rate("sort versions (per element)", versions.length, () => [...versions].sort(library.compareVersions)),
   rate("parse versions, new text", versionTexts.length, () => {
     fresh++;
-    for (const text of versionTexts) library.parseVersion(text.includes("+") ? `${text}.${fresh}` : `${text}+${fresh}`);
+    for (const text of versionTexts)
+      library.parseVersion(text.includes("+") ? `${text}.${fresh}` : `${text}+${fresh}`);
   }),
   rate("parse versions, interned", versionTexts.length, () => {
     for (const text of versionTexts) library.parseVersion(text);
@@ -49,7 +72,9 @@ const rows = [
     return count;
   }),
 ];
-console.log(`${machine()}, Node ${process.versions.node}; ${versionTexts.length} versions, ${specTexts.length} specs\n`);
+console.log(
+  `${machine()}, Node ${process.versions.node}; ${versionTexts.length} versions, ${specTexts.length} specs\n`,
+);
 console.log(table(["operation", "million/s"], rows));
 
 function rate(what, count, work) {

@@ -216,11 +216,11 @@ function runScriptText(item, place, { library }) {
 const unquote = (text) => text.replace(/^(['"])(.*)\1$/, "$2");
 
 /** conda's fish writes PATH as several quoted words. */
-const valueOf = (text) =>
+const wordOf = (text) =>
   text.startsWith('"') ? text.split('" "').map(unquote).join(":").replaceAll('"', "") : unquote(text);
 
 const EFFECTS = [
-  [/^(?:export |set -gx |setenv |\$)(\w+)(?: = |=| )(.*)$/, (name, value) => `set ${name} ${valueOf(value)}`],
+  [/^(?:export |set -gx |setenv |\$)(\w+)(?: = |=| )(.*)$/, (name, value) => `set ${name} ${wordOf(value)}`],
   [/^(?:unset |set -e |unsetenv |del \$|\$\{\.\.\.\}\.pop\(")(\w+)/, (name) => `unset ${name}`],
   [
     /^(?:\.|source|source-bash(?: --suppress-skip-message -n)?) (?:@\()?['"](.*?)['"]\)?$/,

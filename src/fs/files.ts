@@ -28,7 +28,11 @@ export async function readText(path: string): Promise<string | undefined> {
  * Writes by rename from a temporary file beside the target: readers see the old bytes or the new ones, never a part.
  * `durable` also flushes to the device before the rename.
  */
-export async function writeAtomic(path: string, data: string | Uint8Array, options: { mode?: number; durable?: boolean } = {}): Promise<void> {
+export async function writeAtomic(
+  path: string,
+  data: string | Uint8Array,
+  options: { mode?: number; durable?: boolean } = {},
+): Promise<void> {
   const temporary = join(dirname(path), `.${randomBytes(6).toString("hex")}.tmp`);
   try {
     const file = await fs.promises.open(temporary, "wx", options.mode ?? 0o666);
@@ -54,10 +58,18 @@ export async function ensureDir(path: string): Promise<void> {
 }
 
 /** What a path is, without following a final symlink. */
-export async function pathKind(path: string): Promise<"file" | "directory" | "symlink" | "other" | undefined> {
+export async function pathKind(
+  path: string,
+): Promise<"file" | "directory" | "symlink" | "other" | undefined> {
   try {
     const stat = await fs.promises.lstat(path);
-    return stat.isSymbolicLink() ? "symlink" : stat.isDirectory() ? "directory" : stat.isFile() ? "file" : "other";
+    return stat.isSymbolicLink()
+      ? "symlink"
+      : stat.isDirectory()
+        ? "directory"
+        : stat.isFile()
+          ? "file"
+          : "other";
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw fromSystemError(error, "look at", path);

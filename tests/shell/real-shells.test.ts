@@ -120,11 +120,8 @@ describe.each(REAL_SHELLS.filter(hasShell))("%s", (shell: RealShell) => {
 function useTcsh(hook: string, words: string, env: Record<string, string>) {
   const dir = temporary();
   writeFileSync(join(dir, "hook"), hook);
-  return evaluateIn(
-    "tcsh",
-    `source '${join(dir, "all")}';`,
-    (writeFileSync(join(dir, "all"), `${hook}${words}\n`), env),
-  );
+  writeFileSync(join(dir, "all"), `${hook}${words}\n`);
+  return evaluateIn("tcsh", `source '${join(dir, "all")}';`, env);
 }
 
 describe("hook text", () => {
