@@ -31,7 +31,7 @@ describe("package", () => {
       noarch: "generic",
       files: [
         { path: "bin/lib", content: "#!/bin/sh\necho lib\n", mode: 0o755 },
-        { path: "share/a-very-long-name/".repeat(6) + "file.txt", content: "x".repeat(5000) },
+        { path: `${"share/a-very-long-name/".repeat(6)}file.txt`, content: "x".repeat(5000) },
         { path: "share/link", symlink: "../bin/lib" },
         { path: "share/empty", content: "" },
       ],
