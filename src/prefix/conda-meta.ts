@@ -7,6 +7,7 @@ import {
   type PrefixPathsEntry,
   type PrefixRecord,
 } from "../specs/records.ts";
+import { cutRecord } from "./lazy-record.ts";
 
 /** File name of a package's record in conda-meta (CEP 32). */
 export function prefixRecordFile(record: Pick<PackageRecord, "name" | "version" | "build">): string {
@@ -25,17 +26,25 @@ const textList = (value: unknown): string[] => (Array.isArray(value) ? value.fil
  * Reads a conda-meta record written by any tool. Missing lists become empty, because old conda left them out; what names the package
  * must be there. `files` are as written; see `removablePaths` before deleting any. Throws `environment-corrupt`.
  */
-export function parsePrefixRecord(text: string, path: string): PrefixRecord {
+export function parsePrefixRecord(text: string | Buffer, path: string): PrefixRecord {
   const corrupt = (reason: string): ToolError =>
     new ToolError("environment-corrupt", `\`${path}\` is no valid package record: ${reason}`, {
       hint: "remove the file to make the environment forget the package, then install it again",
       details: { path },
     });
-  let value: Record<string, unknown>;
-  try {
-    value = JSON.parse(text) as Record<string, unknown>;
-  } catch (error) {
-    throw corrupt((error as Error).message);
+  const parse = (json: string): unknown => {
+    try {
+      return JSON.parse(json);
+    } catch (error) {
+      throw corrupt((error as Error).message);
+    }
+  };
+  let cut = cutRecord(typeof text === "string" ? Buffer.from(text) : text);
+  let value = parse(cut.head) as Record<string, unknown>;
+  // What was cut belonged to something inside the record.
+  if ((cut.files && value?.["files"] !== null) || (cut.pathsData && value?.["paths_data"] !== null)) {
+    cut = { head: text.toString(), files: undefined, pathsData: undefined };
+    value = parse(cut.head) as Record<string, unknown>;
   }
   if (value === null || typeof value !== "object" || Array.isArray(value))
     throw corrupt("it is not an object");
@@ -43,7 +52,6 @@ export function parsePrefixRecord(text: string, path: string): PrefixRecord {
   const build = value["build"] ?? value["build_string"];
   if (!isText(build)) throw corrupt("`build` is not a text");
   const link = value["link"] as { source?: unknown; type?: unknown } | undefined;
-  const paths = (value["paths_data"] as { paths?: unknown } | undefined)?.paths;
   const record = value as unknown as PrefixRecord;
   record.build = build;
   record.build_number =
@@ -58,13 +66,9 @@ export function parsePrefixRecord(text: string, path: string): PrefixRecord {
     : "";
   record.url = isText(value["url"]) ? value["url"] : "";
   record.fn = isText(value["fn"]) ? value["fn"] : distString(record);
-  record.files = textList(value["files"]).map((file) => file.replace(/\\/g, "/"));
-  record.paths_data = {
-    paths_version: 1,
-    paths: (Array.isArray(paths) ? paths : []).filter((entry): entry is PrefixPathsEntry =>
-      isText((entry as PrefixPathsEntry | null)?._path),
-    ),
-  };
+  const { files, paths_data } = value;
+  later(record, "files", () => fileList(cut.files ? parse(cut.files.toString()) : files));
+  later(record, "paths_data", () => pathsData(cut.pathsData ? parse(cut.pathsData.toString()) : paths_data));
   const source = isText(link?.source) ? link.source : "";
   const type = link?.type === 2 || link?.type === 3 || link?.type === 4 ? link.type : LINK_TYPE.hardlink;
   record.link = { source, type };
@@ -76,6 +80,38 @@ export function parsePrefixRecord(text: string, path: string): PrefixRecord {
     : "";
   if (value["noarch"] !== "python" && value["noarch"] !== "generic") delete record.noarch;
   return record;
+}
+
+const fileList = (value: unknown): string[] => textList(value).map((file) => file.replace(/\\/g, "/"));
+
+function pathsData(value: unknown): PrefixRecord["paths_data"] {
+  const paths = (value as { paths?: unknown } | null | undefined)?.paths;
+  return {
+    paths_version: 1,
+    paths: (Array.isArray(paths) ? paths : []).filter((entry): entry is PrefixPathsEntry =>
+      isText((entry as PrefixPathsEntry | null)?._path),
+    ),
+  };
+}
+
+/** A property that is made when it is first read: most commands read neither list of most packages. */
+function later<K extends "files" | "paths_data">(
+  record: PrefixRecord,
+  key: K,
+  make: () => PrefixRecord[K],
+): void {
+  const settle = (value: unknown): void =>
+    void Object.defineProperty(record, key, { value, enumerable: true, configurable: true, writable: true });
+  Object.defineProperty(record, key, {
+    enumerable: true,
+    configurable: true,
+    get: () => {
+      const value = make();
+      settle(value);
+      return value;
+    },
+    set: settle,
+  });
 }
 
 const escapeRegExp = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { listDir, pathKind, readText } from "../fs/files.ts";
+import { readFileBytes } from "../fs/tree.ts";
 import { requestedSpecsOf } from "../plan/diff.ts";
 import { tryParseMatchSpec } from "../specs/match-spec.ts";
 import type { PrefixRecord } from "../specs/records.ts";
@@ -39,7 +40,7 @@ export async function readPrefix(path: string): Promise<PrefixState | undefined>
   if (recordFiles.length === 0 && !names.includes("history")) return undefined;
   const records: PrefixRecord[] = [];
   for (const name of recordFiles) {
-    const text = await readText(join(meta, name));
+    const text = readFileBytes(join(meta, name));
     if (text !== undefined) records.push(parsePrefixRecord(text, join(meta, name)));
   }
   const history = parseHistory((await readText(join(meta, "history"))) ?? "");

@@ -6,11 +6,10 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  realpathSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { rolldown } from "rolldown";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -23,13 +22,13 @@ import { applyTransaction } from "../../src/prefix/transaction.ts";
 import type { PackageCacheRecord } from "../../src/specs/records.ts";
 import { handlers } from "../../src/worker.ts";
 import { createPool } from "../../src/workers/pool.ts";
-import { defaultOptions, makePackage, PLACEHOLDER, snapshot } from "../support/extracted.ts";
+import { defaultOptions, makePackage, PLACEHOLDER, scratchRoot, snapshot } from "../support/extracted.ts";
 import { repoRoot } from "../support/shared.ts";
 
 let work = "";
 let child = "";
 beforeAll(async () => {
-  work = realpathSync(mkdtempSync(join(tmpdir(), "taipan-kill-")));
+  work = mkdtempSync(join(scratchRoot(), "taipan-kill-"));
   const bundle = await rolldown({
     input: join(repoRoot, "tests/support/transaction-child.ts"),
     platform: "node",

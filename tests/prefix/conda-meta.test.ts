@@ -1,0 +1,78 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { parsePrefixRecord } from "../../src/prefix/conda-meta.ts";
+import { cutRecord } from "../../src/prefix/lazy-record.ts";
+
+const record = {
+  name: "a",
+  version: "1",
+  build: "0",
+  build_number: 0,
+  channel: "https://host/chan",
+  files: ["lib/a", 'odd "files": [ name', "back\\slash", "ünï"],
+  link: { source: "/pkgs/a-1-0", type: 1 },
+  paths_data: { paths_version: 1, paths: [{ _path: "lib/a", path_type: "hardlink" }] },
+  subdir: "linux-64",
+  url: "https://host/chan/linux-64/a-1-0.conda",
+};
+
+describe("records of conda-meta", () => {
+  test.each([
+    ["conda's and taipan's form", JSON.stringify(record, null, 2)],
+    ["micromamba's form", JSON.stringify(record, null, 4)],
+    ["one line", JSON.stringify(record)],
+    ["tabs", JSON.stringify(record, null, "\t")],
+    ["lists closed inside a line", JSON.stringify(record, null, 2).replace(/\n {2}\],/, "],")],
+    [
+      "long lists last",
+      JSON.stringify({ name: "a", ...Object.fromEntries(Object.entries(record).reverse()) }, null, 2),
+    ],
+  ])("%s", (_name, text) => {
+    const parsed = parsePrefixRecord(text, "a.json");
+    expect(parsed.files).toEqual(["lib/a", 'odd "files": [ name', "back/slash", "ünï"]);
+    expect(parsed.paths_data).toEqual(record.paths_data);
+    expect({ ...parsed }).toMatchObject({ name: "a", link: record.link });
+    expect(JSON.parse(JSON.stringify(parsed)).files).toHaveLength(4);
+    parsed.files = ["other"];
+    expect(parsed.files).toEqual(["other"]);
+  });
+
+  test("the long lists are not parsed with the rest", () => {
+    for (const indent of [2, 4]) {
+      const cut = cutRecord(Buffer.from(JSON.stringify(record, null, indent)));
+      expect(JSON.parse(cut.head)).toEqual({ ...record, files: null, paths_data: null });
+      expect(JSON.parse(cut.files!.toString())).toEqual(record.files);
+      expect(JSON.parse(cut.pathsData!.toString())).toEqual(record.paths_data);
+    }
+  });
+
+  test("lists of something inside the record are not taken for its own", () => {
+    const text =
+      '{\n  "name": "a", "version": "1", "build": "0", "link": {\n  "files": [\n    "x"\n  ]}, "files": ["y"]}';
+    expect(parsePrefixRecord(text, "a.json").files).toEqual(["y"]);
+  });
+
+  test("a broken list is an error that names the file, at the latest when it is read", () => {
+    const text = JSON.stringify(record, null, 2).replace('"lib/a",', '"lib/a"');
+    expect(() => parsePrefixRecord(text, "/p/conda-meta/a.json").files).toThrowError(
+      /\/p\/conda-meta\/a\.json/,
+    );
+  });
+
+  test("however it is laid out, a record means the same", () => {
+    const value = fc.jsonValue({ maxDepth: 2 });
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.string(), value, { maxKeys: 5 }),
+        fc.array(fc.string(), { maxLength: 5 }),
+        fc.constantFrom(0, 1, 2, 3, 4, 8),
+        (extra, files, indent) => {
+          const whole = { ...extra, name: "a", version: "1", build: "0", files, depends: ["x"] };
+          const parsed = parsePrefixRecord(JSON.stringify(whole, null, indent), "a.json");
+          expect(parsed.files).toEqual(files.map((file) => file.replace(/\\/g, "/")));
+          expect(parsed.depends).toEqual(["x"]);
+        },
+      ),
+    );
+  });
+});
