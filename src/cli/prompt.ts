@@ -1,20 +1,41 @@
-import { createInterface } from "node:readline/promises";
+import { createInterface } from "node:readline";
 
-/** Asks on stderr; an empty answer is yes. Only called where stdin is a terminal. */
-export async function askYesNo(
-  question: string,
-  input: NodeJS.ReadableStream,
-  output: NodeJS.WritableStream,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const ask = createInterface({ input, output });
-  try {
-    for (;;) {
-      const answer = (await ask.question(`${question} [Y/n] `, { signal })).trim().toLowerCase();
-      if (answer === "" || answer === "y" || answer === "yes") return true;
-      if (answer === "n" || answer === "no") return false;
-    }
-  } finally {
-    ask.close();
-  }
+export interface Question {
+  text: string;
+  input: NodeJS.ReadableStream;
+  output: NodeJS.WritableStream;
+  signal: AbortSignal;
+  /** The answer when the input ends without one: false at a terminal (Ctrl-D). */
+  atEnd: boolean;
+}
+
+/** Asks until the answer is one; an empty line is yes. Rejects with the signal's AbortError. */
+export function askYesNo({ text, input, output, signal, atEnd }: Question): Promise<boolean> {
+  if ((input as { readableEnded?: boolean }).readableEnded) return Promise.resolve(atEnd);
+  return new Promise((resolve, reject) => {
+    const lines = createInterface({ input, output });
+    const settle = (action: () => void) => {
+      signal.removeEventListener("abort", abort);
+      lines.removeAllListeners("close");
+      lines.close();
+      action();
+    };
+    const abort = () => settle(() => reject(new DOMException("interrupted", "AbortError")));
+    const prompt = () => void output.write(`${text} [Y/n] `);
+    signal.addEventListener("abort", abort, { once: true });
+    lines.on("close", () => {
+      output.write("\n");
+      settle(() => resolve(atEnd));
+    });
+    // At a terminal readline takes Ctrl-C for itself.
+    lines.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
+    lines.on("line", (line) => {
+      const answer = line.trim().toLowerCase();
+      if (["", "y", "yes"].includes(answer)) settle(() => resolve(true));
+      else if (["n", "no"].includes(answer)) settle(() => resolve(false));
+      else prompt();
+    });
+    if (signal.aborted) abort();
+    else prompt();
+  });
 }

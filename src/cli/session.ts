@@ -31,8 +31,8 @@ export interface Session {
   printJson(value: unknown): void;
   /** Writes to stderr, unless quiet. */
   say(text: string): void;
-  /** Asks for agreement; --yes, --json and --quiet agree. A `usage` error where nobody can answer. */
-  ask(question: string): Promise<boolean>;
+  /** Asks for agreement; --yes, --json and --quiet agree. A `usage` error where nobody can answer a careful question. */
+  ask(question: string, options?: { careful?: boolean }): Promise<boolean>;
   /** Reports a failure on stderr: text, or the last event of an event stream. */
   fail(error: ToolError): void;
   /** Takes down the progress display before results are printed. */
@@ -97,7 +97,7 @@ export async function openSession(
     events,
     signal,
     resources,
-    confirm: (plan) => confirmPlan(plan, session),
+    confirm: (plan) => confirmPlan(plan, session, invocation.path.at(-1) === "create" && !plan.fresh),
   };
   return session;
 }
@@ -146,7 +146,7 @@ function makeSession({ config, mode, progress, resources, out, err, interrupt }:
       if (mode === "json") progress.sink({ type: "error", ...error.toJSON() });
       else process.stderr.write(renderError(error, err.colors, values.verbose));
     },
-    ask: (question) => askUser(question, values, interrupt.signal),
+    ask: (question, { careful = false } = {}) => askUser(question, careful, values, interrupt.signal),
     settle: () => progress.close(),
     releaseSignals: () => interrupt.stop(),
     close: async () => {
@@ -163,18 +163,29 @@ function progressMode(values: ConfigValues, facts: TerminalFacts): ProgressMode 
   return facts.interactive ? "tty" : "plain";
 }
 
-async function confirmPlan(plan: ChangePlan, session: Session): Promise<boolean> {
+/** `replaces`: packages of an environment that is there already give way to those of a new one. */
+async function confirmPlan(plan: ChangePlan, session: Session, replaces: boolean): Promise<boolean> {
   session.settle();
   if (!session.json && !session.quiet) session.print(renderPlan(plan, session.out));
-  return session.ask("Confirm changes:");
+  return session.ask("Confirm changes:", { careful: replaces });
 }
 
-async function askUser(question: string, values: ConfigValues, signal: AbortSignal): Promise<boolean> {
+/**
+ * At a terminal, waits for the answer. Elsewhere the first line of standard input is the answer, and its end is a yes, as for
+ * conda and micromamba: programs and CI call without --yes. `careful` questions need an answer.
+ */
+async function askUser(
+  text: string,
+  careful: boolean,
+  values: ConfigValues,
+  signal: AbortSignal,
+): Promise<boolean> {
   if (values.alwaysYes || values.json || values.quiet) return true;
-  if (!process.stdin.isTTY) {
+  const { stdin, stderr } = process;
+  if (careful && !stdin.isTTY) {
     throw new ToolError("usage", "confirmation is needed, but standard input is no terminal", {
       hint: "add --yes to go ahead, or --dry-run to only look",
     });
   }
-  return askYesNo(question, process.stdin, process.stderr, signal);
+  return askYesNo({ text, input: stdin, output: stderr, signal, atEnd: !stdin.isTTY });
 }

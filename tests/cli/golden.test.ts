@@ -122,8 +122,8 @@ function masked(text: string): string {
     .replace(/taipan \d+\.\d+\.\d+/g, "taipan <VERSION>");
 }
 
-async function transcript(args: string[], extra: Record<string, string> = {}) {
-  const result = await sandbox.taipanWith({ env: { ...env, ...extra } }, ...args);
+async function transcript(args: string[], extra: Record<string, string> = {}, input = "") {
+  const result = await sandbox.taipanWith({ env: { ...env, ...extra }, input }, ...args);
   const part = (title: string, text: string) => (text === "" ? "" : `--- ${title}\n${text}`);
   const shown = args.map((arg) => (/[\s*]/.test(arg) ? `'${arg}'` : arg)).join(" ");
   const text = `$ taipan ${shown}\n${part("stdout", result.stdout)}${part("stderr", result.stderr)}--- exit ${result.code}\n`;
@@ -136,7 +136,9 @@ describe("a session", () => {
   const steps: [name: string, ...args: string[]][] = [
     ["create", "create", "-n", "sci", "app=1", "--yes"],
     ["create-dry-run", "create", "-n", "other", "tool", "--dry-run"],
-    ["create-unanswered", "create", "-n", "other", "tool"],
+    ["create-declined", "create", "-n", "other", "tool"],
+    ["create-unanswered", "create", "-n", "unanswered", "libx"],
+    ["create-replace-unanswered", "create", "-n", "sci", "libx=1.0"],
     ["install-dry-run", "install", "-n", "sci", "tool", "--dry-run"],
     ["install", "install", "-n", "sci", "tool", "libx=1.1", "--yes"],
     ["install-nothing", "install", "-n", "sci", "tool"],
@@ -154,7 +156,11 @@ describe("a session", () => {
   for (const [name, command, ...rest] of steps) {
     it.sequential(name, async () => {
       const more = ["create", "install", "search"].includes(command!) ? channel : [];
-      const { text } = await transcript([command!, ...rest, ...more]);
+      const { text } = await transcript(
+        [command!, ...rest, ...more],
+        {},
+        name === "create-declined" ? "maybe\nno\n" : "",
+      );
       await expect(text).toMatchFileSnapshot(golden(name));
     });
   }
