@@ -16,6 +16,8 @@ export interface Inputs {
   /** Packages of lock files. */
   locked: LockedPackage[];
   channels: string[];
+  /** `platforms:` of environment files, which `lock` solves for. */
+  platforms: string[];
   /** A file said `nodefaults`: channels of configuration files do not count. */
   nodefaults: boolean;
   pip: string[];
@@ -46,6 +48,7 @@ export async function gatherInputs(sources: InputSources, context: InputContext)
     explicit: [],
     locked: [],
     channels: [],
+    platforms: [],
     nodefaults: false,
     pip: [],
     lockedPip: [],
@@ -139,6 +142,8 @@ function mergeEnvironment(
   inputs.specs.push(...parsed.dependencies);
   for (const channel of parsed.channels)
     if (!inputs.channels.includes(channel)) inputs.channels.push(channel);
+  for (const platform of parsed.platforms ?? [])
+    if (!inputs.platforms.includes(platform)) inputs.platforms.push(platform);
   inputs.nodefaults ||= parsed.nodefaults;
   if (parsed.pip?.length) {
     inputs.pip.push(...parsed.pip);

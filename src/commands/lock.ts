@@ -19,7 +19,7 @@ export type LockFormatName = (typeof LOCK_FORMATS)[number];
 
 export interface LockIntent extends InputSources {
   channels: readonly string[];
-  /** The configured platform when empty. */
+  /** When empty, those that the environment files name, else the configured one. */
   platforms: readonly string[];
   /** Told by the name of the output when absent. */
   format?: LockFormatName | undefined;
@@ -44,7 +44,9 @@ export interface LockOutcome {
 /** Solves for each platform, touching no prefix and fetching no package, and writes what was found as a lock file. */
 export async function lock(intent: LockIntent, context: CommandContext): Promise<LockOutcome> {
   const format = intent.format ?? formatOf(intent.output);
-  const platforms = [...new Set(intent.platforms.length ? intent.platforms : [platformOf(context)])];
+  const platforms = [
+    ...new Set(intent.platforms.length ? intent.platforms : await filePlatforms(intent, context)),
+  ];
   for (const platform of platforms) checkPlatform(platform);
   if (format === "explicit" && platforms.length > 1 && !intent.output.includes("{platform}")) {
     throw new ToolError("usage", "an explicit list is for one platform", {
@@ -62,6 +64,11 @@ export async function lock(intent: LockIntent, context: CommandContext): Promise
     await writeAtomic(absolute, text);
   }
   return { format, solved, files, written };
+}
+
+async function filePlatforms(intent: LockIntent, context: CommandContext): Promise<string[]> {
+  const { platforms } = await gatherInputs(intent, { ...context, events: () => {} });
+  return platforms.length ? platforms : [platformOf(context)];
 }
 
 function formatOf(output: string): LockFormatName {

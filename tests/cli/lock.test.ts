@@ -187,6 +187,27 @@ describe("lock files", () => {
     expect(text(`e-${host}.txt`)).not.toContain("only-there");
   });
 
+  it("solves for the platforms that an environment file names", async () => {
+    writeFileSync(
+      path("both.yml"),
+      `channels: [${server.url}]\nplatforms: [${host}, ${other}]\ndependencies: [tool]\n`,
+    );
+    const result = await sandbox.taipan("lock", "-f", "both.yml", "--override-channels", "-o", "-", "-q");
+    expect(parse(result.stdout).metadata.platforms.sort()).toEqual([host, other].sort());
+    const one = await sandbox.taipan(
+      "lock",
+      "-f",
+      "both.yml",
+      "--override-channels",
+      "-o",
+      "-",
+      "-q",
+      "--platform",
+      other,
+    );
+    expect(parse(one.stdout).metadata.platforms).toEqual([other]);
+  });
+
   it("prints the lock with -o - and writes nothing with --dry-run", async () => {
     const printed = await sandbox.taipan("lock", "lib", ...channel, "-o", "-", "-q");
     expect(parse(printed.stdout).package.map(({ name }: { name: string }) => name)).toEqual(["lib"]);

@@ -54,7 +54,13 @@ function where(invocation: Invocation, searchTree: boolean): "local" | "remote" 
   const local = flag(invocation, "local");
   const remote = flag(invocation, "remote");
   if (local && remote) throw new ToolError("usage", "--local and --remote exclude each other");
-  if (local) return "local";
+  if (local) {
+    if (text(invocation, "platform") !== undefined)
+      throw new ToolError("usage", "an environment is of one platform", {
+        hint: "leave out --platform or --local",
+      });
+    return "local";
+  }
   return remote || searchTree || text(invocation, "platform") !== undefined ? "remote" : undefined;
 }
 

@@ -15,6 +15,10 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     throw new ToolError("usage", "there is no package to ask about", {
       hint: `write it after the command: \`${command} numpy\``,
     });
+  if (wanted.length === 0 && command === "why" && text(invocation, "platform") !== undefined)
+    throw new ToolError("usage", "an environment is of one platform", {
+      hint: "to ask about a new one, name what you would install after the package",
+    });
   const intent = {
     spec,
     wanted,
