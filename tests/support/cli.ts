@@ -61,12 +61,16 @@ export function createSandbox(): Sandbox {
         });
         let stdout = "";
         let stderr = "";
+        let killed = false;
         child.stdout.setEncoding("utf8").on("data", (text: string) => {
           stdout += text;
         });
         child.stderr.setEncoding("utf8").on("data", (text: string) => {
           stderr += text;
-          if (options.kill?.after.test(stderr)) child.kill(options.kill.signal);
+          // Once: a second signal means stop at once, whatever is half done.
+          if (killed || !options.kill?.after.test(stderr)) return;
+          killed = true;
+          child.kill(options.kill.signal);
         });
         child.on("error", reject);
         child.on("close", (code) =>

@@ -30,10 +30,11 @@ const EXCEPTION_NAMES: Partial<Record<ToolError["code"], string>> = {
  * already (commander has printed a help). `program` is the name in hints.
  */
 export function asToolError(error: unknown, program = "taipan"): ToolError | undefined {
-  if (error instanceof ToolError) return error;
+  if (error instanceof ToolError && error.message !== "interrupted") return error;
   const { name, code, message = String(error) } = (error ?? {}) as Partial<NodeJS.ErrnoException>;
   if (code?.startsWith("commander.")) return usageError(code, message, program);
-  if (name === "AbortError") return new ToolError("interrupted", "interrupted: nothing was left half done");
+  if (name === "AbortError" || error instanceof ToolError)
+    return new ToolError("interrupted", "interrupted: nothing was left half done");
   return new ToolError("internal", `unexpected failure: ${message}`, {
     hint: "this is a defect of taipan: please report it to its issue tracker, with what -vv prints",
     cause: error,
