@@ -21,6 +21,8 @@ export interface InstallIntent extends InputSources {
   updateAll?: boolean;
   updateDeps?: boolean;
   prune?: boolean;
+  /** Remove what this request does not need (`env update --prune`). */
+  onlyRequested?: boolean;
   /** Create the environment when it is not there (`env update`, `install -n base`). */
   createMissing?: boolean;
 }
@@ -68,9 +70,18 @@ async function planInstall(
         context,
       )
     : [];
-  const { updateAll = false, updateDeps = false, prune = false } = intent;
+  const { updateAll = false, updateDeps = false, prune = false, onlyRequested = false } = intent;
   return solveChange(
-    { command: intent.command, prefix, specs: inputs.specs, channels, updateAll, updateDeps, prune },
+    {
+      command: intent.command,
+      prefix,
+      specs: inputs.specs,
+      channels,
+      updateAll,
+      updateDeps,
+      prune,
+      onlyRequested,
+    },
     state,
     context,
   );

@@ -23,6 +23,7 @@ export interface SolveIntent {
   updateAll?: boolean;
   updateDeps?: boolean;
   prune?: boolean;
+  onlyRequested?: boolean;
   force?: boolean;
 }
 
@@ -105,6 +106,7 @@ function runSolve(intent: SolveIntent, inputs: SolveInputs, context: CommandCont
       updateAll: intent.updateAll,
       updateDeps: intent.updateDeps,
       prune: intent.prune,
+      onlyRequested: intent.onlyRequested,
       noPythonPin: config.noPyPin,
       allowUninstall: config.allowUninstall,
       allowDowngrade: config.allowDowngrade,

@@ -20,6 +20,8 @@ export interface SolveFlags {
    * need, as `env update --prune` does.
    */
   prune?: boolean | undefined;
+  /** The same with `update`. */
+  onlyRequested?: boolean | undefined;
   noPythonPin?: boolean | undefined;
   noPin?: boolean | undefined;
   /** True unless set to false. */
@@ -74,7 +76,7 @@ export function buildRequest(input: RequestInput): SolveRequest {
       noDeps: flags.noDeps === true || (command === "remove" && flags.force === true),
       onlyDeps: flags.onlyDeps === true,
       prune: flags.prune ?? (flags.force !== true && (removed.length > 0 || command === "update")),
-      onlyRequested: command === "install" && flags.prune === true,
+      onlyRequested: flags.onlyRequested === true || (command === "install" && flags.prune === true),
       allowUninstall: flags.allowUninstall !== false,
       allowDowngrade: flags.allowDowngrade !== false,
       pinPython: flags.noPythonPin !== true,

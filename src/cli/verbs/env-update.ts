@@ -7,7 +7,7 @@ export async function run(invocation: Invocation, session: Session): Promise<num
   const sources = changeSources(invocation);
   if (sources.files.length === 0 && sources.specs.length === 0) sources.files.push("environment.yml");
   const outcome = await install(
-    { ...sources, command: "update", createMissing: true, prune: flag(invocation, "prune") },
+    { ...sources, command: "update", createMissing: true, onlyRequested: flag(invocation, "prune") },
     session.context,
   );
   return reportChange(outcome, session);
