@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createSandbox, type Sandbox } from "../support/cli.ts";
@@ -76,6 +77,37 @@ describe("every document of --json has its schema", () => {
     await runs("query", ["repoquery", "depends", "tool", ...channel]);
     await runs("query", ["repoquery", "whoneeds", "libx", ...channel]);
     await runs("query", ["repoquery", "depends", "tool", "-n", "e"]);
+  });
+
+  it.sequential("questions about an environment and its future", async () => {
+    await runs("why", ["why", "libx", "-n", "e"]);
+    await runs("why", ["why", "libx", "tool", ...channel]);
+    await runs("why-not", ["why-not", "libx", "-n", "e", ...channel]);
+    await runs("why-not", ["why-not", "conf-a", "conf-b", ...channel]);
+    await runs("why-not", ["why-not", "conf-a", "libx", ...channel]);
+    await runs("lock", ["lock", "tool", ...channel, "-o", join(sandbox.dir, "tool-lock.yml")]);
+    await runs("lock", ["lock", "tool", ...channel, "-o", "-", "--format", "pixi-lock"]);
+    await runs("export-file", ["export", "-n", "e", "-f", join(sandbox.dir, "exported.yml")]);
+    await runs("export-file", ["export", "-n", "e", "--format", "pixi-lock"]);
+    await runs("compare", ["compare", "-n", "e", join(sandbox.dir, "exported.yml")]);
+    await runs("notices", ["notices", ...channel]);
+  });
+
+  it.sequential("care of environments and packages", async () => {
+    await runs("transaction", ["create", "-n", "copy", "--clone", "e"]);
+    await runs("transaction", ["install", "-n", "copy", "--revision", "0"]);
+    await runs("verify", ["verify", "-n", "copy"]);
+    await runs("doctor", ["doctor", "-n", "copy"]);
+    await runs("rename", ["rename", "-n", "copy", "moved"]);
+    await runs("env-remove", ["env", "remove", "-n", "moved"]);
+    const explicit = await sandbox.taipanWith({ env: FIXED_ENV }, "list", "-n", "e", "--explicit", "--json");
+    const [url] = explicit.json<string[]>();
+    const archive = fileURLToPath(url!);
+    await runs("package-archive", ["package", "extract", archive, join(sandbox.dir, "extracted")]);
+    const prefix = join(sandbox.dir, "installer");
+    mkdirSync(join(prefix, "pkgs"), { recursive: true });
+    copyFileSync(archive, join(prefix, "pkgs", basename(archive)));
+    await runs("constructor", ["constructor", "-p", prefix, "--extract-conda-pkgs"]);
   });
 
   it.sequential("failures", async () => {

@@ -36,10 +36,12 @@ async function answerWhy(intent: Intent, session: Session): Promise<number> {
   if (session.json) {
     session.printJson({
       query: intent.spec,
-      packages: result.packages.map((record) => ({
-        ...packageDocument(record),
-        requested_specs: result.requested.get(record.name) ?? [],
-      })),
+      packages: result.packages.map(packageDocument),
+      requested: Object.fromEntries(
+        result.packages.flatMap(({ name }) =>
+          result.requested.has(name) ? [[name, result.requested.get(name)]] : [],
+        ),
+      ),
       paths: result.paths,
       more: result.more,
     });
