@@ -44,7 +44,7 @@ export class CondaMembers implements ZipHandler {
 
   data(bytes: Uint8Array): void | Promise<void> {
     if (this.zstd) return this.zstd.write(bytes);
-    this.metadata?.push(bytes);
+    this.metadata?.push(bytes.slice());
   }
 
   memberEnd(): void | Promise<void> {

@@ -14,6 +14,12 @@ import { type TarEntry, TarReader } from "./tar.ts";
 import { StoredZipReader } from "./zip.ts";
 import { type Decompressor, loadDecompressor, type ZstdBackend } from "./zstd.ts";
 
+/**
+ * Also where node:zlib has zstd: WASM hands out views of one buffer, zlib a new buffer each time, which are garbage until the
+ * next collection. 121 MB of packages on two workers: the same processor time (3.0 s), 60 MB less memory at the peak.
+ */
+const PACKAGE_BACKEND: ZstdBackend = "wasm";
+
 export type ArchiveKind = "conda" | "tar.bz2";
 
 export interface ExtractOptions {
@@ -41,7 +47,7 @@ export interface ExtractSummary {
 }
 
 export interface Extractor {
-  /** Chunks must stay unchanged afterwards. When it returns a promise, wait for it before the next chunk. */
+  /** The chunk must stay unchanged until this returns, or the promise that it returns is settled. Then the next may follow. */
   write(chunk: Uint8Array): void | Promise<void>;
   end(): Promise<ExtractSummary>;
   /** Stops and removes what was written. */
@@ -50,7 +56,8 @@ export interface Extractor {
 
 /** Starts to extract; throws `io-error` when the destination is not empty. */
 export async function createExtractor(options: ExtractOptions): Promise<Extractor> {
-  const createZstd = options.kind === "conda" ? await loadDecompressor(options.backend) : undefined;
+  const createZstd =
+    options.kind === "conda" ? await loadDecompressor(options.backend ?? PACKAGE_BACKEND) : undefined;
   const writer = new TreeWriter(options.destination);
   const tree = new PackageTree(writer, {
     windows: options.windows ?? process.platform === "win32",

@@ -144,6 +144,6 @@ export class StoredZipReader {
     this.directory.length += bytes.length;
     if (this.directory.length > MAX_DIRECTORY)
       throw invalidZip("its directory is too large, or bytes follow its end");
-    this.directory.bytes.push(bytes);
+    this.directory.bytes.push(bytes.slice());
   }
 }

@@ -21,7 +21,7 @@ export const ZSTD_BACKENDS: readonly ZstdBackend[] = ["zlib", "addon", "wasm"];
  */
 const ONE_SHOT_MAX = 1024 * 1024;
 
-/** A push decoder. Chunks must stay unchanged after they are written. `write` and `end` may finish later: await them. */
+/** A push decoder. `write` and `end` may finish later: await them. The chunk must stay unchanged until `write` has finished. */
 export interface Decompressor {
   write(chunk: Uint8Array): void | Promise<void>;
   /** Throws `archive-invalid` when the data stops inside a frame. */
@@ -144,7 +144,8 @@ class FrameDecompressor implements Decompressor {
 
   private feed(piece: Uint8Array, scanner: FrameScanner): void | Promise<void> {
     if (!this.stream) {
-      this.held.push(piece);
+      // What is kept for later is a copy: the caller uses the chunk's memory again.
+      this.held.push(scanner.done ? piece : piece.slice());
       const small = scanner.bound <= ONE_SHOT_MAX && this.codec.decodeFrame !== undefined;
       if (scanner.done) return this.finishFrame(scanner);
       if (small || scanner.skippable || scanner.bound === 0) return;

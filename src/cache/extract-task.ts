@@ -20,6 +20,7 @@ export async function extractStreamTask(
   if (input.archive === undefined) return sink;
   const file = createFileSync(input.archive);
   return {
+    returnsChunks: true,
     write: (chunk) => {
       file.write(chunk);
       return sink.write(chunk);
@@ -92,6 +93,7 @@ async function openArchiveSink(input: ExtractInput, signal: AbortSignal): Promis
   };
 
   return {
+    returnsChunks: true,
     write: (chunk) => {
       size += chunk.byteLength;
       if (expected.size !== undefined && size > expected.size)

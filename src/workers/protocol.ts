@@ -139,6 +139,8 @@ export interface TaskContext {
 
 /** The worker's end of a stream: `write` calls never overlap, `end` or `abort` comes last and once. */
 export interface TaskSink<Output> {
+  /** `write` is done with its chunk when it has resolved: the memory goes back to the sender. */
+  returnsChunks?: true;
   write(chunk: Uint8Array): void | Promise<void>;
   end(): Output | Promise<Output>;
   abort(reason: unknown): void | Promise<void>;
@@ -171,6 +173,6 @@ export type FromWorker =
   | { type: "error"; id: number; error: SerializedToolError }
   | { type: "progress"; id: number; value: unknown }
   /** The handler took this many bytes of the stream. */
-  | { type: "ack"; id: number; bytes: number }
+  | { type: "ack"; id: number; bytes: number; spare?: ArrayBuffer | undefined }
   /** An abort was carried out. */
   | { type: "aborted"; id: number };

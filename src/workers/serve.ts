@@ -101,8 +101,10 @@ export function serve(handlers: TaskHandlers, post: Post): (message: ToWorker) =
     if (message.type === "chunk") {
       const { chunk } = message;
       step(id, job, async (sink) => {
+        const bytes = chunk.byteLength;
         await sink.write(chunk);
-        post({ type: "ack", id, bytes: chunk.byteLength });
+        const spare = sink.returnsChunks ? (chunk.buffer as ArrayBuffer) : undefined;
+        post({ type: "ack", id, bytes, spare }, spare ? [spare] : []);
       });
     } else if (message.type === "end") {
       step(id, job, async (sink) => finish(id, job, { type: "result", id, value: await sink.end() }));

@@ -12,6 +12,8 @@ export interface Job {
 export class Slot {
   private port: Port | undefined;
   readonly jobs = new Map<number, Job>();
+  /** Message buffers that came back, for the next chunks of any stream: less garbage, fewer collections on both sides. */
+  readonly spare: ArrayBuffer[] = [];
 
   constructor(
     private readonly open: (

@@ -14,6 +14,9 @@ const MESSAGE_BYTES = 256 * 1024;
 /** Bytes on their way to one stream's handler before `write` waits. */
 const HIGH_WATER = 4 * MESSAGE_BYTES;
 
+/** Buffers that one worker's streams keep for later. */
+const MAX_SPARE = 8;
+
 const READY = Promise.resolve();
 
 interface Waiter {
@@ -59,6 +62,8 @@ export function createTaskStream(state: StreamState, options: RunOptions = {}): 
     receive: (message) => {
       if (message.type === "ack") {
         inFlight -= message.bytes;
+        const { spare } = message;
+        if (spare?.byteLength === MESSAGE_BYTES && slot.spare.length < MAX_SPARE) slot.spare.push(spare);
         if (inFlight < HIGH_WATER) wake();
       } else if (message.type === "progress") options.onProgress?.(message.value);
       else {
@@ -88,7 +93,8 @@ export function createTaskStream(state: StreamState, options: RunOptions = {}): 
   const gather = (chunk: Uint8Array): void => {
     for (let at = 0; at < chunk.byteLength; ) {
       // Not from Buffer's shared slab: the memory is transferred.
-      buffer ??= Buffer.allocUnsafeSlow(MESSAGE_BYTES);
+      const known = buffer ? undefined : slot.spare.pop();
+      buffer ??= known ? Buffer.from(known) : Buffer.allocUnsafeSlow(MESSAGE_BYTES);
       const part = Math.min(MESSAGE_BYTES - used, chunk.byteLength - at);
       buffer.set(chunk.subarray(at, at + part), used);
       used += part;
