@@ -1,9 +1,11 @@
 import type { PackageIndex } from "../specs/package-index.ts";
 import type { RepoDataRecord } from "../specs/records.ts";
 import { FLAG_REMOVED, type IndexFile, type IndexHeader, type Run } from "./index-format.ts";
-import { readRecords } from "./json-records.ts";
+import { parseOr, readRecords } from "./json-records.ts";
+import type { OutlineOrigin } from "./outline.ts";
+import { readRows } from "./outline-rows.ts";
 import { mergeRecords, type RecordSource, toRecord } from "./record.ts";
-import { RECORD_KINDS } from "./scan.ts";
+import { FILE_EXTENSIONS, KEY_EXTENSIONS } from "./scan.ts";
 
 const NONE: readonly RepoDataRecord[] = [];
 const NOTHING_REMOVED: ReadonlySet<string> = new Set();
@@ -23,6 +25,8 @@ export class FlatIndex implements PackageIndex {
   readonly #file: IndexFile;
   readonly #context: FlatIndexContext;
   readonly #known = new Map<string, readonly RepoDataRecord[]>();
+  readonly #outlined = new Map<string, readonly RepoDataRecord[]>();
+  readonly #told = new Set<string>();
   #removed: ReadonlySet<string> | undefined;
 
   constructor(file: IndexFile, context: FlatIndexContext) {
@@ -37,7 +41,7 @@ export class FlatIndex implements PackageIndex {
   }
 
   has(name: string): boolean {
-    const known = this.#known.get(name);
+    const known = this.#known.get(name) ?? this.#outlined.get(name);
     return known ? known.length > 0 : this.#file.find(name) >= 0;
   }
 
@@ -49,6 +53,15 @@ export class FlatIndex implements PackageIndex {
       this.#known.set(name, records);
     }
     return records;
+  }
+
+  outlines(name: string): readonly RepoDataRecord[] {
+    const known = this.#known.get(name) ?? this.#outlined.get(name);
+    if (known) return known;
+    const position = this.#file.find(name);
+    const outlines = position < 0 ? NONE : this.#outline(name, position);
+    this.#outlined.set(name, outlines);
+    return outlines;
   }
 
   *names(): IterableIterator<string> {
@@ -75,29 +88,70 @@ export class FlatIndex implements PackageIndex {
 
   #read(name: string, position: number): readonly RepoDataRecord[] {
     const found: RepoDataRecord[] = [];
+    for (const run of this.#file.runs(position))
+      readRecords(this.#bytesOf(run), (key, raw) => this.#add(found, key, raw, name, run));
+    return mergeRecords(found, this.#removedOf(position));
+  }
+
+  #outline(name: string, position: number): readonly RepoDataRecord[] {
+    const found: RepoDataRecord[] = [];
+    const origin: OutlineOrigin = {
+      source: this.#context,
+      complete: (fn, start, end) => this.#complete(name, fn, start, end),
+    };
     for (const run of this.#file.runs(position)) {
-      const bytes = this.#file.readRun(run);
-      if (bytes === undefined) this.#context.onDamage(this.#file);
-      readRecords(bytes, (key, raw) => this.#add(found, key, raw, name, run));
+      const rows = this.#file.readRows(run) ?? this.#context.onDamage(this.#file);
+      const extension = FILE_EXTENSIONS[run.kind]!;
+      const odd = (start: number, end: number, key?: string): void => {
+        const bytes = this.#bytesOf({ start, length: end - start });
+        if (key !== undefined) this.#add(found, key + KEY_EXTENSIONS[run.kind], parseInner(bytes), name, run);
+        else readRecords(bytes, (fn, raw) => this.#add(found, fn, raw, name, run));
+      };
+      readRows(rows, { name, subdir: this.subdir, extension, start: run.start, origin }, { found, odd });
     }
-    const flagged = (this.#file.flags(position) & FLAG_REMOVED) !== 0;
-    if (flagged) this.#removed ??= this.#file.readRemoved();
-    return mergeRecords(found, flagged ? (this.#removed ?? NOTHING_REMOVED) : NOTHING_REMOVED);
+    return mergeRecords(found, this.#removedOf(position));
+  }
+
+  #bytesOf(run: Pick<Run, "start" | "length">): Buffer {
+    return this.#file.readRun(run) ?? this.#context.onDamage(this.#file);
+  }
+
+  /** Reads one record again: keeping the bytes of all runs would be 15 MB, and as many pages that are touched first. */
+  #complete(name: string, fn: string, start: number, end: number): RepoDataRecord {
+    const record = toRecord(
+      parseInner(this.#bytesOf({ start, length: end - start })),
+      fn,
+      name,
+      this.#context,
+    );
+    return typeof record === "string" ? this.#context.onDamage(this.#file) : record;
+  }
+
+  #removedOf(position: number): ReadonlySet<string> {
+    if ((this.#file.flags(position) & FLAG_REMOVED) === 0) return NOTHING_REMOVED;
+    this.#removed ??= this.#file.readRemoved();
+    return this.#removed;
   }
 
   #add(found: RepoDataRecord[], key: string, value: unknown, name: string, run: Run): void {
-    const kind = RECORD_KINDS[run.kind]!;
-    // Keys of v3 dictionaries have no extension (CEP 48).
-    const fn = kind === "v3.conda" ? `${key}.conda` : kind === "v3.tar.bz2" ? `${key}.tar.bz2` : key;
+    const fn = KEY_EXTENSIONS[run.kind] === "" ? key + FILE_EXTENSIONS[run.kind] : key;
     const record = value === undefined ? "it is no valid JSON" : toRecord(value, fn, name, this.#context);
     if (typeof record === "string") this.#problem(key, record);
     else found.push(record);
   }
 
   #problem(key: string, reason: string): void {
+    // Both as an outline and in whole a record may be read, and told of once.
+    if (this.#told.has(key)) return;
+    this.#told.add(key);
     const shown = key.length > 100 ? `${key.slice(0, 100)}…` : key;
     this.#context.onProblem(
       `record ${JSON.stringify(shown)} of \`${this.channel}/${this.subdir}\` is left out: ${reason}`,
     );
   }
+}
+
+/** The value that is given between braces of the index's own. */
+function parseInner(bytes: Buffer): unknown {
+  return parseOr(bytes.toString("utf8", 1, bytes.length - 1));
 }

@@ -1,7 +1,8 @@
 import { isSafePackageName } from "../specs/names.ts";
 import { encodeTail, type IndexHeader, type IndexTable, type RepodataInfo } from "./index-format.ts";
 import { readInfo } from "./info.ts";
-import type { ScanSink } from "./scan.ts";
+import { OutlineWriter } from "./outline-rows.ts";
+import { KEY_EXTENSIONS, type RecordMember, type ScanSink } from "./scan.ts";
 
 /** A longer run starts a new one, so that what is parsed at once stays bounded. */
 const MAX_RUN = 8 << 20;
@@ -23,25 +24,23 @@ export class IndexBuilder implements ScanSink {
   #runLength = new Uint32Array(1 << 12);
   #runInfo = new Uint32Array(1 << 12);
   #runName = new Uint32Array(1 << 12);
+  #runOutlines = new Uint32Array(1 << 12);
+  readonly #outlines = new OutlineWriter();
+  readonly #subdir: Buffer;
   /** Bytes of the name of the open run. */
   readonly #current = Buffer.alloc(256);
   #currentLength = -1;
   #currentKind = -1;
   #currentBad: string | undefined;
 
-  constructor(label: string) {
+  /** `label` names channel and subdir in messages. */
+  constructor(label: string, subdir: string) {
     this.#label = label;
+    this.#subdir = Buffer.from(subdir, "latin1");
   }
 
-  record(
-    kind: number,
-    window: Buffer,
-    base: number,
-    keyStart: number,
-    end: number,
-    nameStart: number,
-    nameEnd: number,
-  ): void {
+  record(kind: number, window: Buffer, base: number, member: RecordMember): void {
+    const { keyStart, end, nameStart, nameEnd } = member;
     const start = base + keyStart;
     const run = this.#runs - 1;
     if (kind === this.#currentKind && this.#sameName(window, nameStart, nameEnd)) {
@@ -53,9 +52,8 @@ export class IndexBuilder implements ScanSink {
       if (base + end - this.#runStart[run]! <= MAX_RUN) {
         this.#runLength[run] = base + end - this.#runStart[run]!;
         this.#runInfo[run]! += 4;
-        return;
-      }
-      this.#addRun(this.#runName[run]!, start, base + end, kind);
+      } else this.#addRun(this.#runName[run]!, start, base + end, kind);
+      this.#outline(kind, window, base, member);
       return;
     }
     this.#remember(kind, window, nameStart, nameEnd);
@@ -77,6 +75,13 @@ export class IndexBuilder implements ScanSink {
     }
     this.records++;
     this.#addRun(id, start, base + end, kind);
+    this.#outline(kind, window, base, member);
+  }
+
+  #outline(kind: number, window: Buffer, base: number, member: RecordMember): void {
+    const expected = { extension: KEY_EXTENSIONS[kind]!, subdir: this.#subdir };
+    if (member.plain && this.#outlines.add(window, base, member, expected)) return;
+    this.#outlines.addOdd(base + member.keyStart, base + member.end);
   }
 
   #sameName(window: Buffer, start: number, end: number): boolean {
@@ -98,6 +103,8 @@ export class IndexBuilder implements ScanSink {
     this.#runLength[this.#runs] = end - start;
     this.#runInfo[this.#runs] = 4 | kind;
     this.#runName[this.#runs] = name;
+    this.#runOutlines[this.#runs] = this.#outlines.length;
+    this.#outlines.beginRun(start);
     this.#runs++;
   }
 
@@ -111,6 +118,7 @@ export class IndexBuilder implements ScanSink {
     this.#runLength = enlarge(this.#runLength, new Uint32Array(size));
     this.#runInfo = enlarge(this.#runInfo, new Uint32Array(size));
     this.#runName = enlarge(this.#runName, new Uint32Array(size));
+    this.#runOutlines = enlarge(this.#runOutlines, new Uint32Array(size));
   }
 
   #skip(key: string, reason: string): void {
@@ -133,13 +141,14 @@ export class IndexBuilder implements ScanSink {
     this.#info = readInfo(value);
   }
 
-  /** Ends the index: the `removed` section and the tail, to be appended to `dataLength` bytes of data. */
+  /** Ends the index: the sections after the data and the tail, to be appended to `dataLength` bytes of data. */
   finish(
     header: Pick<IndexHeader, "id" | "url" | "source" | "validators">,
     dataLength: number,
   ): { bytes: Buffer[]; header: IndexHeader } {
     const removed = this.#removed.filter((fn) => this.#ids.has(nameOfFile(fn)));
     const removedBytes = Buffer.from(removed.length === 0 ? "" : JSON.stringify(removed), "utf8");
+    const outlinesLength = this.#outlines.length;
     const table: IndexTable = {
       names: this.#names,
       runs: this.#runs,
@@ -147,6 +156,8 @@ export class IndexBuilder implements ScanSink {
       runLength: this.#runLength,
       runInfo: this.#runInfo,
       runName: this.#runName,
+      runOutlines: this.#runOutlines,
+      outlinesLength,
       flagged: new Set(removed.map(nameOfFile)),
     };
     const full: IndexHeader = {
@@ -157,8 +168,9 @@ export class IndexBuilder implements ScanSink {
       problems: this.problems,
       dataLength,
       removedLength: removedBytes.length,
+      outlinesLength,
     };
-    return { bytes: [removedBytes, encodeTail(table, full)], header: full };
+    return { bytes: [removedBytes, ...this.#outlines.finish(), encodeTail(table, full)], header: full };
   }
 }
 

@@ -3,7 +3,9 @@
  *
  *   data     the decompressed repodata.json, byte for byte
  *   removed  JSON list of removed file names whose package name has records
+ *   outlines what orders and matches records, by run (outline-rows.ts)
  *   table    f64 runStart[R] · u32 runLength[R] · u32 runInfo[R] (records << 2 | kind) ·
+ *            u32 rowsStart[R] · u32 rowsLength[R] (in outlines) ·
  *            u32 firstRun[N + 1] · u32 nameEnd[N] · u8 flags[N] · names, sorted, concatenated
  *   header   JSON: IndexHeader
  *   footer   48 bytes: magic, sizes; written last
@@ -15,7 +17,9 @@ import type { RandomAccessFile } from "../fs/index-files.ts";
 import type { Validators } from "../workers/protocol.ts";
 
 const MAGIC = 0x786469_6e617074n; // "tpanidx"
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
+/** Bytes of the table for each run. */
+const RUN_SIZE = 24;
 const FOOTER_SIZE = 48;
 /** Flag of a name: some of its files are listed in `removed`. */
 export const FLAG_REMOVED = 1;
@@ -37,6 +41,7 @@ export interface IndexHeader {
   problems: string[];
   dataLength: number;
   removedLength: number;
+  outlinesLength: number;
 }
 
 /** The keys of `info` that mean something here. */
@@ -58,6 +63,9 @@ export interface IndexTable {
   runLength: Uint32Array;
   runInfo: Uint32Array;
   runName: Uint32Array;
+  /** Where the rows of each run begin in the outlines; they end where those of the next begin. */
+  runOutlines: Uint32Array;
+  outlinesLength: number;
   flagged: ReadonlySet<string>;
 }
 
@@ -68,7 +76,7 @@ export function encodeTail(table: IndexTable, header: IndexHeader): Buffer {
   const nameCount = order.length;
   const blobLength = table.names.reduce((sum, name) => sum + name.length, 0);
   const headerBytes = Buffer.from(JSON.stringify(header), "utf8");
-  const tableLength = table.runs * 16 + (nameCount + 1) * 4 + nameCount * 5 + blobLength;
+  const tableLength = table.runs * RUN_SIZE + (nameCount + 1) * 4 + nameCount * 5 + blobLength;
   const tail = Buffer.alloc(tableLength + headerBytes.length + FOOTER_SIZE);
 
   // Runs grouped by name, in stream order within a name, so that later members win.
@@ -77,7 +85,9 @@ export function encodeTail(table: IndexTable, header: IndexHeader): Buffer {
   const next = new Uint32Array(nameCount);
   const lengths = table.runs * 8;
   const infos = table.runs * 12;
-  const firstRuns = table.runs * 16;
+  const rowStarts = table.runs * 16;
+  const rowLengths = table.runs * 20;
+  const firstRuns = table.runs * RUN_SIZE;
   const nameEnds = firstRuns + (nameCount + 1) * 4;
   const flags = nameEnds + nameCount * 4;
   const blob = flags + nameCount;
@@ -99,6 +109,10 @@ export function encodeTail(table: IndexTable, header: IndexHeader): Buffer {
     tail.writeDoubleLE(table.runStart[i]!, at * 8);
     tail.writeUInt32LE(table.runLength[i]!, lengths + at * 4);
     tail.writeUInt32LE(table.runInfo[i]!, infos + at * 4);
+    const rows = table.runOutlines[i]!;
+    const rowsEnd = i + 1 < table.runs ? table.runOutlines[i + 1]! : table.outlinesLength;
+    tail.writeUInt32LE(rows, rowStarts + at * 4);
+    tail.writeUInt32LE(rowsEnd - rows, rowLengths + at * 4);
   }
 
   headerBytes.copy(tail, tableLength);
@@ -109,8 +123,9 @@ export function encodeTail(table: IndexTable, header: IndexHeader): Buffer {
   tail.writeUInt32LE(table.runs, footer + 16);
   tail.writeUInt32LE(blobLength, footer + 20);
   tail.writeUInt32LE(headerBytes.length, footer + 24);
-  tail.writeDoubleLE(header.dataLength + header.removedLength, footer + 32);
-  tail.writeDoubleLE(header.dataLength + header.removedLength + tail.length, footer + 40);
+  const tableStart = header.dataLength + header.removedLength + header.outlinesLength;
+  tail.writeDoubleLE(tableStart, footer + 32);
+  tail.writeDoubleLE(tableStart + tail.length, footer + 40);
   return tail;
 }
 
@@ -120,6 +135,8 @@ export interface Run {
   length: number;
   kind: number;
   records: number;
+  rowsStart: number;
+  rowsLength: number;
 }
 
 /** An open index file. The table stays in memory: about 80 bytes a name. */
@@ -154,7 +171,7 @@ export class IndexFile {
     if (footer.readBigUInt64LE(0) !== MAGIC || footer.readUInt32LE(8) !== FORMAT_VERSION) return undefined;
     const names = footer.readUInt32LE(12);
     const runs = footer.readUInt32LE(16);
-    const tableLength = runs * 16 + (names + 1) * 4 + names * 5 + footer.readUInt32LE(20);
+    const tableLength = runs * RUN_SIZE + (names + 1) * 4 + names * 5 + footer.readUInt32LE(20);
     const headerLength = footer.readUInt32LE(24);
     const tableStart = footer.readDoubleLE(32);
     if (footer.readDoubleLE(40) !== file.size) return undefined;
@@ -178,7 +195,7 @@ export class IndexFile {
   }
 
   #nameBounds(position: number): [start: number, end: number] {
-    const nameEnds = this.#runs * 16 + (this.nameCount + 1) * 4;
+    const nameEnds = this.#runs * RUN_SIZE + (this.nameCount + 1) * 4;
     const blob = nameEnds + this.nameCount * 5;
     const start = position === 0 ? 0 : this.#tail.readUInt32LE(nameEnds + (position - 1) * 4);
     return [blob + start, blob + this.#tail.readUInt32LE(nameEnds + position * 4)];
@@ -214,11 +231,11 @@ export class IndexFile {
   }
 
   flags(position: number): number {
-    return this.#tail[this.#runs * 16 + (this.nameCount + 1) * 4 + this.nameCount * 4 + position] ?? 0;
+    return this.#tail[this.#runs * RUN_SIZE + (this.nameCount + 1) * 4 + this.nameCount * 4 + position] ?? 0;
   }
 
   runs(position: number): Run[] {
-    const firstRuns = this.#runs * 16;
+    const firstRuns = this.#runs * RUN_SIZE;
     const last = this.#tail.readUInt32LE(firstRuns + (position + 1) * 4);
     const runs: Run[] = [];
     for (let run = this.#tail.readUInt32LE(firstRuns + position * 4); run < last; run++) {
@@ -228,6 +245,8 @@ export class IndexFile {
         length: this.#tail.readUInt32LE(this.#runs * 8 + run * 4),
         kind: info & 3,
         records: info >>> 2,
+        rowsStart: this.#tail.readUInt32LE(this.#runs * 16 + run * 4),
+        rowsLength: this.#tail.readUInt32LE(this.#runs * 20 + run * 4),
       });
     }
     return runs;
@@ -238,9 +257,16 @@ export class IndexFile {
    * were written: after a loss of power a file can have its length but not yet its data, and reads as zeros, which JSON
    * never contains.
    */
-  readRun(run: Run): Buffer | undefined {
+  readRun(run: Pick<Run, "start" | "length">): Buffer | undefined {
     const bytes = this.#runBytes(run);
     return bytes?.includes(0) ? undefined : bytes;
+  }
+
+  /** The rows of a run's outlines; undefined as for readRun. */
+  readRows(run: Run): string | undefined {
+    const start = this.header.dataLength + this.header.removedLength + run.rowsStart;
+    const bytes = this.#runBytes({ start, length: run.rowsLength });
+    return bytes?.includes(0) ? undefined : bytes?.toString("utf8", 1, bytes.length - 1);
   }
 
   /** Whether the bytes of a run contain others. */
@@ -248,7 +274,7 @@ export class IndexFile {
     return this.#runBytes(run)?.includes(needle) ?? false;
   }
 
-  #runBytes(run: Run): Buffer | undefined {
+  #runBytes(run: Pick<Run, "start" | "length">): Buffer | undefined {
     const length = run.length + 2;
     if (this.#scratch.length < length) this.#scratch = Buffer.allocUnsafeSlow(length * 2);
     const bytes = this.#scratch.subarray(0, length);

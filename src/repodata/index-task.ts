@@ -18,7 +18,7 @@ export const indexRepodataTask: StreamHandler<IndexRepodataInput, IndexRepodataO
   input,
   context,
 ) => {
-  const builder = new IndexBuilder(input.label);
+  const builder = new IndexBuilder(input.label, input.url.slice(input.url.lastIndexOf("/") + 1));
   const scanner = new RepodataScanner(input.label, builder);
   const writer = createWriter(input.path);
   let length = 0;

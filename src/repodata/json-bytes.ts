@@ -57,3 +57,8 @@ export function valueEnd(b: Buffer, i: number, n: number): number {
   }
   return -1;
 }
+
+/** 1 for each byte that is a hexadecimal digit. */
+export const HEX = Uint8Array.from({ length: 256 }, (_, byte) =>
+  /^[0-9a-fA-F]$/.test(String.fromCharCode(byte)) ? 1 : 0,
+);

@@ -34,7 +34,8 @@ function readEach(bytes: Buffer, each: (fn: string, raw: unknown) => void): void
   }
 }
 
-function parseOr(text: string): unknown {
+/** The value, or undefined when it is no JSON. */
+export function parseOr(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {

@@ -5,16 +5,15 @@ import { discardFile } from "../fs/index-files.ts";
 import type { Channel } from "../specs/channel.ts";
 import type { PackageIndex } from "../specs/package-index.ts";
 import { resolveBase } from "./archive-base.ts";
-import type { ByteInterner } from "./byte-interner.ts";
 import { Closure } from "./closure.ts";
 import type { LoadContext, LoadOptions, SubdirRequest } from "./context.ts";
 import { FlatIndex } from "./flat-index.ts";
 import type { RepodataInfo } from "./index-format.ts";
-import { createRecordInterner } from "./raw-record.ts";
 import type { RecordSource } from "./record.ts";
 import { type ChannelRelation, orderChannels, readRelation } from "./relations.ts";
 import { ShardedIndex } from "./sharded-index.ts";
 import { loadSubdir } from "./subdir.ts";
+import { VettedTexts } from "./vetted-texts.ts";
 
 export type { LoadContext, LoadOptions } from "./context.ts";
 
@@ -29,8 +28,8 @@ interface Load {
   context: LoadContext;
   platform: string;
   closure: Closure;
-  /** One for all sharded indexes, so that its memory goes with them. */
-  interner: ByteInterner;
+  /** One for all indexes, so that its memory goes with them. */
+  texts: VettedTexts;
   warn: (message: string) => void;
   /** By base URL; in the order in which they were found. */
   indexes: Map<string, Map<string, FlatIndex | ShardedIndex>>;
@@ -60,7 +59,7 @@ export async function loadChannels(
     context: { ...context, signal },
     platform,
     closure: new Closure(options.recursive !== false),
-    interner: createRecordInterner(),
+    texts: new VettedTexts(),
     warn: limitedWarner(context),
     indexes: new Map(),
     channels: new Map(),
@@ -161,7 +160,7 @@ async function loadInto(
         })
       : new ShardedIndex(data.index, {
           ...source,
-          interner: load.interner,
+          texts: load.texts,
           onProblem: load.warn,
           load: load.context,
         });

@@ -17,7 +17,7 @@ export interface RecordSource {
 }
 
 /** Longest text that a record may hold in one string. */
-const MAX_TEXT = 8192;
+export const MAX_TEXT = 8192;
 
 type Raw = Record<string, unknown>;
 
@@ -65,7 +65,7 @@ function noarch(value: unknown): "python" | "generic" | undefined {
 }
 
 /** A directory below the prefix that stays there: the linker writes to it (CEP 17). */
-function isInnerPath(path: string): boolean {
+export function isInnerPath(path: string): boolean {
   return /^[A-Za-z0-9_.+-]+(\/[A-Za-z0-9_.+-]+)*$/.test(path) && !path.split("/").includes("..");
 }
 

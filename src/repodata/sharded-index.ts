@@ -1,17 +1,18 @@
 import type { PackageIndex } from "../specs/package-index.ts";
 import type { RepoDataRecord } from "../specs/records.ts";
-import type { ByteInterner } from "./byte-interner.ts";
 import type { LoadContext } from "./context.ts";
 import { repodataError } from "./decoder.ts";
 import { MessageReader } from "./message-records.ts";
 import { mergeRecords, type RecordSource, toRecord } from "./record.ts";
 import { fetchShard, type ShardIndex } from "./shard-index.ts";
+import type { VettedTexts } from "./vetted-texts.ts";
 
 const NONE: readonly RepoDataRecord[] = [];
 
 export interface ShardedIndexContext extends RecordSource {
   load: LoadContext;
-  interner: ByteInterner;
+  /** One for all indexes of a load. */
+  texts: VettedTexts;
   onProblem(message: string): void;
 }
 
@@ -71,7 +72,7 @@ export class ShardedIndex implements PackageIndex {
     const removed = new Set<string>();
     const reader = new MessageReader(
       shard,
-      this.#context.interner,
+      this.#context.texts.interner,
       `${this.channel}/${this.subdir}`,
       `the shard of \`${name}\``,
     );

@@ -6,7 +6,10 @@ import { openForReading } from "../../src/fs/index-files.ts";
 import { FlatIndex } from "../../src/repodata/flat-index.ts";
 import { IndexFile } from "../../src/repodata/index-format.ts";
 import { indexRepodataTask } from "../../src/repodata/index-task.ts";
+import { OutlineRecord } from "../../src/repodata/outline.ts";
 import { RepodataScanner, type ScanSink } from "../../src/repodata/scan.ts";
+import { completeRecord } from "../../src/specs/package-index.ts";
+import type { RepoDataRecord } from "../../src/specs/records.ts";
 import { fileNames, record, repodata, temporaryDirectory } from "./support.ts";
 
 interface Seen {
@@ -20,7 +23,7 @@ interface Seen {
 function scan(text: string | Buffer, sizes: readonly number[] = [1 << 16]): Seen {
   const seen: Seen = { records: [], removed: [], info: [], skipped: [] };
   const sink: ScanSink = {
-    record(kind, window, _base, keyStart, end, nameStart, nameEnd) {
+    record(kind, window, _base, { keyStart, end, nameStart, nameEnd }) {
       const [[key, value]] = Object.entries(JSON.parse(`{${window.toString("utf8", keyStart, end)}}`)) as [
         [string, unknown],
       ];
@@ -178,7 +181,7 @@ async function index(value: unknown): Promise<{ index: FlatIndex; problems: stri
     label: "ch/linux-64",
     path,
     compression: "none",
-    url: "u",
+    url: "https://h/ch/linux-64",
     source: "repodata.json",
     validators: { checkedAt: 0 },
   } as const;
@@ -249,6 +252,112 @@ describe("an index file", () => {
     expect(fileNames([made])).toEqual(["linux-64/a-0.8-0.tar.bz2", "linux-64/a-1.0-0.conda"]);
     const [newest] = made.records("a").filter(({ version }) => version === "1.0");
     expect(newest).toMatchObject({ flags: ["cuda"], extra_depends: { test: ["pytest"] } });
+    made.close();
+  });
+
+  it("outlines what it gives in whole, whatever is in the records", async () => {
+    const keys = [
+      ...[
+        "name",
+        "version",
+        "build",
+        "build_number",
+        "subdir",
+        "depends",
+        "constrains",
+        "timestamp",
+        "md5",
+        "sha256",
+      ],
+      ...[
+        "indexed_timestamp",
+        "track_features",
+        "python_site_packages_path",
+        "extra_depends",
+        "flags",
+        "noarch",
+        "x",
+      ],
+    ];
+    const odd = fc.oneof(
+      fc.constantFrom<unknown>(
+        null,
+        true,
+        -1,
+        0,
+        1.5,
+        12,
+        1e21,
+        "",
+        "a",
+        "1.0",
+        "../x",
+        "é",
+        "\n",
+        "noarch",
+        "osx-64",
+      ),
+      fc.constantFrom<unknown>(
+        [],
+        ["a"],
+        ["a", 1],
+        [["a"]],
+        {},
+        { a: ["b"] },
+        "0".repeat(32),
+        "f".repeat(64),
+      ),
+      fc.constantFrom<unknown>("lib/python3.13/site-packages", 1_528_259_771_638, "x".repeat(9000)),
+      fc.jsonValue(),
+    );
+    const changes = fc.dictionary(fc.constantFrom(...keys), odd, { maxKeys: 3 });
+    const space = fc.constantFrom("", " ", "\n    ", "\t");
+    const extension = fc.constantFrom(".conda", ".tar.bz2", "", ".zip");
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.integer({ min: 1, max: 9 }), changes, extension), { maxLength: 12 }),
+        fc.constantFrom("packages", "packages.conda"),
+        space,
+        async (list, group, indent) => {
+          const records = list.map(([version, change, ext]) => [
+            `a-${version}-0${ext}`,
+            { ...record("a", String(version)), ...change },
+          ]);
+          const text = JSON.stringify({ [group]: Object.fromEntries(records) }, null, indent);
+          const { index: outlined, problems } = await index(text);
+          const { index: whole, problems: expected } = await index(text);
+          for (const name of whole.names()) {
+            const outlines = outlined.outlines(name);
+            expect(outlines.map((outline) => ({ ...completeRecord(outline) }))).toEqual(whole.records(name));
+            for (const [i, complete] of whole.records(name).entries())
+              for (const key of Object.keys(complete) as (keyof RepoDataRecord)[])
+                expect(outlines[i]![key]).toEqual(complete[key]);
+          }
+          expect(problems).toEqual(expected);
+          outlined.close();
+          whole.close();
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it("makes outlines of records that are in order without parsing them", async () => {
+    const { index: made } = await index({
+      "packages.conda": {
+        "a-1-0.conda": record("a", "1", { timestamp: 5, track_features: "x y", indexed_timestamp: 7 }),
+        "a-1-1.conda": { ...record("a", "1"), build: "1", build_number: 1 },
+        "a-2-0.conda": { ...record("a", "2"), flags: ["cuda"] },
+      },
+    });
+    const outlines = made.outlines("a");
+    expect(outlines.map((outline) => outline instanceof OutlineRecord)).toEqual([true, true, false]);
+    expect(outlines.map(({ version, build_number }) => [version, build_number])).toEqual([
+      ["1", 0],
+      ["1", 1],
+      ["2", 0],
+    ]);
+    expect(JSON.stringify(outlines)).toBe(JSON.stringify(made.records("a")));
     made.close();
   });
 
