@@ -19,18 +19,22 @@ export function scratch(needBytes = 3e9) {
   return mkdtempSync(join(tmpdir(), "taipan-bench-"));
 }
 
-const TIME = existsSync("/usr/bin/time") ? ["/usr/bin/time", "-f", "%M"] : undefined;
+const TIME = existsSync("/usr/bin/time") ? ["/usr/bin/time", "-f", "%M %U %S"] : undefined;
 
-/** Runs a command; `{ seconds, maxRssMb, status, stdout, stderr }`. Peak memory needs GNU time. */
+/**
+ * Runs a command; `{ seconds, cpuSeconds, maxRssMb, status, stdout, stderr }`. `cpuSeconds` is the processor time of the command and
+ * its children, which a busy machine changes little. Both need GNU time.
+ */
 export function timed(command, args, options = {}) {
   const [file, ...rest] = TIME ? [...TIME, command, ...args] : [command, ...args];
   const started = performance.now();
   const result = spawnSync(file, rest, { encoding: "utf8", maxBuffer: 64e6, ...options });
   const seconds = (performance.now() - started) / 1000;
   const lines = (result.stderr ?? "").trimEnd().split("\n");
-  const kilobytes = TIME ? Number(lines.pop()) : Number.NaN;
+  const [kilobytes, user, system] = TIME ? lines.pop().split(" ").map(Number) : [];
   return {
     seconds,
+    cpuSeconds: user + system,
     maxRssMb: kilobytes / 1024,
     status: result.status,
     stdout: result.stdout,
