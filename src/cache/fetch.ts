@@ -2,7 +2,6 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pLimit from "p-limit";
-import { readInfo } from "../archive/info.ts";
 import { ToolError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
 import { removeTree } from "../fs/files.ts";
@@ -10,7 +9,8 @@ import type { HttpClient } from "../net/http.ts";
 import { redactUrl } from "../specs/credentials.ts";
 import { checkRecordNames } from "../specs/names.ts";
 import type { PackageCacheRecord, RepoDataRecord } from "../specs/records.ts";
-import type { ArchiveFacts, ExtractInput, WorkerPool } from "../workers/protocol.ts";
+import type { ExtractInput, WorkerPool } from "../workers/protocol.ts";
+import { checkContents, completeRecord, type Fetched } from "./complete.ts";
 import { download } from "./download.ts";
 import { type ArchiveKind, archiveName } from "./layout.ts";
 import type { CacheOptions, PackageCache } from "./package-cache.ts";
@@ -209,6 +209,7 @@ async function fetchOne(record: RepoDataRecord, run: Run): Promise<PackageCacheR
   const fetched = (await fromArchives(record, input, run)) ?? (await fromUrl(record, input, run));
   events({ type: "fetch", id: record.fn, state: "done", bytes: fetched.facts.size });
   const full = await completeRecord(record, fetched, learn);
+  await checkContents(record.fn, fetched.extracted, run.options, run.context);
   await writeRepodataRecord(fetched.extracted, full);
   const published = await publish(run.context.cache, run.pkgs, {
     record: full,
@@ -219,13 +220,6 @@ async function fetchOne(record: RepoDataRecord, run: Run): Promise<PackageCacheR
   });
   events({ type: "extract", id: record.fn, state: "done" });
   return published;
-}
-
-interface Fetched {
-  facts: ArchiveFacts;
-  extracted: string;
-  /** New archive to be kept in the cache directory. */
-  archive: string | undefined;
 }
 
 type Input = Omit<ExtractInput, "destination"> & { kind: ArchiveKind };
@@ -285,22 +279,4 @@ function localPath(url: string): string {
   } catch {
     throw new ToolError("channel-invalid", `\`${url}\` is no path on this machine`);
   }
-}
-
-/** Adds what the bytes told; for explicit URLs everything that info/index.json says. */
-async function completeRecord(
-  record: RepoDataRecord,
-  { facts, extracted }: Fetched,
-  learn: boolean,
-): Promise<RepoDataRecord> {
-  const found = {
-    sha256: record.sha256 ?? facts.sha256,
-    md5: record.md5 ?? facts.md5,
-    size: record.size ?? facts.size,
-  };
-  if (!learn) return { ...record, ...found };
-  const { index } = await readInfo(extracted);
-  const full = { ...index, ...found, fn: record.fn, url: record.url, channel: record.channel };
-  checkRecordNames(full);
-  return full;
 }

@@ -217,6 +217,46 @@ describe("a warm cache", () => {
     expect(statSync(file).size).toBe(1);
   });
 
+  it("a package whose own list of files is wrong: refused, told or taken, as safety checks say", async () => {
+    const odd = served(
+      await buildPackage({
+        name: "odd",
+        version: "1.0",
+        build: "0",
+        subdir: "noarch",
+        noarch: "generic",
+        files: { "share/odd": "four" },
+        editPaths: (paths) => paths.map((entry) => ({ ...entry, sha256: "0".repeat(64) })),
+      }),
+      server.url,
+    );
+    files[odd.path] = odd.bytes;
+    const fetchOdd = (options: FetchPackagesOptions) => {
+      rmSync(pkgs, { recursive: true, force: true });
+      events = [];
+      return fetchAll([odd.record], { options });
+    };
+    await expect(fetchOdd({ safetyChecks: "enabled", extraSafetyChecks: true })).rejects.toMatchObject({
+      code: "archive-invalid",
+      message: expect.stringMatching(
+        /`odd-1\.0-0\.conda` does not hold.*`share\/odd` has another sha256/,
+      ) as string,
+    });
+    expect(litter(pkgs)).toEqual([]);
+    expect(existsSync(join(pkgs, "odd-1.0-0"))).toBe(false);
+    const warnings = (): string[] =>
+      events.flatMap((event) => (event.type === "warning" ? [event.code] : []));
+    await fetchOdd({ safetyChecks: "warn", extraSafetyChecks: true });
+    expect(warnings()).toEqual(["package-contents"]);
+    for (const options of [
+      { safetyChecks: "warn" },
+      { safetyChecks: "disabled", extraSafetyChecks: true },
+    ] as const) {
+      await fetchOdd(options);
+      expect(warnings()).toEqual([]);
+    }
+  });
+
   it("another package of the same name keeps its place", async () => {
     const twin = served(
       await buildPackage({
