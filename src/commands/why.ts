@@ -108,45 +108,49 @@ function notThere(spec: MatchSpec, records: readonly RepoDataRecord[], intent: W
 }
 
 export interface WhyNotResult {
-  /** `installed`: it is there already. `possible`: nothing speaks against it. */
-  answer: "installed" | "possible" | "impossible";
+  /** `by-removal`: only if installed packages go. `installed`: it is there already. */
+  answer: "installed" | "possible" | "by-removal" | "impossible";
   /** What would happen, where it is possible. */
   plan?: PartialPlan | undefined;
-  /** The solver's explanation. */
+  /** The solver's explanation of what speaks against it. */
   error?: ToolError | undefined;
 }
 
 /** Why a package cannot be installed, into an environment or together with other specs; or what would happen if it were. */
-export async function whyNot(
-  intent: Omit<WhyIntent, "channels"> & { channels: readonly string[] },
-  context: CommandContext,
-): Promise<WhyNotResult> {
-  const spec = parseMatchSpec(intent.spec);
-  try {
-    if (intent.wanted.length > 0) {
-      checkIntent(intent);
-      return {
-        answer: "possible",
-        plan: await planNew([...intent.wanted, intent.spec], intent.channels, context),
-      };
-    }
-    const { prefix } = await readEnvironment(intent.target, context);
-    const state = await readForQuery(prefix, context);
-    if (state?.records.some((record) => matchSpecMatches(spec, record))) return { answer: "installed" };
-    const channels = chooseChannels(
-      { channels: intent.channels, fileChannels: [], nodefaults: false },
-      context,
+export async function whyNot(intent: WhyIntent, context: CommandContext): Promise<WhyNotResult> {
+  if (intent.wanted.length > 0) {
+    checkIntent(intent);
+    const { plan, error } = await attempt(() =>
+      planNew([...intent.wanted, intent.spec], intent.channels, context),
     );
-    return {
-      answer: "possible",
-      plan: await solveChange({ command: "install", prefix, specs: [intent.spec], channels }, state, context),
-    };
+    return { answer: plan ? "possible" : "impossible", plan, error };
+  }
+  const spec = parseMatchSpec(intent.spec);
+  const { prefix } = await readEnvironment(intent.target, context);
+  const state = await readForQuery(prefix, context);
+  if (state?.records.some((record) => matchSpecMatches(spec, record))) return { answer: "installed" };
+  const where = { channels: intent.channels, fileChannels: [], nodefaults: false };
+  const change = {
+    command: "install" as const,
+    prefix,
+    specs: [intent.spec],
+    channels: chooseChannels(where, context),
+  };
+  const keeping = { ...context, config: { ...context.config, allowUninstall: false } };
+  const first = await attempt(() => solveChange(change, state, keeping));
+  if (first.plan) return { answer: "possible", plan: first.plan };
+  const second = await attempt(() => solveChange(change, state, context));
+  return { answer: second.plan ? "by-removal" : "impossible", plan: second.plan, error: first.error };
+}
+
+/** A solve, or why it has no answer. */
+async function attempt(work: () => Promise<PartialPlan>): Promise<{ plan?: PartialPlan; error?: ToolError }> {
+  try {
+    return { plan: await work() };
   } catch (error) {
-    if (
-      !(error instanceof ToolError) ||
-      (error.code !== "unsatisfiable" && error.code !== "package-not-found")
-    )
-      throw error;
-    return { answer: "impossible", error };
+    const unsolvable =
+      error instanceof ToolError && (error.code === "unsatisfiable" || error.code === "package-not-found");
+    if (!unsolvable) throw error;
+    return { error };
   }
 }

@@ -317,9 +317,17 @@ describe("questions about packages", () => {
 
   describe("why-not", () => {
     it("explains with the solver what speaks against a package", async () => {
-      const installed = await sandbox.taipan("why-not", "libx=1.0", "-n", "env", ...channel);
-      expect(installed.code).toBe(0);
-      expect(installed.stdout).toMatch(/conf-b|tool|app/);
+      const blocked = await sandbox.taipan("why-not", "libx=1.0", "-n", "env", ...channel);
+      expect(blocked.code).toBe(0);
+      expect(blocked.stdout).toMatch(
+        /cannot be met together[\s\S]*conf-b[\s\S]*Without keeping all that is installed:[\s\S]*Remove/,
+      );
+      const document = (await sandbox.taipan("why-not", "libx=1.0", "-n", "env", ...channel, "--json")).json<{
+        answer: string;
+        actions: { UNLINK: { name: string }[] };
+      }>();
+      expect(document.answer).toBe("by-removal");
+      expect(document.actions.UNLINK.map(({ name }) => name)).toContain("suite");
       const together = (await sandbox.taipan("why-not", "conf-a", "conf-b", ...channel, "--json")).json<{
         answer: string;
         message: string;
@@ -338,6 +346,9 @@ describe("questions about packages", () => {
         actions: { LINK: { name: string }[] };
       }>();
       expect(possible.answer).toBe("possible");
+      expect((await sandbox.taipan("why-not", "libx=1.0", "app=1", ...channel, "-q")).stdout).toMatch(
+        /^Nothing speaks against it; this would happen:\n\n {2}Install\n/,
+      );
       expect(possible.actions.LINK.map(({ name }) => name)).toEqual(["libx", "app"]);
       expect((await sandbox.taipan("why-not", "libx", "-n", "env", ...channel)).stdout).toContain(
         "installed already",

@@ -1,3 +1,4 @@
+import type { ChangePlan } from "../../commands/change.ts";
 import { why, whyNot } from "../../commands/why.ts";
 import { ToolError } from "../../errors.ts";
 import type { WhyStep } from "../../solve/why.ts";
@@ -92,16 +93,25 @@ async function answerWhyNot(intent: Intent, session: Session): Promise<number> {
     return EXIT.ok;
   }
   if (answer === "installed") session.print(`\`${printable(intent.spec)}\` is installed already.`);
-  else if (error) {
-    session.print(printable(error.message));
-    if (error.hint)
-      session.print(
-        error.hint
-          .split("\n")
-          .map((line) => `${session.out.colors.cyan("hint:")} ${printable(line)}`)
-          .join("\n"),
-      );
-  } else if (complete)
-    session.print(`Nothing speaks against it; this would happen:\n\n${renderPlan(complete, session.out)}`);
+  if (error) printReasons(error, session);
+  if (complete) {
+    const lead =
+      answer === "possible"
+        ? "Nothing speaks against it; this would happen:"
+        : "Without keeping all that is installed:";
+    session.print(`${error ? "\n" : ""}${lead}\n\n${planText(complete, session)}`);
+  }
   return EXIT.ok;
+}
+
+function printReasons(error: ToolError, session: Session): void {
+  session.print(printable(error.message));
+  for (const line of error.hint?.split("\n") ?? [])
+    session.print(`${session.out.colors.cyan("hint:")} ${printable(line)}`);
+}
+
+/** A plan without its heading where it is about no environment. */
+function planText(plan: ChangePlan, session: Session): string {
+  const whole = renderPlan(plan, session.out);
+  return plan.prefix === "" ? whole.slice(whole.indexOf("\n\n") + 2) : whole;
 }
