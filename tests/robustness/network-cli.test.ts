@@ -1,0 +1,209 @@
+/** The whole executable against loopback servers: secrets, mirrors, registries, offline. */
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { buildPackage, writeChannel } from "../../fixtures/index.ts";
+import { type ChannelServer, startServer } from "../support/channel-server.ts";
+import { type CliResult, createSandbox, type Sandbox } from "../support/cli.ts";
+import { startRegistry } from "../support/oci-registry.ts";
+
+const TOKEN = "tk-5ecret-0123456789";
+let channelDir: string;
+let files: Record<string, Uint8Array>;
+let sandbox: Sandbox;
+let servers: ChannelServer[];
+
+beforeAll(async () => {
+  channelDir = mkdtempSync(join(tmpdir(), "taipan-channel-"));
+  const build = (name: string, depends: string[] = []) =>
+    buildPackage({ name, version: "1.0", noarch: "generic", depends, files: { [`share/${name}`]: name } });
+  await writeChannel(channelDir, await Promise.all([build("app", ["_dep"]), build("_dep")]), { zst: true });
+  files = {};
+  for (const name of readdirSync(join(channelDir, "noarch")))
+    files[`/noarch/${name}`] = readFileSync(join(channelDir, "noarch", name));
+});
+afterAll(() => rmSync(channelDir, { recursive: true, force: true }));
+beforeEach(() => {
+  sandbox = createSandbox();
+  servers = [];
+});
+afterEach(async () => {
+  for (const server of servers) await server.close();
+  sandbox.close();
+});
+
+async function serve(prefix = ""): Promise<ChannelServer> {
+  const at = Object.fromEntries(Object.entries(files).map(([path, bytes]) => [prefix + path, bytes]));
+  const server = await startServer({ files: at });
+  servers.push(server);
+  return server;
+}
+
+const create = (channel: string, ...more: string[]): Promise<CliResult> =>
+  sandbox.taipan(
+    "create",
+    "-y",
+    "-p",
+    join(sandbox.dir, "env"),
+    "--override-channels",
+    "-c",
+    channel,
+    "app",
+    ...more,
+  );
+
+function condarc(lines: readonly string[]): void {
+  mkdirSync(sandbox.home, { recursive: true });
+  writeFileSync(join(sandbox.home, ".condarc"), `${lines.join("\n")}\n`);
+}
+
+/** Files below the sandbox that hold the text; names count too. */
+function mentions(text: string): string[] {
+  return readdirSync(sandbox.dir, { recursive: true, withFileTypes: true })
+    .map((entry) => ({ entry, path: join(entry.parentPath, entry.name) }))
+    .filter(({ entry, path }) => path.includes(text) || (entry.isFile() && readFileSync(path).includes(text)))
+    .map(({ path }) => path);
+}
+
+describe("secrets", () => {
+  it.each([[[]], [["--json"]], [["-vvv"]]])(
+    "a channel's token reaches the server, and nothing else: %j",
+    async (more) => {
+      const server = await serve(`/t/${TOKEN}`);
+      const done = await create(`${server.url}/t/${TOKEN}`, ...more);
+      expect(done.code, done.stderr).toBe(0);
+      expect(server.requests.some(({ path }) => path.startsWith(`/t/${TOKEN}/noarch/app`))).toBe(true);
+      const listed = await sandbox.taipan("list", "-p", join(sandbox.dir, "env"), "--json");
+      const exported = await sandbox.taipan("env", "export", "-p", join(sandbox.dir, "env"));
+      const explicit = await sandbox.taipan("list", "-p", join(sandbox.dir, "env"), "--explicit");
+      for (const { stdout, stderr } of [done, listed, exported, explicit])
+        expect(stdout + stderr).not.toContain(TOKEN);
+      // conda-meta, history, repodata cache, repodata_record.json, urls.txt.
+      expect(mentions(TOKEN)).toEqual([]);
+      expect(explicit.stdout).toContain(`${server.url}/noarch/app`);
+    },
+  );
+
+  it("a failing channel is named without its token or password", async () => {
+    const server = await serve();
+    const port = server.port;
+    await server.close();
+    for (const channel of [`http://127.0.0.1:${port}/t/${TOKEN}`, `http://ann:${TOKEN}@127.0.0.1:${port}`]) {
+      condarc(["remote_max_retries: 0"]);
+      for (const more of [[], ["--json"], ["-vvv"]]) {
+        const failed = await create(channel, ...more);
+        expect(failed.code).not.toBe(0);
+        expect(failed.stdout + failed.stderr).toContain(`127.0.0.1:${port}`);
+        expect(failed.stdout + failed.stderr).not.toContain(TOKEN);
+      }
+    }
+    expect(mentions(TOKEN)).toEqual([]);
+  });
+});
+
+describe("mirrored_channels", () => {
+  it("takes the first mirror that works, and asks a failing one no more than once for its tries", async () => {
+    const [bad, good] = [await serve("/a"), await serve("/b")];
+    bad.faults.push({ match: /./, status: 503, times: Infinity });
+    condarc([
+      "remote_max_retries: 1",
+      "remote_backoff_factor: 1",
+      "mirrored_channels:",
+      "  science:",
+      `    - ${bad.url}/a`,
+      `    - ${good.url}/b`,
+    ]);
+    const done = await create("science");
+    expect(done.code, done.stderr).toBe(0);
+    // Index files are asked for side by side; what came later left the failing mirror out.
+    expect(bad.requests.some(({ path }) => path.endsWith(".conda"))).toBe(false);
+    expect(good.requests.filter(({ path }) => path.endsWith(".conda"))).toHaveLength(2);
+    const [record] = readdirSync(join(sandbox.dir, "env", "conda-meta")).filter((name) =>
+      name.startsWith("app"),
+    );
+    const meta = JSON.parse(readFileSync(join(sandbox.dir, "env", "conda-meta", record!), "utf8")) as {
+      channel: string;
+      url: string;
+    };
+    expect(meta).toMatchObject({ url: expect.stringContaining("/science/noarch/app-1.0") as string });
+  });
+
+  it("takes an archive from the next mirror when the bytes are wrong", async () => {
+    const [bad, good] = [await serve("/a"), await serve("/b")];
+    bad.faults.push({ match: /app-.*\.conda$/, corruptAt: 40, times: Infinity });
+    condarc(["mirrored_channels:", "  science:", `    - ${bad.url}/a`, `    - ${good.url}/b`]);
+    const done = await create("science");
+    expect(done.code, done.stderr).toBe(0);
+    expect(good.requests.some(({ path }) => /app-.*\.conda$/.test(path))).toBe(true);
+  });
+
+  it("says for each address what happened when all fail", async () => {
+    const [one, two] = [await serve("/a"), await serve("/b")];
+    one.faults.push({ match: /app-.*\.conda$/, corruptAt: 40, times: Infinity });
+    two.faults.push({ match: /app-.*\.conda$/, status: 404, times: Infinity });
+    condarc(["mirrored_channels:", "  science:", `    - ${one.url}/a`, `    - ${two.url}/b`]);
+    const failed = await create("science", "--json");
+    expect(failed.code).not.toBe(0);
+    const text = failed.stdout + failed.stderr;
+    expect(text).toMatch(new RegExp(`${one.url}/a/noarch/app[^;]*sha256 is`));
+    expect(text).toMatch(new RegExp(`${two.url}/b/noarch/app[^;]*HTTP 404`));
+  });
+});
+
+describe("oci://", () => {
+  it("creates an environment from a registry with anonymous tokens, and updates nothing the second time", async () => {
+    const registry = await startRegistry(files);
+    servers.push(registry);
+    const done = await create(registry.channel);
+    expect(done.code, done.stderr).toBe(0);
+    expect(readFileSync(join(sandbox.dir, "env", "share", "_dep"), "utf8")).toBe("_dep");
+    expect(registry.scopes).toContain("owner/chan/noarch/zzz_dep");
+    const before = registry.requests.length;
+    const again = await sandbox.taipan(
+      "install",
+      "-y",
+      "-p",
+      join(sandbox.dir, "env"),
+      "--override-channels",
+      "-c",
+      registry.channel,
+      "app",
+    );
+    expect(again.code, again.stderr).toBe(0);
+    expect(registry.requests.slice(before).filter(({ path }) => path.includes("/blobs/"))).toEqual([]);
+    expect(mentions("token-for-")).toEqual([]);
+  });
+
+  it("stands in for a channel as its mirror", async () => {
+    const registry = await startRegistry(files);
+    servers.push(registry);
+    condarc(["mirrored_channels:", "  science:", `    - ${registry.channel}`]);
+    const done = await create("science");
+    expect(done.code, done.stderr).toBe(0);
+  });
+});
+
+describe("--offline and --download-only", () => {
+  it("names every missing archive with its address, opens no socket, and works after --download-only", async () => {
+    const server = await serve();
+    const dry = await create(server.url, "--dry-run");
+    expect(dry.code, dry.stderr).toBe(0);
+    const before = server.requests.length;
+    const missing = await create(server.url, "--offline");
+    expect(missing.code).not.toBe(0);
+    for (const name of ["app", "_dep"])
+      expect(missing.stderr).toMatch(new RegExp(`${server.url}/noarch/${name}-1\\.0-[^ ]*\\.conda`));
+    expect(server.requests).toHaveLength(before);
+    const fetched = await create(server.url, "--download-only");
+    expect(fetched.code, fetched.stderr).toBe(0);
+    expect(
+      readdirSync(join(sandbox.root, "pkgs")).filter((name) => name.startsWith("app-1.0")).length,
+    ).toBeGreaterThan(0);
+    const after = server.requests.length;
+    const done = await create(server.url, "--offline");
+    expect(done.code, done.stderr).toBe(0);
+    expect(server.requests).toHaveLength(after);
+    expect(readFileSync(join(sandbox.dir, "env", "share", "app"), "utf8")).toBe("app");
+  });
+});
