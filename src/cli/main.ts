@@ -13,6 +13,10 @@ export async function main(argv: readonly string[]): Promise<void> {
     process.stdout.write(`${versionText(name)}\n`);
     return;
   }
+  if (argv[2]?.startsWith("shell") && argv.length > 3) {
+    const { activateQuickly } = await import("./quick-activate.ts");
+    if (await activateQuickly(argv, name)) return;
+  }
   const interrupt = listenForInterrupts();
   let session: Session | undefined;
   let invocation: Invocation | undefined;

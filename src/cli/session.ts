@@ -2,8 +2,9 @@ import { homedir } from "node:os";
 import type { ChangePlan } from "../commands/change.ts";
 import type { CommandContext, Resources } from "../commands/context.ts";
 import { openResources } from "../commands/resources.ts";
-import { type Config, type Dialect, loadConfig } from "../config/config.ts";
+import type { Config, Dialect } from "../config/assemble.ts";
 import type { ConfigValues } from "../config/keys.ts";
+import { loadConfigQuickly } from "../config/quick.ts";
 import { ToolError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
 import { redactText } from "../specs/credentials.ts";
@@ -57,7 +58,7 @@ export async function openSession(
   const env = process.env;
   const home = env["HOME"] ?? env["USERPROFILE"] ?? homedir();
   const platform = hostPlatform(process.platform, process.arch);
-  const config = loadConfig({
+  const config = await loadConfigQuickly({
     overrides: configOverrides(invocation),
     env,
     home,

@@ -1,5 +1,4 @@
 import { posix, win32 } from "node:path";
-import { parse } from "yaml";
 import type { KeyDefinition } from "./key-types.ts";
 import { type KeyName, keyDefinition } from "./keys.ts";
 
@@ -155,7 +154,11 @@ function convertSettings(raw: unknown, context: ConvertContext): Converted {
  * The raw value of an environment variable's text: lists are separated by the key's separator or written as a YAML
  * flow sequence, maps as a YAML flow map. Text is never parsed as YAML otherwise: `[{name}] ` is a prompt.
  */
-export function rawFromVariable(name: KeyName, text: string, platform: string): unknown {
+export function rawFromVariable(
+  name: KeyName,
+  text: string,
+  { platform, parseValue }: { platform: string; parseValue(text: string): unknown },
+): unknown {
   const { kind, separator } = keyDefinition(name);
   const trimmed = text.trim();
   if (
@@ -164,11 +167,7 @@ export function rawFromVariable(name: KeyName, text: string, platform: string): 
     kind === "settings" ||
     (kind === "list" && /^\[.*\]$/s.test(trimmed))
   ) {
-    try {
-      return parse(trimmed);
-    } catch {
-      return trimmed;
-    }
+    return parseValue(trimmed);
   }
   if (kind !== "list") return trimmed;
   const by = separator === "path" ? (platform.startsWith("win") ? ";" : /[:,]/) : separator;

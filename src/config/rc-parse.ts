@@ -6,6 +6,7 @@ import {
   isSeq,
   LineCounter,
   type Pair,
+  parse,
   parseDocument,
 } from "yaml";
 import { ToolError } from "../errors.ts";
@@ -48,6 +49,15 @@ export function parseRc(text: string, path: string): RcEntry[] {
   }
   const values = plainValue(document, path);
   return root.items.map((pair) => readEntry(pair, text, lines, values as Record<string, unknown>));
+}
+
+/** A value written as YAML in a variable; text that is no YAML is itself. */
+export function parseValue(text: string): unknown {
+  try {
+    return parse(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Aliases that multiply (a "YAML bomb") and aliases to nothing are refused. */

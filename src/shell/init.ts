@@ -6,7 +6,7 @@ import { exec } from "../host/exec.ts";
 import { lineDiff } from "./diff.ts";
 import { functionName, type HookInput, shellHook } from "./hook.ts";
 import { addInitBlock, autoRunValue, hasInitBlock, type InitInput, removeInitBlocks } from "./init-block.ts";
-import { escapeCmd, isShell, type Shell, shellSyntax } from "./syntax.ts";
+import { escapeCmd, type Shell, shellSyntax } from "./syntax.ts";
 
 export interface InitContext extends InitInput {
   home: string;
@@ -68,17 +68,6 @@ export function startupFile(
     case "cmd.exe":
       return undefined;
   }
-}
-
-/** The shell that started us, by the path in `SHELL`; on Windows cmd.exe unless PowerShell did. */
-export function guessShell(env: InitContext["env"], platform: string): Shell {
-  if (platform.startsWith("win")) return env["PSModulePath"] && !env["PROMPT"] ? "powershell" : "cmd.exe";
-  const name = env["SHELL"]?.split("/").at(-1) ?? "";
-  if (name === "sh") return "posix";
-  if (isShell(name)) return name;
-  throw new ToolError("usage", name === "" ? "the shell is not known" : `\`${name}\` is no known shell`, {
-    hint: "name it: --shell bash|zsh|fish|...",
-  });
 }
 
 /** What `shell init` would do: the block in the start-up file, and the hook's files in the root prefix. */

@@ -15,10 +15,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { guessShell } from "../../src/shell/guess.ts";
 import {
   applyInit,
   BACKUP_SUFFIX,
-  guessShell,
   initDiff,
   planDeinit,
   planInit,

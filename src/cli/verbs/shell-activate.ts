@@ -1,6 +1,6 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { activationScript } from "../../commands/shell.ts";
+import { activationScript } from "../../commands/activation.ts";
 import { writeAtomic } from "../../fs/files.ts";
 import { EXIT } from "../exit-codes.ts";
 import { flag, type Invocation, text } from "../invocation.ts";
