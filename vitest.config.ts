@@ -6,6 +6,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: "forks",
+    // Most tests wait for child processes and disks: one worker a core, not one less.
+    maxWorkers: "100%",
     reporters: ["default"],
   },
 });
