@@ -114,6 +114,8 @@ function masked(text: string): string {
     .replaceAll(server.url, "<SERVER>")
     .replaceAll(hostname(), "<HOST>")
     .replace(/\b\d+(\.\d+)? (kB|MB|B)\b/g, "<SIZE>")
+    // The rate is shown only where fetching took more than half a second.
+    .replace(/ \(<SIZE>\/s\)/g, "")
     .replace(/ {2,}<SIZE>/g, "  <SIZE>")
     .replace(/\bin \d+(\.\d+)? s\b/g, "in <TIME>")
     .replace(/\b(process|pid) \d+/gi, "$1 <PID>")
