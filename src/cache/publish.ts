@@ -52,7 +52,7 @@ export async function publish(
     if (place !== flat) await ensureDir(dirname(place));
     if (await settle(cache, place, prepared)) {
       const archive = join(dirname(place), record.fn);
-      if (prepared.archive !== undefined) await tryRename(prepared.archive, archive);
+      if (prepared.archive !== undefined) await allowed(tryRename(prepared.archive, archive));
       if (place === flat) await appendText(join(pkgs, "urls.txt"), `${splitCredentials(record.url).url}\n`);
       return { ...record, package_tarball_full_path: archive, extracted_package_dir: place };
     }
@@ -82,9 +82,21 @@ async function settle(cache: PackageCache, place: string, prepared: Prepared): P
     if (await cache.check(place, record, { safetyChecks: "disabled", learn })) return true;
     if (!(await cache.isReplaceable(place, record))) return false;
     const trash = join(prepared.scratch, `old-${attempt}`);
-    await tryRename(place, trash);
+    // In a shared cache a broken entry may be another user's, which only that user can take away.
+    if (!(await allowed(tryRename(place, trash)))) return false;
     // The place may have got a good entry between the look and the rename: give that back.
     if ((await fileIdentity(trash)) !== before) await tryRename(trash, place);
   }
   throw new ToolError("io-error", `cannot replace \`${place}\`: other processes keep changing it`);
+}
+
+/** False when this user may not do it. */
+async function allowed(work: Promise<unknown>): Promise<boolean> {
+  try {
+    await work;
+    return true;
+  } catch (error) {
+    if (error instanceof ToolError && error.code === "permission-denied") return false;
+    throw error;
+  }
 }

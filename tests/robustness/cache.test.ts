@@ -1,12 +1,16 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
+  chownSync,
   cpSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -21,6 +25,8 @@ import { type ServedPackage, somePackages } from "../support/packages.ts";
 import { repoRoot } from "../support/shared.ts";
 
 const PACKAGES = 12;
+/** A long run: `TAIPAN_KILLS=100 npx vitest run tests/robustness/cache.test.ts`. */
+const KILLS = Number(process.env["TAIPAN_KILLS"] ?? 15);
 const sandbox = mkdtempSync(join(tmpdir(), "taipan-processes-"));
 const recordsFile = join(sandbox, "records.json");
 let driver: string;
@@ -65,9 +71,9 @@ function start(pkgs: string, wrap: string[] = []): { child: ChildProcess; done: 
   return { child, done };
 }
 
-it("8 processes fill one cold cache at once", { timeout: 120_000 }, async () => {
+it("16 processes fill one cold cache at once", { timeout: 240_000 }, async () => {
   const pkgs = join(sandbox, "shared");
-  const outcomes = await Promise.all(Array.from({ length: 8 }, () => start(pkgs).done));
+  const outcomes = await Promise.all(Array.from({ length: 16 }, () => start(pkgs).done));
   for (const outcome of outcomes) expect(outcome.output).toEqual({ ok: PACKAGES });
   expect(checkVisible(pkgs, packages)).toHaveLength(PACKAGES);
   expect(litter(pkgs)).toEqual([]);
@@ -87,14 +93,19 @@ it("8 processes repair one damaged cache at once", { timeout: 120_000 }, async (
 });
 
 it("killed at random moments: what is visible is whole, and the next run succeeds and leaves nothing", {
-  timeout: 300_000,
+  timeout: 1_200_000,
 }, async () => {
   const pkgs = join(sandbox, "killed");
   let killed = 0;
-  for (let round = 0; round < 15; round++) {
-    if (round % 5 === 0) rmSync(pkgs, { recursive: true, force: true });
+  for (let round = 0; round < KILLS; round++) {
+    if (round % 3 === 0) rmSync(pkgs, { recursive: true, force: true });
     const { child, done } = start(pkgs);
-    await sleep(100 + ((round * 37) % 200));
+    // From start-up over the downloads to the last rename, however fast the machine is.
+    if (round % 2 === 0)
+      await expect
+        .poll(() => existsSync(pkgs) || child.exitCode !== null, { timeout: 20_000, interval: 1 })
+        .toBe(true);
+    await sleep(Math.random() * 150);
     child.kill("SIGKILL");
     if ((await done).code === null) killed += 1;
     checkVisible(pkgs, packages);
@@ -131,8 +142,69 @@ it("a read-only cache is read, and never written", { timeout: 60_000 }, async ()
   expect(readdirSync(readOnly).sort()).toEqual(before.filter((name) => !name.startsWith("pkg-0-")));
 });
 
+it("two users fill and reuse one cache that their group may write", { timeout: 120_000 }, async () => {
+  const [ann, ben] = [asUser(61_001, 61_000), asUser(61_002, 61_000)];
+  if (process.getuid?.() !== 0 || !ann || !ben)
+    return void process.stderr.write("skipped: only root can become two users\n");
+  chmodSync(sandbox, 0o755);
+  const pkgs = join(sandbox, "group");
+  mkdirSync(pkgs);
+  chownSync(pkgs, 0, 61_000);
+  // As an administrator sets it up: new directories belong to the group, too.
+  chmodSync(pkgs, 0o2775);
+  const both = await Promise.all([start(pkgs, ann).done, start(pkgs, ben).done]);
+  for (const outcome of both) expect(outcome.output).toEqual({ ok: PACKAGES });
+  expect(checkVisible(pkgs, packages)).toHaveLength(PACKAGES);
+  expect(litter(pkgs)).toEqual([]);
+  // An entry of the one that is damaged is replaced by the other; so is one whose directory is gone.
+  const owners = new Set<number>();
+  for (const { record } of packages) owners.add(lstatSync(join(pkgs, record.fn)).uid);
+  const place = join(pkgs, "pkg-0-1.0-0");
+  const owner = lstatSync(place).uid;
+  truncateSync(join(place, "share/pkg-0/small.txt"), 1);
+  rmSync(join(pkgs, "pkg-1-1.1-0"), { recursive: true });
+  const other = await start(pkgs, owner === 61_001 ? ben : ann).done;
+  expect(other.output).toEqual({ ok: PACKAGES });
+  expect(checkVisible(pkgs, packages)).toHaveLength(PACKAGES);
+  expect(litter(pkgs)).toEqual([]);
+});
+
+it("a broken entry of another user that cannot be moved away gets a good one beside it", {
+  timeout: 60_000,
+}, async () => {
+  const [ann, ben] = [asUser(61_001, 61_000, "022"), asUser(61_002, 61_000, "022")];
+  if (process.getuid?.() !== 0 || !ann || !ben)
+    return void process.stderr.write("skipped: only root can become two users\n");
+  chmodSync(sandbox, 0o755);
+  const pkgs = join(sandbox, "sticky");
+  mkdirSync(pkgs);
+  // Everybody may write, nobody may touch what is another's, as in /tmp.
+  chmodSync(pkgs, 0o1777);
+  expect((await start(pkgs, ann).done).output).toEqual({ ok: PACKAGES });
+  truncateSync(join(pkgs, "pkg-0-1.0-0/share/pkg-0/small.txt"), 1);
+  for (let round = 0; round < 2; round++)
+    expect((await start(pkgs, ben).done).output).toEqual({ ok: PACKAGES });
+  const beside = join(pkgs, "http", `127.0.0.1_${server.port}`, "noarch", "pkg-0-1.0-0");
+  expect(readFileSync(join(beside, "share/pkg-0/small.txt"), "utf8")).toBe("hello from 0\n");
+  expect(litter(pkgs)).toEqual(["http"]);
+});
+
 function asNobody(): string[] | undefined {
-  const wrap = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+  return asUser(65_534, 65_534);
+}
+
+/** The command that runs another as this user and group, by default with the umask of shared directories, or undefined. */
+function asUser(user: number, group: number, umask = "002"): string[] | undefined {
+  const wrap = [
+    "setpriv",
+    `--reuid=${user}`,
+    `--regid=${group}`,
+    "--clear-groups",
+    "sh",
+    "-c",
+    `umask ${umask}; exec "$@"`,
+    "sh",
+  ];
   return spawnSync(wrap[0]!, [
     ...wrap.slice(1),
     process.execPath,

@@ -81,6 +81,7 @@ describe("secrets", () => {
         expect(stdout + stderr).not.toContain(TOKEN);
       // conda-meta, history, repodata cache, repodata_record.json, urls.txt.
       expect(mentions(TOKEN)).toEqual([]);
+      expect(mentions(server.url).length).toBeGreaterThan(3);
       expect(explicit.stdout).toContain(`${server.url}/noarch/app`);
     },
   );

@@ -13,9 +13,9 @@ import { checkVisible, litter } from "../support/cache-checks.ts";
 import { type ChannelServer, type Fault, startServer } from "../support/channel-server.ts";
 import { type ServedPackage, somePackages } from "../support/packages.ts";
 
-/** More for a long run: `TAIPAN_SCHEDULES=1000 npx vitest run tests/robustness/network`. */
+/** A long run: `TAIPAN_SCHEDULES=1000 TAIPAN_FAULT_PACKAGES=40 npx vitest run tests/robustness/network.test.ts`. */
 const SCHEDULES = Number(process.env["TAIPAN_SCHEDULES"] ?? 200);
-const PACKAGES = 8;
+const PACKAGES = Number(process.env["TAIPAN_FAULT_PACKAGES"] ?? 8);
 
 /** Schedules mostly wait for time-outs, so several run side by side, each with servers of its own. */
 const LANES = 8;
@@ -125,7 +125,7 @@ async function runSchedule(seed: number, { server, mirror, packages }: Lane): Pr
 }
 
 it(`${SCHEDULES} random fault schedules end whole or with a clear error, and always with a clean cache`, {
-  timeout: 600_000,
+  timeout: 3_600_000,
 }, async () => {
   const outcomes = new Map<string, number>();
   const clear = new Set([
