@@ -20,6 +20,8 @@ export interface InstallIntent extends InputSources {
   channels: readonly string[];
   updateAll?: boolean;
   updateDeps?: boolean;
+  /** Bring what is named up to date, though what is installed satisfies the spec. */
+  upgradeNamed?: boolean;
   prune?: boolean;
   /** Remove what this request does not need (`env update --prune`). */
   onlyRequested?: boolean;
@@ -79,6 +81,7 @@ async function planInstall(
       channels,
       updateAll,
       updateDeps,
+      upgradeNamed: intent.upgradeNamed ?? false,
       prune,
       onlyRequested,
     },

@@ -22,6 +22,7 @@ export interface SolveIntent {
   channels: readonly Channel[];
   updateAll?: boolean;
   updateDeps?: boolean;
+  upgradeNamed?: boolean;
   prune?: boolean;
   onlyRequested?: boolean;
   force?: boolean;
@@ -105,6 +106,7 @@ function runSolve(intent: SolveIntent, inputs: SolveInputs, context: CommandCont
       force: intent.force,
       updateAll: intent.updateAll,
       updateDeps: intent.updateDeps,
+      upgradeNamed: intent.upgradeNamed,
       prune: intent.prune,
       onlyRequested: intent.onlyRequested,
       noPythonPin: config.noPyPin,

@@ -1,4 +1,4 @@
-import type { MatchSpec } from "../specs/match-spec.ts";
+import { type MatchSpec, matchSpecMatches } from "../specs/match-spec.ts";
 import type { PackageIndex } from "../specs/package-index.ts";
 import type { PackageRecord, PrefixRecord } from "../specs/records.ts";
 import type { ChannelPriority, SolveRequest, SolveStrategy } from "./types.ts";
@@ -15,6 +15,8 @@ export interface SolveFlags {
   force?: boolean | undefined;
   updateAll?: boolean | undefined;
   updateDeps?: boolean | undefined;
+  /** As conda's `install`: what is named and installed is brought up to date, though it satisfies the spec. */
+  upgradeNamed?: boolean | undefined;
   /**
    * Prune orphans; without it `update` and whatever removes packages do, the others do not. With `install`: drop all that this request does not
    * need, as `env update --prune` does.
@@ -59,11 +61,13 @@ export interface RequestInput {
 export function buildRequest(input: RequestInput): SolveRequest {
   const { command, specs, flags } = input;
   const installs = command === "create" || command === "install";
+  const upgraded =
+    command === "install" && flags.upgradeNamed === true ? satisfied(specs, input.installed) : [];
   const removed = command === "remove" ? specs : (input.alsoRemove ?? []);
   return {
     jobs: {
-      install: installs ? specs : [],
-      update: command === "update" ? specs : [],
+      install: installs ? specs.filter((spec) => !upgraded.includes(spec)) : [],
+      update: command === "update" ? specs : upgraded,
       updateAll: command !== "remove" && flags.updateAll === true,
       remove: removed,
     },
@@ -99,4 +103,8 @@ export function buildRequest(input: RequestInput): SolveRequest {
 function withoutRemoved(history: readonly MatchSpec[], removed: readonly MatchSpec[]): readonly MatchSpec[] {
   const names = new Set(removed.map(({ name }) => name));
   return history.filter(({ name }) => name === undefined || !names.has(name));
+}
+
+function satisfied(specs: readonly MatchSpec[], installed: readonly PrefixRecord[]): MatchSpec[] {
+  return specs.filter((spec) => installed.some((record) => matchSpecMatches(spec, record)));
 }

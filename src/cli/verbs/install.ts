@@ -9,7 +9,13 @@ export async function run(invocation: Invocation, session: Session): Promise<num
   const revision = text(invocation, "revision");
   if (revision !== undefined) return toRevision(revision, invocation, session);
   const outcome = await install(
-    { ...changeSources(invocation), command: "install", updateDeps: flag(invocation, "updateDeps") },
+    {
+      ...changeSources(invocation),
+      command: "install",
+      updateDeps: flag(invocation, "updateDeps"),
+      // For mamba, what is installed and satisfies the spec is good enough.
+      upgradeNamed: invocation.name === "conda" && !session.config.values.freezeInstalled,
+    },
     session.context,
   );
   return reportChange(outcome, session);
