@@ -1,7 +1,9 @@
 import pLimit from "p-limit";
 import type { PackageIndex } from "../specs/package-index.ts";
 import type { RepoDataRecord } from "../specs/records.ts";
+import type { DependencyReader } from "./message-outlines.ts";
 import { ShardedIndex } from "./sharded-index.ts";
+import type { VettedTexts } from "./vetted-texts.ts";
 
 /** Shards in flight at once, over all subdirs. HTTP/2 carries them on one connection; HTTP/1.1 has its own lower bound. */
 const IN_FLIGHT = 64;
@@ -22,14 +24,23 @@ export class Closure {
   /** Dependency strings that were looked at: real records repeat a few thousand of them. */
   readonly #seen = new Set<string>();
   readonly #limit = pLimit(IN_FLIGHT);
-  readonly #recursive: boolean;
+  /** The same by the id that their text has. */
+  #seenIds = new Uint8Array(1 << 12);
+  readonly #texts: VettedTexts | undefined;
+  readonly #dependencies: DependencyReader | undefined;
   #sharded = false;
   #pending = 0;
   #failure: { error: unknown } | undefined;
   #waiters: (() => void)[] = [];
 
-  constructor(recursive: boolean) {
-    this.#recursive = recursive;
+  /** `texts` are those of the indexes; without them, what records depend on is not followed. */
+  constructor(texts?: VettedTexts) {
+    this.#texts = texts;
+    if (!texts) return;
+    this.#dependencies = {
+      text: (bytes, start, end) => this.#followText(texts, bytes, start, end),
+      list: (dependencies) => this.#followList(dependencies),
+    };
   }
 
   /** An index that joins later is asked for all that was wanted so far. */
@@ -55,8 +66,7 @@ export class Closure {
       return;
     }
     this.#pending++;
-    this.#limit(() => (this.#failure ? [] : index.fetch(name)))
-      .then((records) => this.#follow(records))
+    this.#limit(() => (this.#failure ? undefined : index.fetch(name, this.#dependencies)))
       .catch((error) => {
         this.#failure ??= { error };
       })
@@ -67,12 +77,28 @@ export class Closure {
   }
 
   #follow(records: readonly RepoDataRecord[]): void {
-    if (!this.#recursive) return;
+    if (!this.#texts) return;
     for (const record of records) {
       this.#followList(record.depends);
       if (record.extra_depends)
         for (const list of Object.values(record.extra_depends)) this.#followList(list);
     }
+  }
+
+  #followText(texts: VettedTexts, bytes: Buffer, start: number, end: number): void {
+    const id = texts.interner.id(bytes, start, end);
+    if (id < 0) {
+      this.#followList([bytes.toString("utf8", start, end)]);
+      return;
+    }
+    if (id >= this.#seenIds.length) {
+      const larger = new Uint8Array(id * 2);
+      larger.set(this.#seenIds);
+      this.#seenIds = larger;
+    }
+    if (this.#seenIds[id] === 1) return;
+    this.#seenIds[id] = 1;
+    this.#followList([texts.interner.text(id)]);
   }
 
   #followList(dependencies: readonly string[]): void {

@@ -48,7 +48,11 @@ export const ID = {
   timestamp: position("timestamp"),
   indexed_timestamp: position("indexed_timestamp"),
   track_features: position("track_features"),
+  md5: position("md5"),
+  sha256: position("sha256"),
   innerPath: position("python_site_packages_path"),
+  depends: position("depends"),
+  constrains: position("constrains"),
 } as const;
 
 /** Keys of hashes and how many hexadecimal digits those have. */
@@ -71,6 +75,16 @@ KEY_BYTES.forEach((bytes, id) => {
   SLOTS[slotOf(bytes.length, bytes[0]!, bytes[1]!)] = id + 1;
 });
 
+/** Half the position in `spans` of the key in `b[start, start + length)`, or -1. */
+export function keyAt(b: Buffer, start: number, length: number): number {
+  if (length < 2 || length >= MAX_KEY) return -1;
+  const id = SLOTS[slotOf(length, b[start]!, b[start + 1]!)]! - 1;
+  if (id < 0) return -1;
+  const bytes = KEY_BYTES[id]!;
+  for (let k = 0; k < length; k++) if (b[start + k] !== bytes[k]) return -1;
+  return id;
+}
+
 /** Digits of the largest number that is read. */
 const MAX_DIGITS = 15;
 
@@ -90,15 +104,7 @@ export function recordSpans(b: Buffer, i: number, n: number): number {
     const key = ++i;
     for (let c = b[i]!; c !== QUOTE; c = b[++i]!) if (c < 0x20 || c === BACKSLASH) return -1;
     const length = i - key;
-    let id = length > 1 && length < MAX_KEY ? SLOTS[(length << 5) | ((b[key]! + b[key + 1]!) & 31)]! - 1 : -1;
-    if (id >= 0) {
-      const bytes = KEY_BYTES[id]!;
-      for (let k = 0; k < length; k++) {
-        if (b[key + k] === bytes[k]) continue;
-        id = -1;
-        break;
-      }
-    }
+    const id = keyAt(b, key, length);
     i++;
     while (b[i] === 0x20 || b[i] === 0x0a || b[i] === 0x0d || b[i] === 0x09) i++;
     if (b[i++] !== COLON) return -1;

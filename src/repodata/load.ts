@@ -54,12 +54,13 @@ export async function loadChannels(
   const signal = context.signal ? AbortSignal.any([context.signal, failed.signal]) : failed.signal;
   // Every request in flight listens to it.
   setMaxListeners(0, signal);
+  const texts = new VettedTexts();
   const load: Load = {
     options,
     context: { ...context, signal },
     platform,
-    closure: new Closure(options.recursive !== false),
-    texts: new VettedTexts(),
+    closure: new Closure(options.recursive === false ? undefined : texts),
+    texts,
     warn: limitedWarner(context),
     indexes: new Map(),
     channels: new Map(),
@@ -91,7 +92,7 @@ export function closeIndexes(indexes: Iterable<PackageIndex>): void {
 
 /** Fetches the records of names in sharded indexes, for searches that find names first. Flat indexes need nothing. */
 export async function fetchRecords(indexes: readonly PackageIndex[], names: Iterable<string>): Promise<void> {
-  const closure = new Closure(false);
+  const closure = new Closure();
   for (const index of indexes) closure.add(index);
   for (const name of names) closure.want(name);
   await closure.settled();

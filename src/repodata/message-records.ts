@@ -10,13 +10,13 @@ const MAX_DEPTH = 32;
  * records of a shard in a quarter of the time that a general decoder takes.
  */
 export class MessageReader {
-  readonly #bytes: Buffer;
+  readonly bytes: Buffer;
   readonly #interner: ByteInterner;
   readonly #fail: () => never;
   #at = 0;
 
   constructor(bytes: Uint8Array, interner: ByteInterner, label: string, what: string) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#interner = interner;
     this.#fail = () => {
       throw repodataError(label, `${what} is no MessagePack (at byte ${this.#at})`);
@@ -25,46 +25,46 @@ export class MessageReader {
 
   #need(count: number): number {
     const at = this.#at;
-    if (at + count > this.#bytes.length) this.#fail();
+    if (at + count > this.bytes.length) this.#fail();
     this.#at = at + count;
     return at;
   }
 
   /** Number of entries of the dictionary at the position, or -1 when there is something else (which is not consumed). */
   mapSize(): number {
-    const type = this.#bytes[this.#at] ?? this.#fail();
+    const type = this.bytes[this.#at] ?? this.#fail();
     if (type >= 0x80 && type <= 0x8f) {
       this.#at++;
       return type & 0x0f;
     }
-    if (type === 0xde) return this.#bytes.readUInt16BE(this.#need(3) + 1);
-    if (type === 0xdf) return this.#bytes.readUInt32BE(this.#need(5) + 1);
+    if (type === 0xde) return this.bytes.readUInt16BE(this.#need(3) + 1);
+    if (type === 0xdf) return this.bytes.readUInt32BE(this.#need(5) + 1);
     return -1;
   }
 
   /** As mapSize, for lists. */
   listSize(): number {
-    const type = this.#bytes[this.#at] ?? this.#fail();
+    const type = this.bytes[this.#at] ?? this.#fail();
     if (type >= 0x90 && type <= 0x9f) {
       this.#at++;
       return type & 0x0f;
     }
-    if (type === 0xdc) return this.#bytes.readUInt16BE(this.#need(3) + 1);
-    if (type === 0xdd) return this.#bytes.readUInt32BE(this.#need(5) + 1);
+    if (type === 0xdc) return this.bytes.readUInt16BE(this.#need(3) + 1);
+    if (type === 0xdd) return this.bytes.readUInt32BE(this.#need(5) + 1);
     return -1;
   }
 
   /** Bytes of the text (0xa0, 0xd9…) or binary (0xc4…) at the position, or -1. Stops at the first of them. */
   #length(text: boolean): number {
-    const type = this.#bytes[this.#at] ?? this.#fail();
+    const type = this.bytes[this.#at] ?? this.#fail();
     if (text && type >= 0xa0 && type <= 0xbf) {
       this.#at++;
       return type & 0x1f;
     }
     const base = text ? 0xd9 : 0xc4;
-    if (type === base) return this.#bytes[this.#need(2) + 1]!;
-    if (type === base + 1) return this.#bytes.readUInt16BE(this.#need(3) + 1);
-    if (type === base + 2) return this.#bytes.readUInt32BE(this.#need(5) + 1);
+    if (type === base) return this.bytes[this.#need(2) + 1]!;
+    if (type === base + 1) return this.bytes.readUInt16BE(this.#need(3) + 1);
+    if (type === base + 2) return this.bytes.readUInt32BE(this.#need(5) + 1);
     return -1;
   }
 
@@ -77,19 +77,16 @@ export class MessageReader {
     }
     const at = this.#need(length);
     return intern
-      ? this.#interner.intern(this.#bytes, at, at + length)
-      : this.#bytes.toString("utf8", at, at + length);
+      ? this.#interner.intern(this.bytes, at, at + length)
+      : this.bytes.toString("utf8", at, at + length);
   }
 
-  /** Binary data at the position, as a view; undefined when there is something else, which is stepped over. */
-  binary(): Buffer | undefined {
+  /** Steps over binary data and gives its length; -1 for something else, which is stepped over too. */
+  binaryLength(): number {
     const length = this.#length(false);
-    if (length < 0) {
-      this.skip();
-      return undefined;
-    }
-    const at = this.#need(length);
-    return this.#bytes.subarray(at, at + length);
+    if (length < 0) this.skip();
+    else this.#need(length);
+    return length;
   }
 
   /** Steps over any value. */
@@ -103,14 +100,14 @@ export class MessageReader {
     }
     let length = this.#length(true);
     if (length < 0) length = this.#length(false);
-    if (length < 0) length = scalarLength(this.#bytes, this.#at) ?? this.#fail();
+    if (length < 0) length = scalarLength(this.bytes, this.#at) ?? this.#fail();
     this.#need(length);
   }
 
   /** Any value as plain data; binary data as hexadecimal text, which is how records hold their hashes elsewhere. */
   value(depth = 0): unknown {
     if (depth > MAX_DEPTH) this.#fail();
-    const type = this.#bytes[this.#at] ?? this.#fail();
+    const type = this.bytes[this.#at] ?? this.#fail();
     const entries = this.mapSize();
     if (entries >= 0) {
       const dictionary: Record<string, unknown> = Object.create(null);
@@ -128,12 +125,15 @@ export class MessageReader {
       return list;
     }
     if ((type >= 0xa0 && type <= 0xbf) || (type >= 0xd9 && type <= 0xdb)) return this.text(true);
-    if (type >= 0xc4 && type <= 0xc6) return this.binary()?.toString("hex");
+    if (type >= 0xc4 && type <= 0xc6) {
+      const length = this.binaryLength();
+      return this.bytes.toString("hex", this.#at - length, this.#at);
+    }
     return this.#scalar(type);
   }
 
   #scalar(type: number): unknown {
-    const bytes = this.#bytes;
+    const bytes = this.bytes;
     const at = this.#need(scalarLength(bytes, this.#at) ?? this.#fail());
     if (type <= 0x7f) return type;
     if (type >= 0xe0) return type - 256;
@@ -184,16 +184,26 @@ export class MessageReader {
         continue;
       }
       const at = this.#need(length);
-      const id = this.#interner.id(this.#bytes, at, at + length);
+      const id = this.#interner.id(this.bytes, at, at + length);
       if (id >= 0 && id < RECORD_KEYS.length) setRaw(raw, id, this.value());
       else this.skip();
     }
     return raw;
   }
 
+  /** Position of the next value. */
+  get position(): number {
+    return this.#at;
+  }
+
+  /** Goes on at a position that is known to be that of a value. */
+  continueAt(position: number): void {
+    this.#at = position;
+  }
+
   /** Whether everything was read. */
   atEnd(): boolean {
-    return this.#at === this.#bytes.length;
+    return this.#at === this.bytes.length;
   }
 }
 

@@ -40,7 +40,38 @@ export interface ShardIndex extends ShardIndexHeader {
   shardsBase: string;
   /** Directory of the shards that are cached. */
   directory: string;
-  hashes: ReadonlyMap<string, Uint8Array>;
+  hashes: ShardHashes;
+}
+
+/** Hashes of shards by package name. They stay in the message: of 30,000 names a request reaches a hundred. */
+export class ShardHashes {
+  readonly #message: Buffer;
+  readonly #positions: ReadonlyMap<string, number>;
+
+  constructor(message: Buffer, positions: ReadonlyMap<string, number>) {
+    this.#message = message;
+    this.#positions = positions;
+  }
+
+  has(name: string): boolean {
+    return this.#positions.has(name) && isSafePackageName(name);
+  }
+
+  get(name: string): Buffer | undefined {
+    const at = this.#positions.get(name);
+    return at !== undefined && isSafePackageName(name)
+      ? this.#message.subarray(at, at + HASH_LENGTH)
+      : undefined;
+  }
+
+  *names(): IterableIterator<string> {
+    for (const name of this.#positions.keys()) if (isSafePackageName(name)) yield name;
+  }
+
+  /** Names of the files of all shards. */
+  *files(): IterableIterator<string> {
+    for (const at of this.#positions.values()) yield shardFile(this.#message.subarray(at, at + HASH_LENGTH));
+  }
 }
 
 /** The cached shard index, or undefined when there is none that is whole and of this URL. The file: header JSON, newline, message. */
@@ -105,7 +136,7 @@ export async function fetchShardIndex(
       writer.discard();
       throw error;
     }
-    const named = new Set(Array.from(index.hashes.values(), (hash) => shardFile(hash)));
+    const named = new Set(index.hashes.files());
     await removeOldFiles(index.directory, (name) => !named.has(name), Date.now() - SHARD_LITTER_AGE);
   }
   return index;
@@ -134,7 +165,7 @@ function parseShardIndex(
   const reader = new MessageReader(message, createRecordInterner(), label, "its shard index");
   let version: unknown;
   let info: unknown;
-  const hashes = new Map<string, Uint8Array>();
+  const hashes = new Map<string, number>();
   let found = false;
   const entries = reader.mapSize();
   for (let i = 0; i < entries; i++) {
@@ -157,18 +188,17 @@ function parseShardIndex(
     archiveBase: resolveBase(base("base_url"), header.url, label, "base_url"),
     shardsBase: resolveBase(base("shards_base_url"), header.url, label, "shards_base_url"),
     directory,
-    hashes,
+    hashes: new ShardHashes(reader.bytes, hashes),
   };
 }
 
-/** Package names and the hashes of their shards; entries with a hostile name or no hash are passed over. */
-function readHashes(reader: MessageReader, into: Map<string, Uint8Array>): boolean {
+/** Package names and where the hashes of their shards are; entries without a hash are passed over. */
+function readHashes(reader: MessageReader, into: Map<string, number>): boolean {
   const entries = reader.mapSize();
   for (let i = 0; i < entries; i++) {
     const name = reader.text(false);
-    const hash = reader.binary();
-    if (name !== undefined && hash?.byteLength === HASH_LENGTH && isSafePackageName(name))
-      into.set(name, hash);
+    const length = reader.binaryLength();
+    if (name !== undefined && length === HASH_LENGTH) into.set(name, reader.position - length);
   }
   return entries >= 0;
 }

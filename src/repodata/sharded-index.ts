@@ -1,8 +1,10 @@
-import type { PackageIndex } from "../specs/package-index.ts";
+import { completeRecord, type PackageIndex } from "../specs/package-index.ts";
 import type { RepoDataRecord } from "../specs/records.ts";
 import type { LoadContext } from "./context.ts";
 import { repodataError } from "./decoder.ts";
+import { type DependencyReader, readOutline } from "./message-outlines.ts";
 import { MessageReader } from "./message-records.ts";
+import type { OutlineOrigin } from "./outline.ts";
 import { mergeRecords, type RecordSource, toRecord } from "./record.ts";
 import { fetchShard, type ShardIndex } from "./shard-index.ts";
 import type { VettedTexts } from "./vetted-texts.ts";
@@ -23,8 +25,10 @@ export class ShardedIndex implements PackageIndex {
   priority = 0;
   readonly #index: ShardIndex;
   readonly #context: ShardedIndexContext;
+  readonly #outlined = new Map<string, readonly RepoDataRecord[]>();
   readonly #known = new Map<string, readonly RepoDataRecord[]>();
   #bytes = 0;
+  #records = 0;
 
   constructor(index: ShardIndex, context: ShardedIndexContext) {
     this.#index = index;
@@ -39,48 +43,69 @@ export class ShardedIndex implements PackageIndex {
 
   /** Empty for a name that was not fetched. */
   records(name: string): readonly RepoDataRecord[] {
-    return this.#known.get(name) ?? NONE;
-  }
-
-  names(): Iterable<string> {
-    return this.#index.hashes.keys();
-  }
-
-  isFetched(name: string): boolean {
-    return this.#known.has(name) || !this.has(name);
-  }
-
-  /** Fetches the shard of a name, unless it is there already. */
-  async fetch(name: string, context: LoadContext = this.#context.load): Promise<readonly RepoDataRecord[]> {
-    const known = this.#known.get(name);
-    if (known) return known;
-    const label = `${this.channel}/${this.subdir}`;
-    const shard = await fetchShard(this.#index, name, label, context);
-    if (!shard) return NONE;
-    const records = this.#read(name, shard.message);
-    this.#known.set(name, records);
-    if (shard.bytes > 0) {
-      this.#bytes += shard.bytes;
-      const { channel, subdir } = this;
-      context.events({ type: "repodata", channel, subdir, state: "progress", bytes: this.#bytes });
+    let records = this.#known.get(name);
+    if (!records) {
+      records = this.outlines(name).map(completeRecord);
+      if (this.#outlined.has(name)) this.#known.set(name, records);
     }
     return records;
   }
 
-  #read(name: string, shard: Uint8Array): readonly RepoDataRecord[] {
+  outlines(name: string): readonly RepoDataRecord[] {
+    return this.#outlined.get(name) ?? NONE;
+  }
+
+  names(): Iterable<string> {
+    return this.#index.hashes.names();
+  }
+
+  isFetched(name: string): boolean {
+    return this.#outlined.has(name) || !this.has(name);
+  }
+
+  /** Fetches the shard of a name, unless it is there already; `dependencies` is told what its records depend on. */
+  async fetch(name: string, dependencies?: DependencyReader): Promise<void> {
+    if (this.#outlined.has(name)) return;
+    const { load } = this.#context;
+    const shard = await fetchShard(this.#index, name, `${this.channel}/${this.subdir}`, load);
+    if (!shard || this.#outlined.has(name)) return;
+    this.#outlined.set(name, this.#read(name, shard.message, dependencies));
+    this.#bytes += shard.bytes;
+    this.#records += this.outlines(name).length;
+    const { channel, subdir } = this;
+    load.events({
+      type: "repodata",
+      channel,
+      subdir,
+      state: "progress",
+      bytes: this.#bytes,
+      records: this.#records,
+    });
+  }
+
+  #read(name: string, shard: Uint8Array, dependencies?: DependencyReader): readonly RepoDataRecord[] {
     const found: RepoDataRecord[] = [];
     const removed = new Set<string>();
-    const reader = new MessageReader(
-      shard,
-      this.#context.texts.interner,
-      `${this.channel}/${this.subdir}`,
-      `the shard of \`${name}\``,
-    );
+    const { texts } = this.#context;
+    const label = `${this.channel}/${this.subdir}`;
+    const reader = new MessageReader(shard, texts.interner, label, `the shard of \`${name}\``);
+    const origin = this.#origin(reader.bytes, name);
     const group = (extension: string): void => {
       eachEntry(reader, (key) => {
+        const at = { key, extension, start: reader.position, name, origin };
+        const plain = readOutline(reader.bytes, at, { texts, dependencies });
+        if (plain) {
+          found.push(plain.outline);
+          reader.continueAt(plain.end);
+          return;
+        }
         const record = toRecord(reader.record() ?? null, key + extension, name, this.#context);
         if (typeof record === "string") this.#problem(key, record);
-        else found.push(record);
+        else {
+          found.push(record);
+          for (const list of [record.depends, ...Object.values(record.extra_depends ?? {})])
+            dependencies?.list(list);
+        }
       });
     };
     const isDictionary = eachEntry(reader, (key) => {
@@ -92,9 +117,24 @@ export class ShardedIndex implements PackageIndex {
       else if (key === "removed") readTexts(reader, removed);
       else reader.skip();
     });
-    if (!isDictionary)
-      throw repodataError(`${this.channel}/${this.subdir}`, `the shard of \`${name}\` is no dictionary`);
+    if (!isDictionary) throw repodataError(label, `the shard of \`${name}\` is no dictionary`);
     return mergeRecords(found, removed);
+  }
+
+  /** The shard stays in memory for the records that turn out to be needed: it is a third of what all of them would take. */
+  #origin(bytes: Buffer, name: string): OutlineOrigin {
+    const { texts } = this.#context;
+    const label = `${this.channel}/${this.subdir}`;
+    const what = `the shard of \`${name}\``;
+    return {
+      source: this.#context,
+      complete: (fn, start, end) => {
+        const reader = new MessageReader(bytes.subarray(start, end), texts.interner, label, what);
+        const record = toRecord(reader.record() ?? null, fn, name, this.#context);
+        if (typeof record === "string") throw repodataError(label, `record \`${fn}\`: ${record}`);
+        return record;
+      },
+    };
   }
 
   #problem(key: string, reason: string): void {
