@@ -1,4 +1,4 @@
-import { type Antecedent, type Falsified, KIND, type Lit, type State } from "./state.ts";
+import { type Antecedent, type Falsified, KIND, type Lit, type State, type Var } from "./state.ts";
 
 /** The level at which the question itself holds: nothing at or below it can be taken back. */
 export const GROUND = 1;
@@ -8,6 +8,8 @@ export interface Learnt {
   literals: Lit[];
   backLevel: number;
   antecedents: Antecedent[];
+  /** Every variable that was resolved on or stayed. */
+  touched: Var[];
 }
 
 /**
@@ -21,7 +23,7 @@ export function analyze(state: State, falsified: Falsified, seen: Uint8Array): L
   const current = state.currentLevel;
   const lower: Lit[] = [];
   const antecedents: Antecedent[] = [];
-  const touched: number[] = [];
+  const touched: Var[] = [];
   let open = 0;
 
   const visit = (lit: Lit): void => {
@@ -91,5 +93,5 @@ export function analyze(state: State, falsified: Falsified, seen: Uint8Array): L
     }
   }
   if (at > 0) [lower[0], lower[at]] = [lower[at]!, lower[0]!];
-  return { literals: [uip, ...lower], backLevel, antecedents };
+  return { literals: [uip, ...lower], backLevel, antecedents, touched };
 }

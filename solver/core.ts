@@ -1,4 +1,4 @@
-import type { SolvableId, VersionSetId } from "./provider.ts";
+import type { Problem, SolvableId, VersionSetId } from "./provider.ts";
 import { type Falsified, KIND, type Lit, type State, type Var } from "./state.ts";
 
 /** One thing of the question that takes part in the proof that there is no answer. */
@@ -81,6 +81,22 @@ export function conflictCore(state: State, falsified: Falsified): ConflictCore {
     }
   }
   return { facts: [...facts.values()] };
+}
+
+/** The whole question as the core, for want of a proof. */
+export function questionCore({ requirements, background, constraints }: Problem): ConflictCore {
+  const requires = [...requirements, ...background].map(
+    ({ versionSet, conditions }): CoreFact => ({
+      kind: "requires",
+      from: undefined,
+      versionSet,
+      conditional: conditions !== undefined,
+    }),
+  );
+  const constrains = constraints.map(
+    (versionSet): CoreFact => ({ kind: "constrains", from: undefined, versionSet }),
+  );
+  return { facts: [...requires, ...constrains] };
 }
 
 function pairFact(state: State, a: Lit, b: Lit): CoreFact | undefined {

@@ -1,17 +1,26 @@
 import { analyze, GROUND } from "./analyze.ts";
-import { type ConflictCore, conflictCore } from "./core.ts";
+import { type ConflictCore, conflictCore, questionCore } from "./core.ts";
 import { Decider } from "./decide.ts";
 import { Encoder } from "./encode.ts";
+import { Guide } from "./guide.ts";
 import { propagate } from "./propagate.ts";
 import type { Problem, Provider, SolvableId } from "./provider.ts";
 import { type Falsified, KIND, type Lit, pos, State } from "./state.ts";
 
 export interface SolverOptions {
-  /** Asked every few hundred conflicts and decisions; throw from it to stop the search. */
-  readonly checkpoint?: () => void;
   /** Give up after so many conflicts, with `undecided`. */
   readonly conflictLimit?: number;
+  /** Conflicts after which decisions are tested by a search that does not follow the order of preference (2000 when absent). */
+  readonly guideAfter?: number;
 }
+
+/**
+ * Learnt clauses whose origin is remembered. A question that takes more conflicts is a puzzle, its proof is no explanation, and
+ * remembering it would take a gigabyte an hour; the core is then the whole question.
+ */
+const MAX_PROOF = 20_000;
+/** The hardest of some hundred real requests takes 400 conflicts, and walking in order of preference is cheaper up to there. */
+const GUIDE_AFTER = 2000;
 
 export interface SolverStats {
   candidates: number;
@@ -31,6 +40,19 @@ export function solveProblem(
   problem: Problem,
   options: SolverOptions = {},
 ): SolverResult {
+  const steps = searchInSteps(provider, problem, options);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+/** The same in steps of some hundred decisions or conflicts, so that the caller can do something else in between, or stop. */
+export function searchInSteps(
+  provider: Provider,
+  problem: Problem,
+  options: SolverOptions = {},
+): Generator<void, SolverResult> {
   return new Search(provider, problem, options).run();
 }
 
@@ -38,7 +60,10 @@ class Search {
   private readonly state = new State();
   private readonly encoder: Encoder;
   private readonly decider: Decider | undefined;
+  private readonly guide: Guide;
   private seen = new Uint8Array(1024);
+  private readonly guideAfter: number;
+  private stepIsOver = false;
   private decisions = 0;
   private conflicts = 0;
   private pending: Falsified | undefined;
@@ -47,21 +72,27 @@ class Search {
 
   constructor(
     provider: Provider,
-    problem: Problem,
+    private readonly problem: Problem,
     private readonly options: SolverOptions,
   ) {
     const { state } = this;
+    this.guideAfter = options.guideAfter ?? GUIDE_AFTER;
     this.encoder = new Encoder(state, provider, problem);
+    this.guide = new Guide(state, this.encoder);
     state.newLevel();
     state.assign(pos(this.encoder.root), 0);
     this.start = this.encoder.expand(this.encoder.root);
     if (!this.start) this.decider = new Decider(state, this.encoder, provider, problem);
   }
 
-  run(): SolverResult {
+  *run(): Generator<void, SolverResult> {
     const { decider } = this;
     if (this.start || !decider) return this.unsolvable(this.start!);
     for (;;) {
+      if (this.stepIsOver) {
+        this.stepIsOver = false;
+        yield;
+      }
       const falsified = this.pending ?? propagate(this.state, this.onSelected);
       this.pending = undefined;
       if (falsified) {
@@ -69,31 +100,73 @@ class Search {
           return { kind: "undecided", stats: this.stats() };
         }
         if (!this.resolve(decider, falsified)) return this.unsolvable(falsified);
+        if (this.conflicts === this.guideAfter) this.testQuestion(decider);
+        continue;
+      }
+      if (this.guide.level > 0) {
+        this.test(decider, this.guide);
         continue;
       }
       const decision = decider.next();
       if (decision === "implied") continue;
       if (decision === "complete") return this.solved(decider);
-      decider.enterLevel();
-      this.state.newLevel();
-      this.state.assign(decision, 0);
-      if ((++this.decisions & 255) === 0) this.options.checkpoint?.();
+      this.decide(decider, decision);
+      if (this.conflicts >= this.guideAfter && !this.guide.agrees(decision))
+        this.guide.level = this.state.currentLevel;
     }
+  }
+
+  /** Tests the whole question before any single decision. */
+  private testQuestion(decider: Decider): void {
+    this.backtrack(decider, GROUND);
+    this.pending = this.state.reassertLate();
+    this.guide.level = GROUND;
+  }
+
+  private decide(decider: Decider, decision: Lit): void {
+    decider.enterLevel();
+    this.state.newLevel();
+    this.state.assign(decision, 0);
+    if ((++this.decisions & 255) === 0) this.stepIsOver = true;
+  }
+
+  /** One step of the search for a model below the decision that is tested. */
+  private test(decider: Decider, guide: Guide): void {
+    if (guide.restartIsDue()) {
+      this.backtrack(decider, guide.level);
+      this.pending = this.state.reassertLate();
+      return;
+    }
+    const decision = guide.next();
+    if (decision !== undefined) {
+      const before = this.state.trail.length;
+      const falsified = this.encoder.expand(decision >> 1);
+      if (falsified) this.pending = falsified;
+      else if (this.state.trail.length === before) this.decide(decider, decision);
+      return;
+    }
+    guide.remember();
+    this.backtrack(decider, guide.level);
+    guide.level = 0;
+    this.pending = this.state.reassertLate();
   }
 
   /** Learns from a false clause and goes back; false when there is nothing to go back to. */
   private resolve(decider: Decider, falsified: Falsified): boolean {
     const { state } = this;
-    if ((++this.conflicts & 63) === 0) this.options.checkpoint?.();
+    if ((++this.conflicts & 63) === 0) this.stepIsOver = true;
     const level = highestLevel(state, falsified);
     if (level <= GROUND) return false;
     // A clause that came late may be false at an earlier level than this one.
     if (level < state.currentLevel) this.backtrack(decider, level);
     if (this.seen.length < state.variables) this.seen = new Uint8Array(state.variables * 2);
-    const { literals, backLevel, antecedents } = analyze(state, falsified, this.seen);
+    const { literals, backLevel, antecedents, touched } = analyze(state, falsified, this.seen);
+    this.guide.bump(touched);
     this.backtrack(decider, backLevel);
+    // The decision that was tested is refuted.
+    if (backLevel < this.guide.level) this.guide.level = 0;
     const ref = state.addClause(literals, literals.length);
-    state.antecedents.set(ref, antecedents);
+    if (this.conflicts <= MAX_PROOF) state.antecedents.set(ref, antecedents);
     state.assign(literals[0]!, ref);
     this.pending = state.reassertLate();
     return true;
@@ -110,7 +183,9 @@ class Search {
   }
 
   private unsolvable(falsified: Falsified): SolverResult {
-    return { kind: "unsolvable", core: conflictCore(this.state, falsified), stats: this.stats() };
+    const core =
+      this.conflicts <= MAX_PROOF ? conflictCore(this.state, falsified) : questionCore(this.problem);
+    return { kind: "unsolvable", core, stats: this.stats() };
   }
 
   private stats(): SolverStats {

@@ -1,4 +1,4 @@
-import { type ConflictCore, type Problem, solveProblem, type VersionSetId } from "../../solver/index.ts";
+import { type ConflictCore, type Problem, searchInSteps, type VersionSetId } from "../../solver/index.ts";
 import type { Prepared, RootReason } from "./request.ts";
 
 /** Something that the root asks for and that takes part in the conflict. */
@@ -32,7 +32,7 @@ const CONFLICT_LIMIT = 3000;
  * Takes root items away as long as the rest still has no answer, so that every item left is needed for the conflict. Trials that
  * take too long keep their item: the result is always a conflict, though then perhaps not a minimal one.
  */
-export function minimizeCore(prepared: Prepared, core: ConflictCore, checkpoint: () => void): MinimalCore {
+export function* minimizeCore(prepared: Prepared, core: ConflictCore): Generator<void, MinimalCore> {
   let best: MinimalCore = { items: rootItems(prepared, core), core };
   const settled = new Set<VersionSetId>();
   for (let trial = 0; trial < MAX_TRIALS; trial++) {
@@ -40,8 +40,7 @@ export function minimizeCore(prepared: Prepared, core: ConflictCore, checkpoint:
     if (!candidate) break;
     settled.add(candidate.versionSet);
     const rest = best.items.filter((item) => item !== candidate);
-    const result = solveProblem(prepared.provider, problemOf(prepared, rest), {
-      checkpoint,
+    const result = yield* searchInSteps(prepared.provider, problemOf(prepared, rest), {
       conflictLimit: CONFLICT_LIMIT,
     });
     if (result.kind === "unsolvable") best = { items: rootItems(prepared, result.core), core: result.core };

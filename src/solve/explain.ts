@@ -9,16 +9,15 @@ import type { Prepared } from "./request.ts";
 import type { Conflict, ConflictNode, SolveRequest, SolveStats } from "./types.ts";
 
 /** Says why there is no answer: specs that nothing provides, else the smallest set of wishes that exclude each other. */
-export function explainConflict(
+export function* explainConflict(
   request: SolveRequest,
   prepared: Prepared,
   core: ConflictCore,
   stats: SolveStats,
-  checkpoint: () => void,
-): Conflict {
+): Generator<void, Conflict> {
   const missing = missingSpecs(prepared);
   if (missing.length > 0) return explainMissing(request, prepared, missing, stats);
-  const minimal = minimizeCore(prepared, core, checkpoint);
+  const minimal = yield* minimizeCore(prepared, core);
   const roots = new ExplanationTree(prepared, minimal).roots();
   const head = minimal.items.length > 1 ? "these cannot be met together:" : "the request cannot be met:";
   return {

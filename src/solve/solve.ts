@@ -1,4 +1,4 @@
-import { type SolverResult, type SolverStats, solveProblem } from "../../solver/index.ts";
+import { type SolverResult, type SolverStats, searchInSteps } from "../../solver/index.ts";
 import { ToolError } from "../errors.ts";
 import { matchSpecMatches } from "../specs/match-spec.ts";
 import { completeRecord } from "../specs/package-index.ts";
@@ -17,19 +17,52 @@ type AnyRecord = RepoDataRecord | PrefixRecord;
  */
 export function solve(request: SolveRequest): Solution | Conflict {
   const clock = startClock(request);
+  const steps = solveSteps(request, clock);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+    clock.checkpoint();
+  }
+}
+
+/** Milliseconds of solving between two pauses: short for who waits for an interrupt, long beside what a pause costs. */
+const STEP = 20;
+
+/** The same, but gives way to `pause` every now and then: signals are seen and events are drawn while it solves. */
+export async function solveWithPauses(
+  request: SolveRequest,
+  pause: () => Promise<void>,
+): Promise<Solution | Conflict> {
+  const clock = startClock(request);
+  const steps = solveSteps(request, clock);
+  let paused = 0;
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+    if (clock.elapsed() - paused > STEP) {
+      await pause();
+      paused = clock.elapsed();
+    }
+    clock.checkpoint();
+  }
+}
+
+function* solveSteps(request: SolveRequest, clock: Clock): Generator<void, Solution | Conflict> {
   if (isPureRemoval(request)) return removal(request, clock);
   const prepared = prepare(request);
-  const result = run(prepared, clock);
+  const result = yield* run(prepared);
   if (result.kind === "solved")
     return finish(request, prepared, result.selected.map(recordsOf(prepared)), clock.stats(result.stats));
   // What was asked for in the past gives way to what is asked for now, but only when there is no answer otherwise.
-  const relaxed = tryRelaxed(request, prepared, clock);
+  const relaxed = yield* tryRelaxed(request, prepared, clock);
   if (relaxed) return relaxed;
-  if (request.options.noDeps) return withoutDependencies(request, clock);
-  return explainConflict(request, prepared, result.core, clock.stats(result.stats), clock.checkpoint);
+  if (request.options.noDeps) return yield* withoutDependencies(request, clock);
+  return yield* explainConflict(request, prepared, result.core, clock.stats(result.stats));
 }
 
 interface Clock {
+  /** Milliseconds since the start. */
+  elapsed(): number;
   checkpoint(): void;
   stats(stats: SolverStats): SolveStats;
 }
@@ -39,6 +72,7 @@ function startClock(request: SolveRequest): Clock {
   const start = now();
   const { timeout } = request.options;
   return {
+    elapsed: () => now() - start,
     checkpoint: () => {
       if (request.signal?.aborted) throw new ToolError("interrupted", "the solve was interrupted");
       if (timeout !== undefined && now() - start > timeout) {
@@ -51,8 +85,8 @@ function startClock(request: SolveRequest): Clock {
   };
 }
 
-function run(prepared: Prepared, clock: Clock): Exclude<SolverResult, { kind: "undecided" }> {
-  const result = solveProblem(prepared.provider, prepared.problem, { checkpoint: clock.checkpoint });
+function* run(prepared: Prepared): Generator<void, Exclude<SolverResult, { kind: "undecided" }>> {
+  const result = yield* searchInSteps(prepared.provider, prepared.problem);
   if (result.kind === "undecided")
     throw new ToolError("internal", "the solver stopped at a limit that nobody set");
   return result;
@@ -62,16 +96,20 @@ function recordsOf(prepared: Prepared): (id: number) => AnyRecord {
   return (id) => completeRecord(prepared.provider.recordOf(id) as AnyRecord);
 }
 
-function tryRelaxed(request: SolveRequest, strict: Prepared, clock: Clock): Solution | undefined {
+function* tryRelaxed(
+  request: SolveRequest,
+  strict: Prepared,
+  clock: Clock,
+): Generator<void, Solution | undefined> {
   if (!request.options.allowUninstall || ![...strict.reasons.values()].includes("kept")) return undefined;
   const prepared = prepare(request, true);
-  const result = run(prepared, clock);
+  const result = yield* run(prepared);
   if (result.kind !== "solved") return undefined;
   return finish(request, prepared, result.selected.map(recordsOf(prepared)), clock.stats(result.stats));
 }
 
 /** --no-deps when the dependencies cannot be met: the best records that the specs match, and nothing more. */
-function withoutDependencies(request: SolveRequest, clock: Clock): Solution | Conflict {
+function* withoutDependencies(request: SolveRequest, clock: Clock): Generator<void, Solution | Conflict> {
   const bare: SolveRequest = {
     ...request,
     installed: [],
@@ -79,10 +117,9 @@ function withoutDependencies(request: SolveRequest, clock: Clock): Solution | Co
     jobs: { ...request.jobs, remove: [] },
   };
   const prepared = prepare(bare, false, true);
-  const result = run(prepared, clock);
+  const result = yield* run(prepared);
   const stats = clock.stats(result.stats);
-  if (result.kind === "unsolvable")
-    return explainConflict(bare, prepared, result.core, stats, clock.checkpoint);
+  if (result.kind === "unsolvable") return yield* explainConflict(bare, prepared, result.core, stats);
   return finish(
     request,
     { ...prepared, installed: request.installed },

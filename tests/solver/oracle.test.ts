@@ -15,6 +15,11 @@ describe("the solver against brute force", () => {
       expect(selected, `seed ${seed}`).toEqual(expected?.sort((a, b) => a - b));
       if (expected) solved++;
       conflicts += result.stats.conflicts;
+      // Testing every decision first must not change the answer.
+      if (seed % 3 !== 0) continue;
+      const guided = solveProblem(new UniverseProvider(universe), universe.problem, { guideAfter: 1 });
+      const same = guided.kind === "solved" ? [...guided.selected].sort((a, b) => a - b) : undefined;
+      expect(same, `seed ${seed}, guided`).toEqual(selected);
     }
     // The universes must be neither trivial nor hopeless for the comparison to mean anything.
     expect(solved).toBeGreaterThan(1500);

@@ -1,0 +1,134 @@
+import type { Encoder } from "./encode.ts";
+import { KIND, type Lit, pos, type State, type Var } from "./state.ts";
+
+const DECAY = 1 / 0.95;
+const RESCALE = 1e100;
+/** Conflicts before the first restart; later ones follow the Luby sequence times this. */
+const RESTART_UNIT = 64;
+
+/**
+ * Looks for any answer below a decision, by activity instead of by preference.
+ *
+ * The walk in the order of preference proves most of what it needs in a few hundred conflicts, but where the question is a
+ * puzzle its fixed order can take forever to refute one early choice. Then each decision of the walk is tested first: a search that
+ * goes where the conflicts are (VSIDS, restarts) either refutes the decision or finds a model, and as long as the walk decides what the
+ * model has, no test is needed. The walk still makes the decisions, in its order, so the answer is the same.
+ */
+export class Guide {
+  /** The level of the decision that is tested; 0 when none is. */
+  level = 0;
+  private inModel = new Uint8Array(0);
+  private increment = 1;
+  private sinceRestart = 0;
+  private restarts = 0;
+
+  constructor(
+    private readonly state: State,
+    private readonly encoder: Encoder,
+  ) {}
+
+  /** Whether the last model has what a decision says; false when there is none. */
+  agrees(decision: Lit): boolean {
+    const { state } = this;
+    const v = decision >> 1;
+    switch (state.kind[v]) {
+      case KIND.solvable:
+        return this.has(v);
+      case KIND.requirement:
+        return (this.encoder.matchingOf.get(v) ?? []).some((d) => this.has(d));
+      default: {
+        const { data: to } = state.edgeTo;
+        const { data: next } = state.edgeNext;
+        for (let edge = state.edgeHead[decision]!; edge !== 0; edge = next[edge]!) {
+          if ((to[edge]! & 1) === 1 && this.has(to[edge]! >> 1)) return false;
+        }
+        return this.inModel.length > 0;
+      }
+    }
+  }
+
+  private has(v: Var): boolean {
+    return v < this.inModel.length && this.inModel[v] === 1;
+  }
+
+  /** Makes the variables of a conflict more likely to be decided. */
+  bump(touched: readonly Var[]): void {
+    const { activity } = this.state;
+    for (const v of touched) {
+      activity[v] = activity[v]! + this.increment;
+      if (activity[v]! > RESCALE) this.rescale();
+    }
+    this.increment *= DECAY;
+    this.sinceRestart++;
+  }
+
+  private rescale(): void {
+    const { activity } = this.state;
+    for (let v = 0; v < this.state.variables; v++) activity[v] = activity[v]! / RESCALE;
+    this.increment /= RESCALE;
+  }
+
+  restartIsDue(): boolean {
+    if (this.sinceRestart < RESTART_UNIT * luby(this.restarts + 1)) return false;
+    this.restarts++;
+    this.sinceRestart = 0;
+    return true;
+  }
+
+  /**
+   * The most active open solvable of an open requirement, those of the last model first among equals; undefined when every
+   * requirement that holds has its solvable, which makes the assignment a model.
+   */
+  next(): Lit | undefined {
+    const { state, encoder } = this;
+    const { value, activity } = state;
+    let best = 0;
+    let bestActivity = -1;
+    for (let i = 0; i < state.trail.length; i++) {
+      const lit = state.trail.at(i);
+      if (lit & 1 || state.kind[lit >> 1] !== KIND.requirement) continue;
+      const matching = encoder.matchingOf.get(lit >> 1)!;
+      let chosen = 0;
+      let met = false;
+      for (const d of matching) {
+        if (value[d]! > 0) {
+          met = true;
+          break;
+        }
+        if (value[d]! < 0) continue;
+        if (
+          chosen === 0 ||
+          activity[d]! > activity[chosen]! ||
+          (activity[d] === activity[chosen] && this.has(d))
+        )
+          chosen = d;
+      }
+      if (!met && chosen !== 0 && activity[chosen]! > bestActivity) {
+        best = chosen;
+        bestActivity = activity[chosen]!;
+      }
+    }
+    return best === 0 ? undefined : pos(best);
+  }
+
+  /** Remembers the assignment as a model. */
+  remember(): void {
+    const { state } = this;
+    this.inModel = new Uint8Array(state.variables);
+    for (let i = 0; i < state.trail.length; i++) {
+      const lit = state.trail.at(i);
+      if ((lit & 1) === 0) this.inModel[lit >> 1] = 1;
+    }
+  }
+}
+
+/** 1 1 2 1 1 2 4 1 1 2 ... */
+function luby(i: number): number {
+  let size = 1;
+  while (size < i) size = 2 * size + 1;
+  while (size !== i) {
+    size >>= 1;
+    if (i > size) i -= size;
+  }
+  return (size + 1) >> 1;
+}
