@@ -1,24 +1,17 @@
 import { spawnSync } from "node:child_process";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { expectEqual, failed, passed, skipped } from "./support.mjs";
 
 /**
- * Activation in the real shells: every step asks the library for its text, which the shell evaluates; then the shell
+ * Activation in the real shells: every step asks the executable for its text, which the shell evaluates; then the shell
  * tells its variables. Shells that this machine does not have fail their cases, so that nobody takes silence for a pass.
  */
-export function prepare({ file }) {
+export function prepare({ file, root }) {
   const layout = JSON.parse(readFileSync(join(dirname(file), "layout.json"), "utf8"));
-  return { layout, directory: realpathSync(mkdtempSync(join(tmpdir(), "taipan-activation-"))), count: 0 };
+  const directory = realpathSync(mkdtempSync(join(tmpdir(), "taipan-activation-")));
+  return { layout, directory, count: 0, program: join(root, "bin", "taipan.js") };
 }
 
 export function finish({ state }) {
@@ -77,37 +70,25 @@ function makePrefix(prefix, { scripts, tag, files = [] }) {
 const fill = (text, place) => text.replaceAll("<ROOT>", place.root).replaceAll("<EXT>", place.ext);
 const empty = (text, place) => text.replaceAll(place.root, "<ROOT>").replaceAll(place.ext, "<EXT>");
 
-function scriptFor(words, shell, env, place, { shellScript, loadConfig }) {
-  const [operation, ...rest] = words;
-  const stack = rest.includes("--stack");
-  const target = rest.find((word) => !word.startsWith("--"));
-  const config = loadConfig({
-    env: { ...env, MAMBA_ROOT_PREFIX: place.root },
-    home: place.home,
-    cwd: place.home,
-    platform: "linux-64",
-    noRc: true,
-  }).values;
-  const prefix = prefixOf(target, place);
-  if (operation === "activate" && !existsSync(join(prefix, "conda-meta"))) return { rc: 1, text: "" };
-  const script = shellScript(
-    { operation, shell, prefix, stack },
-    {
-      env,
-      rootPrefix: config.rootPrefix,
-      envsDirs: config.envsDirs,
-      windows: false,
-      changePrompt: config.changeps1,
-      promptTemplate: config.envPrompt,
-      autoStack: config.autoStack,
+/** Asks the executable, as a shell's hook does. */
+function scriptFor(words, shell, env, place, { program }) {
+  const result = spawnSync(program, ["shell", ...words, "--shell", shell, "--no-rc"], {
+    env: {
+      PATH: process.env.PATH,
+      ...env,
+      MAMBA_ROOT_PREFIX: place.root,
+      HOME: place.home,
+      ...promptOf(shell, env),
     },
-  );
-  return { rc: 0, text: script.text };
+    cwd: place.home,
+    encoding: "utf8",
+  });
+  return { rc: result.status, text: result.stdout };
 }
 
-function prefixOf(target, place) {
-  if (target === undefined || target === "base") return place.root;
-  return target.includes("/") ? target : join(place.root, "envs", target);
+/** The hooks export the prompt for the program. */
+function promptOf(shell, env) {
+  return env.PS1 === undefined || shell === "fish" ? {} : { PS1: env.PS1 };
 }
 
 function wordsOf(step, place) {
@@ -118,7 +99,7 @@ const WATCHED =
   /^(CONDA_(PREFIX(_\d+)?|SHLVL|DEFAULT_ENV|PROMPT_MODIFIER|STACKED_\d+)|LOG|ENV_[AB]|SHARED|GONE|PKG_\w+|PATH|PS1|__CONDA_SHLVL_\d+_\w+)$/;
 
 /** Every step runs in a shell of its own that starts with the variables of the step before. */
-function runSequence(item, place, { library }) {
+function runSequence(item, place, { state }) {
   let env = Object.fromEntries(
     Object.entries(item.initial_env).map(([name, value]) => [name, fill(value, place)]),
   );
@@ -126,7 +107,7 @@ function runSequence(item, place, { library }) {
   for (const step of item.steps) {
     const { rc, text } = step.startsWith("!")
       ? { rc: 0, text: fill(step.slice(1), place) }
-      : scriptFor(wordsOf(step, place), item.shell, env, place, library);
+      : scriptFor(wordsOf(step, place), item.shell, env, place, state);
     const after = evaluate(item.shell, rc === 0 ? text : "", env, place);
     if (after === undefined) return failed(`there is no \`${item.shell}\` on this machine`);
     env = after;
@@ -193,13 +174,13 @@ function evaluate(shell, text, env, place) {
 }
 
 /** Statements are compared by what they do, as peers write them differently: set, unset, source and prompt. */
-function runScriptText(item, place, { library }) {
+function runScriptText(item, place, { state }) {
   const env = Object.fromEntries(
     Object.entries(item.env_before).map(([name, value]) => [name, fill(value, place)]),
   );
   const shell = item.shell;
   if (["cmd.exe", "nu"].includes(shell)) return passed;
-  const { rc, text } = scriptFor(wordsOf(item.command, place), shell, env, place, library);
+  const { rc, text } = scriptFor(wordsOf(item.command, place), shell, env, place, state);
   if (rc !== item.rc) return failed(`exit code ${rc}`);
   const ours = effects(empty(text, place).split("\n"));
   const theirs = effects(item.lines);
@@ -241,56 +222,23 @@ function effects(lines) {
 }
 
 /** `run`: the program starts in the activated environment, without a shell around it. */
-async function runProgram(item, place, { library }) {
+function runProgram(item, place, { state }) {
   for (const [path, content] of Object.entries(item.extra_files ?? {})) {
     const body = content.replace(/^executable sh script: /, "#!/bin/sh\n");
     writeFileSync(fill(path, place), body, { mode: 0o755 });
   }
   const args = item.args.map((arg) => fill(arg, place));
-  const options = readRunOptions(args, place);
-  const env = {
-    ...process.env,
-    ...Object.fromEntries(Object.entries(item.env).map(([k, v]) => [k, fill(v, place)])),
-  };
-  for (const name of Object.keys(env)) if (/^CONDA|^_CONDA/.test(name)) delete env[name];
-  if (
-    !existsSync(join(options.prefix, "conda-meta")) ||
-    !existsSync(options.cwd) ||
-    options.command.length === 0
-  ) {
-    return item.expect.rc === "nonzero" ? passed : failed("the environment, directory or command is missing");
-  }
-  const activated = await library.activatedEnvironment(options.prefix, env, { rootPrefix: place.root });
-  const [program, ...rest] = options.command;
-  const result = spawnSync(program, rest, {
-    env: { ...activated, ...options.env },
-    cwd: options.cwd,
+  const env = Object.fromEntries(Object.entries(item.env).map(([name, value]) => [name, fill(value, place)]));
+  const result = spawnSync(process.execPath, [state.program, "run", ...args], {
+    env: { ...env, HOME: place.home },
+    cwd: place.home,
     input: item.stdin ?? "",
     encoding: "utf8",
   });
-  const rc = result.status ?? 127;
-  if (item.expect.rc === "nonzero" ? rc === 0 : rc !== item.expect.rc)
-    return failed(`exit code ${rc}: ${result.stderr}`);
-  if (item.expect.stderr_contains && !result.stderr.includes(item.expect.stderr_contains))
-    return failed(result.stderr);
-  if (item.expect.stdout === undefined || item.expect.rc === "nonzero") return passed;
-  return expectEqual(empty(result.stdout, place), item.expect.stdout, "stdout");
-}
-
-function readRunOptions(args, place) {
-  const options = { prefix: place.root, cwd: place.home, env: {}, command: [] };
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i];
-    if (arg === "-n") options.prefix = prefixOf(args[++i], place);
-    else if (arg === "-p") options.prefix = args[++i];
-    else if (arg === "--cwd") options.cwd = args[++i];
-    else if (arg === "-e") {
-      const [name, ...value] = args[++i].split("=");
-      options.env[name] = value.join("=");
-    } else {
-      options.command = args.slice(arg === "--" ? i + 1 : i);
-      break;
-    }
-  }
-  return options;
+  const wanted = item.expect;
+  if (wanted.rc === "nonzero" ? result.status === 0 : result.status !== wanted.rc)
+    return failed(`exit code ${result.status}: ${result.stderr}`);
+  if (wanted.stderr_contains && !result.stderr.includes(wanted.stderr_contains)) return failed(result.stderr);
+  if (wanted.stdout === undefined || wanted.rc === "nonzero") return passed;
+  return expectEqual(empty(result.stdout, place), wanted.stdout, "stdout");
 }

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -9,11 +10,12 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { all, expectEqual, failed, passed } from "./support.mjs";
+import { all, executables, expectEqual, failed, passed } from "./support.mjs";
 
 /** Configuration: search path, keys, merging, and sequences of `config` commands in micromamba's and conda's words. */
-export function prepare() {
-  return { directory: realpathSync(mkdtempSync(join(tmpdir(), "taipan-config-"))), count: 0 };
+export function prepare({ root }) {
+  const directory = realpathSync(mkdtempSync(join(tmpdir(), "taipan-config-")));
+  return { directory, count: 0, programs: executables(root, directory, ["conda", "micromamba"]) };
 }
 
 export function finish({ state }) {
@@ -80,7 +82,7 @@ function checkKey(item, { KEYS }) {
   ]);
 }
 
-function checkScenario(item, { state, library }) {
+function checkScenario(item, { state }) {
   const tmp = join(state.directory, String(state.count++));
   for (const dir of ["home", "root", "root/conda-meta", "cwd"])
     mkdirSync(join(tmp, dir), { recursive: true });
@@ -91,10 +93,10 @@ function checkScenario(item, { state, library }) {
   }
   const env = { MAMBA_ROOT_PREFIX: join(tmp, "root") };
   for (const [name, value] of Object.entries(item.env ?? {})) env[name] = fill(value);
-  const place = { tmp, env, home: join(tmp, "home"), root: join(tmp, "root"), tool: item.tool };
+  const place = { tmp, env, home: join(tmp, "home"), state, tool: item.tool };
   for (const step of item.steps) {
     const args = step.args.map(fill);
-    const got = execute(args, place, library);
+    const got = execute(args, place);
     const result = compareStep(step, got, args, place);
     if (result.status !== "passed") return result;
   }
@@ -112,11 +114,7 @@ function compareStep(step, got, args, { tmp, tool }) {
     return failed(`${what}: exit code ${got.rc} (${got.message ?? ""})`);
   if (step.rc !== 0) return passed;
   if (!Array.isArray(step.stdout) || typeof step.stdout[0] === "object")
-    return expectEqual(
-      JSON.parse(JSON.stringify(got.json ?? null).replaceAll(tmp, "<TMP>")),
-      step.stdout,
-      what,
-    );
+    return expectEqual(JSON.parse((got.text || "null").replaceAll(tmp, "<TMP>")), step.stdout, what);
   const clean = (lines) => lines.map((line) => line.replaceAll(tmp, "<TMP>").trimEnd());
   let lines = clean((got.text ?? "").split("\n"));
   let expected = step.stdout;
@@ -135,176 +133,12 @@ const sections = (lines) =>
     .split(/\n(?==> )/)
     .map((text) => text.trim());
 
-function execute(args, place, library) {
-  try {
-    return place.tool === "conda"
-      ? conda(args.slice(1), place, library)
-      : micromamba(args.slice(1), place, library);
-  } catch (error) {
-    if (error?.name !== "ToolError") throw error;
-    return { rc: 1, message: error.message };
-  }
-}
-
-/** Splits words into options with and without values, and the rest. */
-function parse(args, withValue) {
-  const found = { flags: new Set(), values: {}, words: [] };
-  for (let i = 0; i < args.length; i++) {
-    const [name, inline] = args[i].startsWith("--") ? args[i].split(/=(.*)/s) : [args[i]];
-    if (withValue[name] !== undefined) {
-      const count = withValue[name];
-      const taken = inline === undefined ? args.slice(i + 1, i + 1 + count) : [inline];
-      found.values[name] = [...(found.values[name] ?? []), ...(count === 1 ? taken : [taken])];
-      if (inline === undefined) i += count;
-    } else if (name.startsWith("-")) found.flags.add(name);
-    else found.words.push(args[i]);
-  }
-  return found;
-}
-
-function load(place, library, extra) {
-  const { env, home, root, tool, tmp } = place;
-  return library.loadConfig({
-    env,
-    home,
+/** Runs the executable under the tool's name, so that its dialect is the one that the case was recorded in. */
+function execute(args, { tool, env, home, tmp, state }) {
+  const result = spawnSync(state.programs[tool], args, {
+    env: { PATH: process.env.PATH, NO_COLOR: "1", ...env, HOME: home },
     cwd: join(tmp, "cwd"),
-    platform: "linux-64",
-    dialect: tool,
-    targetPrefix: root,
-    ...extra,
+    encoding: "utf8",
   });
-}
-
-function editing(place, path) {
-  const context = { env: place.env, home: place.home, cwd: join(place.tmp, "cwd"), platform: "linux-64" };
-  const text = existsSync(path) ? readFileSync(path, "utf8") : "";
-  const save = (changed) => {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, changed);
-  };
-  return { context, text, save };
-}
-
-function micromamba(args, place, library) {
-  const { flags, values, words } = parse(args, { "--rc-file": 1, "--file": 1 });
-  const [action, ...rest] = words;
-  const has = (...names) => names.some((name) => flags.has(name));
-  if (["list", "sources", "describe"].includes(action)) {
-    const noRc = has("--no-rc");
-    const overrides = {};
-    if (has("--json")) overrides.json = true;
-    if (has("--offline")) overrides.offline = true;
-    const config = load(place, library, {
-      noRc,
-      noEnv: has("--no-env"),
-      rcFiles: values["--rc-file"],
-      overrides,
-    });
-    const options = {
-      keys: rest,
-      all: has("-a", "--all"),
-      sources: has("-s", "--sources"),
-      descriptions: has("-d", "--descriptions"),
-      longDescriptions: has("-l", "--long-descriptions"),
-      groups: has("-g", "--groups"),
-      ...(action === "describe" ? { values: false } : {}),
-    };
-    if (action === "sources") return { rc: 0, text: library.listSources(config, noRc) };
-    if (has("--json")) return { rc: 0, json: library.listConfigJson(config, options) };
-    return { rc: 0, text: library.listConfig(config, options) };
-  }
-  const scope = has("--env") ? "env" : has("--system") ? "system" : "user";
-  const path =
-    values["--file"]?.[0] ??
-    library.rcFileToEdit(scope, {
-      home: place.home,
-      rootPrefix: place.root,
-      activePrefix: place.env.CONDA_PREFIX,
-      platform: "linux-64",
-    });
-  const { context, text, save } = editing(place, path);
-  return editMicromamba({ action, rest, text, save, context }, library);
-}
-
-function editMicromamba({ action, rest, text, save, context }, library) {
-  const ok = { rc: 0, text: "" };
-  switch (action) {
-    case "get": {
-      const value = library.condarc.getValue(text, rest[0]);
-      return value ? { rc: 0, text: value.text } : { rc: 0, text: "Key is not present in file" };
-    }
-    case "set":
-      if (rest.length !== 2) return { rc: 0, text: "Key is invalid or more than one key was received" };
-      save(library.condarc.setValue(text, rest[0], rest[1], context));
-      return ok;
-    case "append":
-    case "prepend": {
-      if (rest.length < 2 || rest.length % 2 === 1) return { rc: 1 };
-      let changed = text;
-      for (let i = 0; i < rest.length; i += 2)
-        changed = library.condarc.addToList(changed, rest[i], rest[i + 1], action, context);
-      save(changed);
-      return ok;
-    }
-    case "remove-key":
-    case "remove": {
-      if (action === "remove" && rest.length > 2)
-        return { rc: 0, text: "Only one value can be removed at a time" };
-      const changed =
-        action === "remove"
-          ? library.condarc.removeValue(text, rest[0], rest[1])
-          : library.condarc.removeKey(text, rest[0]);
-      if (changed === undefined) return { rc: 0, text: "Key is not present in file" };
-      save(changed);
-      return ok;
-    }
-    default:
-      return { rc: 2, message: `unknown action ${action}` };
-  }
-}
-
-function conda(args, place, library) {
-  const edits = {
-    "--add": 2,
-    "--prepend": 2,
-    "--append": 2,
-    "--set": 2,
-    "--remove": 2,
-    "--remove-key": 1,
-    "--file": 1,
-  };
-  const { flags, values, words } = parse(args, edits);
-  const json = flags.has("--json");
-  if (flags.has("--show")) {
-    const config = load(place, library, {});
-    return json
-      ? { rc: 0, json: library.showConfigJson(config, words) }
-      : { rc: 0, text: library.showConfig(config, words) };
-  }
-  if (flags.has("--show-sources")) return { rc: 0, text: library.showSources(load(place, library, {})) };
-  if (flags.has("--describe"))
-    return json
-      ? { rc: 0, json: library.describeConfigJson(words) }
-      : { rc: 0, text: library.describeConfig(words) };
-  const path = values["--file"]?.[0] ?? join(place.home, ".condarc");
-  const { context, text, save } = editing(place, path);
-  if (flags.has("--get")) {
-    const all = library.condarc.getValues(text);
-    const chosen = new Map([...all].filter(([key]) => words.length === 0 || words.includes(key)));
-    const document = { success: true, rc_path: path, warnings: [], get: Object.fromEntries(chosen) };
-    return json ? { rc: 0, json: document } : { rc: 0, text: library.getCommands(chosen) };
-  }
-  let changed = text;
-  for (const [key, value] of [...(values["--add"] ?? []), ...(values["--prepend"] ?? [])])
-    changed = library.condarc.addToList(changed, key, value, "prepend", context);
-  for (const [key, value] of values["--append"] ?? [])
-    changed = library.condarc.addToList(changed, key, value, "append", context);
-  for (const [key, value] of values["--set"] ?? [])
-    changed = library.condarc.setValue(changed, key, value, context);
-  for (const [key, value] of values["--remove"] ?? [])
-    changed = library.condarc.removeValue(changed, key, value) ?? changed;
-  for (const key of values["--remove-key"] ?? [])
-    changed = library.condarc.removeKey(changed, key) ?? changed;
-  save(changed);
-  return { rc: 0, text: "" };
+  return { rc: result.status, text: result.stdout, message: result.stderr };
 }

@@ -1,4 +1,6 @@
 // Small helpers that every adapter uses.
+import { mkdirSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 
 export const passed = { status: "passed", detail: "" };
@@ -35,4 +37,16 @@ export function attempt(action) {
 
 export function show(value) {
   return value === undefined ? "undefined" : JSON.stringify(value);
+}
+
+/** Paths of the built executable under other names, as symlinks in a directory. */
+export function executables(root, directory, names) {
+  mkdirSync(join(directory, "bin"), { recursive: true });
+  return Object.fromEntries(
+    names.map((name) => {
+      const path = join(directory, "bin", name);
+      symlinkSync(join(root, "bin", "taipan.js"), path);
+      return [name, path];
+    }),
+  );
 }

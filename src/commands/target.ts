@@ -50,10 +50,12 @@ export function checkEnvironmentName(name: string): void {
 
 async function prefixFromName(name: string, context: TargetContext): Promise<string> {
   if (name === "base" || name === "root") return context.rootPrefix;
-  checkEnvironmentName(name);
-  for (const dir of context.envsDirs) {
+  // An environment that is there has its name, whatever the rule for new ones.
+  const safe = !/^\.{0,2}$|[/\\\0]/.test(name);
+  for (const dir of safe ? context.envsDirs : []) {
     if ((await pathKind(join(dir, name, "conda-meta"))) === "directory") return join(dir, name);
   }
+  checkEnvironmentName(name);
   for (const dir of context.envsDirs) if (await isWritable(dir)) return join(dir, name);
   return join(context.envsDirs[0] ?? join(context.rootPrefix, "envs"), name);
 }
