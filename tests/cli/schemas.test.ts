@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Ajv2020 } from "ajv/dist/2020.js";
@@ -121,6 +121,16 @@ describe("every document of --json has its schema", () => {
     const usage = await runs("error", ["create", "--no-such-option"], 2);
     expect(usage.document).toMatchObject({ code: "usage" });
     expect((await runs("error", ["isntall"], 2)).document).toMatchObject({ hint: "did you mean `install`?" });
+  });
+
+  it.sequential("lists of lines, and environments that are ill", async () => {
+    await runs("lines", ["list", "-n", "e", "--explicit"]);
+    await runs("lines", ["list", "-n", "e", "--canonical"]);
+    await runs("lines", ["export", "-n", "e", "--format", "explicit"]);
+    await runs("transaction", ["create", "-n", "ill", "libx", ...channel]);
+    rmSync(join(sandbox.root, "envs", "ill", "share"), { recursive: true });
+    await runs("verify", ["verify", "-n", "ill"], 1);
+    await runs("doctor", ["doctor", "-n", "ill"], 1);
   });
 
   it.sequential("clean and removal", async () => {
