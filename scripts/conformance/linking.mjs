@@ -15,7 +15,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { attempt, expectEqual, failed, passed, skipped } from "./support.mjs";
+import { LINK_FACTS, linkOptions } from "./linking_facts.mjs";
+import { attempt, expectEqual, failed, passed, prose } from "./support.mjs";
 
 /** Placeholders, shebangs, entry points and paths; and whole scenarios, compared with what either peer left in the prefix. */
 export function prepare({ file }) {
@@ -32,8 +33,10 @@ export function finish({ state }) {
 }
 
 export async function run(item, context) {
-  const check = CHECKS[item.kind];
-  return check ? check(item, context.library, context.state) : skipped("prose");
+  const check = LINK_FACTS[item.id] ?? CHECKS[item.kind];
+  return check
+    ? check(item, context.library, context.state)
+    : prose("says what one peer does, which the others do not");
 }
 
 const CHECKS = {
@@ -48,7 +51,7 @@ const CHECKS = {
     expectEqual(replaceShebang(line, placeholder, prefix, platform), expect),
   python_shebang_line: ({ line, placeholder, prefix, expect_lines }, { pythonShebang }) => {
     if (/\s-/.test(line))
-      return skipped("entry points have no arguments; scripts of packages go through env as in conda");
+      return prose("entry points have no arguments; scripts of packages go through env as in conda");
     return expectEqual(
       pythonShebang(line.slice(2).replace(placeholder, prefix), "linux-64").trimEnd().split("\n"),
       expect_lines,
@@ -74,6 +77,17 @@ const CHECKS = {
   pyc_path: ({ py_path, python_version, expect }, { pycPath }) =>
     expectEqual(pycPath(py_path, python_version), expect),
   major_minor_from_string: ({ input, expect }, { pythonMinor }) => expectEqual(pythonMinor(input), expect),
+  entry_point_files: (
+    { platform, definition, expect_paths },
+    { entryPointFiles, parseEntryPoint, pythonInfo },
+  ) => {
+    const python = pythonInfo({ version: "3.12.0" }, platform);
+    const files = entryPointFiles(parseEntryPoint(definition, "x"), python, "C:\\prefix", platform);
+    return expectEqual(
+      files.map(({ path }) => path),
+      expect_paths,
+    );
+  },
   history_parse: checkHistory,
   security: ({ cases }, { prefixPathProblem }) => {
     const open = cases.filter(({ path, expect }) => path && expect === "reject" && !prefixPathProblem(path));
@@ -199,25 +213,12 @@ async function runStep({ command, specs, prefix }, library, pool, state) {
     { records, requested: new Map(), reinstall: new Set() },
     { platform: "linux-64" },
   );
-  const options = {
-    platform: "linux-64",
-    compilePyc: true,
-    alwaysCopy: false,
-    alwaysSoftlink: false,
-    allowSoftlinks: false,
-    linkScripts: "run",
-    pathConflict: "clobber",
-    shortcuts: false,
-    lockTimeout: 10,
-    rootPrefix: "/root-prefix",
-    env: process.env,
-  };
   await library.applyTransaction(
     {
       prefix,
       transaction,
       packages: new Map(records.map((record) => [record.name, record])),
-      options,
+      options: linkOptions,
       command: [command],
     },
     { pool, events: () => {} },

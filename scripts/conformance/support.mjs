@@ -13,6 +13,11 @@ export function skipped(detail) {
   return { status: "skipped", detail };
 }
 
+/** For a case that tells what one peer does, and holds nothing that could be run. */
+export function prose(detail) {
+  return { status: "skipped", detail, prose: true };
+}
+
 /** Passes when both values are deeply equal, with both in the detail otherwise. */
 export function expectEqual(actual, expected, what = "value") {
   return isDeepStrictEqual(actual, expected)
