@@ -49,6 +49,18 @@ const general: OptionSpec[] = [
     choices: ["critical", "error", "warning", "info", "debug", "trace", "off"],
   },
   { flags: "--debug", help: "same as -vv", hidden: true },
+  {
+    flags: "--print-config-only",
+    help: "",
+    hidden: true,
+    notBuilt: "`config list --all --sources` prints the configuration",
+  },
+  {
+    flags: "--print-context-only",
+    help: "",
+    hidden: true,
+    notBuilt: "`config list --all --sources` prints the configuration",
+  },
 ];
 
 const dry: OptionSpec[] = [{ flags: "--dry-run", help: "show what would be done and stop", also: ["-d"] }];

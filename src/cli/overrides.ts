@@ -74,7 +74,6 @@ const SAME_NAME = [
   "shortcuts",
   "useUv",
   "lockTimeout",
-  "showChannelUrls",
 ] as const satisfies readonly (keyof ConfigValues)[];
 
 function numberOption(key: string, value: unknown): number {

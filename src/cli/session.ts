@@ -2,15 +2,14 @@ import { homedir } from "node:os";
 import type { ChangePlan } from "../commands/change.ts";
 import type { CommandContext, Resources } from "../commands/context.ts";
 import { openResources } from "../commands/resources.ts";
-import type { Config, Dialect } from "../config/assemble.ts";
+import type { Config } from "../config/assemble.ts";
 import type { ConfigValues } from "../config/keys.ts";
-import { loadConfigQuickly } from "../config/quick.ts";
 import { ToolError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
 import { redactText } from "../specs/credentials.ts";
 import { hostPlatform } from "../specs/platform.ts";
-import { type Invocation, list } from "./invocation.ts";
-import { configOverrides } from "./overrides.ts";
+import { configure } from "./configure.ts";
+import type { Invocation } from "./invocation.ts";
 import { askYesNo } from "./prompt.ts";
 import { renderError } from "./render/error.ts";
 import { renderPlan } from "./render/plan.ts";
@@ -58,18 +57,7 @@ export async function openSession(
   const env = process.env;
   const home = env["HOME"] ?? env["USERPROFILE"] ?? homedir();
   const platform = hostPlatform(process.platform, process.arch);
-  const config = await loadConfigQuickly({
-    overrides: configOverrides(invocation),
-    env,
-    home,
-    cwd: process.cwd(),
-    platform,
-    dialect: invocation.name as Dialect,
-    rcFiles: invocation.ignoreRc ? [] : list(invocation, "rcFile"),
-    noRc: invocation.options["rc"] === false || invocation.ignoreRc === true,
-    noEnv: invocation.options["env"] === false,
-    targetPrefix: env["CONDA_PREFIX"],
-  });
+  const config = await configure(invocation, { env, home, cwd: process.cwd(), platform });
   const { values } = config;
   values.verbose = Math.max(values.verbose, VERBOSITY[values.logLevel] ?? 0);
   const err = terminalFacts(process.stderr, env);

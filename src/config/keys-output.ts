@@ -72,6 +72,7 @@ export const OUTPUT_KEYS = named({
   ),
   show_channel_urls: boolean("Output, Prompt and Flow Control", false, "Show channel URLs in lists", {
     env: "none",
+    noEffect: "lists show channel names; --json and --explicit have the URLs",
   }),
   quiet: boolean("Output, Prompt and Flow Control", false, "Print less"),
   verbose: integer("Output, Prompt and Flow Control", 0, "How much more to print", {

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildPackage, writeChannel } from "../../fixtures/index.ts";
+import { startServer } from "../support/channel-server.ts";
 import { createSandbox, type Sandbox } from "../support/cli.ts";
 import { runAs as runByName } from "../support/names.ts";
 
@@ -264,4 +265,49 @@ describe("configuration keys that rule what is installed", () => {
     const { LINK } = result.json<{ actions: { LINK: { name: string; version: string }[] } }>().actions;
     expect(LINK.map((entry) => `${entry.name} ${entry.version}`).sort()).toEqual(["app 1.0", "lib 2.0"]);
   });
+});
+
+describe("completion of package names", () => {
+  const complete = async (...words: string[]) =>
+    (await sandbox.taipan("completer", "--", ...words)).stdout.split("\n").filter(Boolean);
+
+  it("offers what cached indexes and environments have", async () => {
+    const server = await startServer({ root: join(sandbox.dir, "channel") });
+    try {
+      await sandbox.taipan(
+        "create",
+        "-n",
+        "completed",
+        "-c",
+        server.url,
+        "--override-channels",
+        "app",
+        "-y",
+        "-q",
+      );
+      const before = server.requests.length;
+      expect(await complete("install", "-c", server.url, "li")).toEqual(["lib"]);
+      expect(await complete("install", "-c", server.url, "")).toEqual(["app", "lib"]);
+      expect(server.requests.length).toBe(before);
+    } finally {
+      await server.close();
+    }
+    expect(await complete("remove", "-n", "completed", "a")).toEqual(["app"]);
+    expect(await complete("install", "-c", "http://127.0.0.1:9/none", "a")).toEqual([]);
+  });
+});
+
+it("reads the condarc of the environment that is named", async () => {
+  await sandbox.taipan("create", "-n", "own-rc", "-y", "-q");
+  writeFileSync(join(prefixOf("own-rc"), ".condarc"), "channel_priority: strict\n");
+  for (const target of [
+    ["-n", "own-rc"],
+    ["-p", prefixOf("own-rc")],
+  ]) {
+    const shown = await sandbox.taipan("config", "list", "channel_priority", ...target);
+    expect(shown.stdout).toBe("channel_priority: strict\n");
+  }
+  expect((await sandbox.taipan("config", "list", "channel_priority")).stdout).toBe(
+    "channel_priority: flexible\n",
+  );
 });
