@@ -84,6 +84,7 @@ export async function loadIndexes(
         useIndexCache: config.useIndexCache && !variant.afresh,
         repodataFn: variant.repodataFn ?? config.repodataFns[0],
         offline: config.offline,
+        channelRelationsMaxDepth: config.channelRelationsMaxDepth,
         roots: [...roots],
       },
       { http: context.resources.http(), pool: context.resources.pool(), events, cacheDir, signal },

@@ -2,6 +2,7 @@ import { ToolError } from "../errors.ts";
 import { detectVirtualPackages } from "../host/virtual-packages.ts";
 import { planTransaction } from "../plan/diff.ts";
 import type { PrefixState } from "../prefix/prefix.ts";
+import { closeIndexes } from "../repodata/load.ts";
 import { buildRequest, type SolveCommand } from "../solve/build-request.ts";
 import { solve } from "../solve/solve.ts";
 import type { Conflict, Solution, SolveJobs } from "../solve/types.ts";
@@ -63,8 +64,13 @@ async function firstSolution(
   if (config.retryCleanCache && !config.offline) variants.push({ repodataFn: names.at(-1), afresh: true });
   let result: Solution | Conflict | undefined;
   for (const variant of variants) {
-    const indexes = allowedIndexes(await loadIndexes(intent.channels, roots, context, variant), context);
-    result = timedSolve(intent, { ...inputs, indexes }, context);
+    const loaded = await loadIndexes(intent.channels, roots, context, variant);
+    try {
+      const indexes = allowedIndexes(loaded, context);
+      result = timedSolve(intent, { ...inputs, indexes }, context);
+    } finally {
+      closeIndexes(loaded);
+    }
     if (result.kind === "solution") break;
   }
   return result!;

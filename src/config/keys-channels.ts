@@ -106,6 +106,11 @@ export const CHANNEL_KEYS = named({
   repodata_fns: list("Repodata", ["repodata.json"], "File names of repodata, tried in order", {
     env: "none",
   }),
+  channel_relations_max_depth: integer(
+    "Repodata",
+    10,
+    "How far channels that name related ones (CEP 42) are followed; 0: not at all",
+  ),
   use_index_cache: boolean("Repodata", false, "Use cached repodata even when it is stale", { env: "none" }),
   mamba_repodata_parsing: boolean("Basic", true, "Accepted for micromamba's sake; there is one parser", {
     env: "auto",
