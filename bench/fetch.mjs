@@ -1,11 +1,13 @@
-// `node bench/fetch.mjs --channel DIR [--repeat N] [--downloads 3,5,10] [--latency MS]`: cold download and extraction of
-// every package of a channel directory, served on loopback, into an empty cache; without solving and linking.
+// `node bench/fetch.mjs --channel DIR [--repeat N] [--downloads 3,5,10] [--latency MS --megabits N]`: cold download and
+// extraction of every package of a channel directory, served on loopback, into an empty cache; without solving and linking.
+// With --latency (a round trip) and --megabits the line is as slow as that, and times are compared with what the bytes alone need.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { rolldown } from "rolldown";
 import { serveInThread } from "../scripts/serve.mjs";
 import { ltsNode, machine, median, rattlerPython, root, scratch, table, timed } from "./lib.mjs";
+import { shapeInThread } from "./shape.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -13,11 +15,17 @@ const { values: options } = parseArgs({
     repeat: { type: "string", default: "3" },
     downloads: { type: "string", default: "5" },
     workers: { type: "string", default: "2" },
+    latency: { type: "string", default: "0" },
+    megabits: { type: "string" },
   },
 });
 if (!options.channel) throw new Error("--channel DIR is missing");
 const directory = resolve(options.channel);
-const server = await serveInThread(directory);
+const origin = await serveInThread(directory);
+const line = options.megabits
+  ? { latency: Number(options.latency), megabits: Number(options.megabits) }
+  : undefined;
+const server = line ? await shapeInThread(Number(new URL(origin.url).port), line) : origin;
 const records = ["linux-64", "noarch"].flatMap((subdir) => {
   const { packages = {}, "packages.conda": conda = {} } = JSON.parse(
     readFileSync(join(directory, subdir, "repodata.json"), "utf8"),
@@ -78,7 +86,7 @@ if (python)
     run: (pkgs) => timed(python, [join(root, "bench/peer_fetch.py"), recordsFile, pkgs]),
   });
 
-const samples = cases.map(() => ({ seconds: [], rss: [] }));
+const samples = cases.map(() => ({ seconds: [], cpu: [], rss: [] }));
 try {
   for (let round = 0; round < Number(options.repeat); round++) {
     for (const [i, item] of cases.entries()) {
@@ -87,6 +95,7 @@ try {
       const result = item.run(pkgs);
       if (result.status !== 0) throw new Error(`${item.name} failed: ${result.stdout} ${result.stderr}`);
       samples[i].seconds.push(result.seconds);
+      samples[i].cpu.push(result.cpuSeconds);
       samples[i].rss.push(result.maxRssMb);
     }
   }
@@ -94,13 +103,21 @@ try {
   rmSync(dir, { recursive: true, force: true });
   rmSync(bundleDir, { recursive: true, force: true });
   await server.close();
+  await origin.close();
 }
 const megabytes = records.reduce((sum, record) => sum + record.size, 0) / 1e6;
-console.log(`${records.length} packages, ${megabytes.toFixed(0)} MB; ${machine()}\n`);
+console.log(`${records.length} packages, ${megabytes.toFixed(0)} MB; ${machine()}`);
+const ideal = line ? (megabytes * 8) / line.megabits : undefined;
+if (line)
+  console.log(
+    `${line.latency} ms round trip, ${line.megabits} Mbit/s: the bytes alone need ${ideal.toFixed(2)} s\n`,
+  );
+else console.log();
 const rows = cases.map((item, i) => [
   item.name,
-  `${median(samples[i].seconds).toFixed(2)} s`,
+  `${median(samples[i].seconds).toFixed(2)} s${ideal ? ` (${(median(samples[i].seconds) / ideal).toFixed(2)}x)` : ""}`,
   `${Math.min(...samples[i].seconds).toFixed(2)} s`,
+  `${median(samples[i].cpu).toFixed(2)} s`,
   `${Math.max(...samples[i].rss).toFixed(0)} MB`,
 ]);
-console.log(table(["cold download and extraction", "median", "best", "peak memory"], rows));
+console.log(table(["cold download and extraction", "median", "best", "processor time", "peak memory"], rows));

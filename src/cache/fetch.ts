@@ -167,21 +167,24 @@ async function fetchAll(
     items: missing.length,
     bytes: missing.reduce((sum, record) => sum + (record.size ?? 0), 0),
   });
-  const limit = pLimit(Math.max(1, run.options.downloadThreads ?? 5));
+  const lanes = Math.max(1, run.options.downloadThreads ?? 5);
+  const queue = [...missing];
   let failure: unknown;
-  await Promise.all(
-    missing.map((record) =>
-      limit(async () => {
-        if (stop.signal.aborted) return;
-        try {
-          results.set(record.url, await fetchOne(record, run));
-        } catch (error) {
-          failure ??= error;
-          stop.abort(new ToolError("interrupted", "another package failed"));
-        }
-      }),
-    ),
-  );
+  const runLane = async (_: unknown, lane: number): Promise<void> => {
+    // One lane works from the small end: a tiny file is all latency, which the others' bytes hide as long as there are any.
+    const fromSmallEnd = lanes > 2 && lane === 0;
+    while (!stop.signal.aborted) {
+      const record = fromSmallEnd ? queue.pop() : queue.shift();
+      if (!record) return;
+      try {
+        results.set(record.url, await fetchOne(record, run));
+      } catch (error) {
+        failure ??= error;
+        stop.abort(new ToolError("interrupted", "another package failed"));
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(lanes, queue.length) }, runLane));
   if (run.context.signal.aborted) throw failure ?? interruption(run.context.signal);
 }
 

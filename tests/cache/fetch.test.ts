@@ -127,6 +127,28 @@ describe("a cold cache", () => {
     expect(server.maxConcurrent).toBeLessThanOrEqual(2);
   });
 
+  it("keeps one of several lanes for the smallest", async () => {
+    const requests: string[] = [];
+    const slow = await startServer({
+      handler: async (request, response) => {
+        requests.push(request.url ?? "");
+        // Nothing is answered before every lane has asked.
+        while (requests.length < 3) await new Promise((go) => setTimeout(go, 5));
+        response.end(files[request.url ?? ""]);
+        return true;
+      },
+    });
+    const moved = records().map((record) => ({ ...record, url: record.url.replace(server.url, slow.url) }));
+    await fetchAll(moved, { options: { downloadThreads: 3 } });
+    await slow.close();
+    const sizes = Object.entries(files)
+      .filter(([path]) => path.includes("/pkg-"))
+      .sort((a, b) => b[1].length - a[1].length)
+      .map(([path]) => path);
+    expect(requests.slice(0, 3).sort()).toEqual([sizes[0], sizes[1], sizes.at(-1)].sort());
+    expect(requests).toHaveLength(6);
+  });
+
   it("keeps no archives when told", async () => {
     await fetchAll(records(), { options: { keepArchives: false } });
     expect(checkVisible(pkgs, packages)).toHaveLength(6);
