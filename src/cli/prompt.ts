@@ -1,7 +1,8 @@
 import { createInterface } from "node:readline";
 
 export interface Question {
-  text: string;
+  /** Written before every try. */
+  prompt: string;
   input: NodeJS.ReadableStream;
   output: NodeJS.WritableStream;
   signal: AbortSignal;
@@ -10,7 +11,7 @@ export interface Question {
 }
 
 /** Asks until the answer is one; an empty line is yes. Rejects with the signal's AbortError. */
-export function askYesNo({ text, input, output, signal, atEnd }: Question): Promise<boolean> {
+export function askYesNo({ prompt, input, output, signal, atEnd }: Question): Promise<boolean> {
   if ((input as { readableEnded?: boolean }).readableEnded) return Promise.resolve(atEnd);
   return new Promise((resolve, reject) => {
     const lines = createInterface({ input, output });
@@ -21,10 +22,10 @@ export function askYesNo({ text, input, output, signal, atEnd }: Question): Prom
       action();
     };
     const abort = () => settle(() => reject(new DOMException("interrupted", "AbortError")));
-    const prompt = () => void output.write(`${text} [Y/n] `);
     signal.addEventListener("abort", abort, { once: true });
     lines.on("close", () => {
-      output.write("\n");
+      // Ctrl-D leaves the cursor behind the question.
+      if (prompt) output.write("\n");
       settle(() => resolve(atEnd));
     });
     // At a terminal readline takes Ctrl-C for itself.
@@ -33,9 +34,9 @@ export function askYesNo({ text, input, output, signal, atEnd }: Question): Prom
       const answer = line.trim().toLowerCase();
       if (["", "y", "yes"].includes(answer)) settle(() => resolve(true));
       else if (["n", "no"].includes(answer)) settle(() => resolve(false));
-      else prompt();
+      else output.write(prompt);
     });
     if (signal.aborted) abort();
-    else prompt();
+    else output.write(prompt);
   });
 }

@@ -176,5 +176,8 @@ async function askUser(
       hint: "add --yes to go ahead, or --dry-run to only look",
     });
   }
-  return askYesNo({ text, input: stdin, output: stderr, signal, atEnd: !stdin.isTTY });
+  if (stdin.isTTY)
+    return askYesNo({ prompt: `${text} [Y/n] `, input: stdin, output: stderr, signal, atEnd: false });
+  stderr.write(`${text} standard input is no terminal: its first line is the answer, its end a yes\n`);
+  return askYesNo({ prompt: "", input: stdin, output: stderr, signal, atEnd: true });
 }

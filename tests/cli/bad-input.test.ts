@@ -223,9 +223,13 @@ describe("bad input", () => {
   });
 
   it("no answer to a question off a terminal", async () => {
-    const result = await sandbox.taipan("create", "-n", "env", ...channel, "good");
+    const declined = await sandbox.taipanWith({ input: "no\n" }, "create", "-n", "env", ...channel, "good");
+    expect([declined.code, existsSync(prefix())]).toEqual([1, false]);
+    // Replacing an environment is nothing to guess.
+    await create("good");
+    const result = await sandbox.taipan("create", "-n", "env", ...channel);
     expectRefusal(result, "--yes");
-    expect(existsSync(prefix())).toBe(false);
+    expect(existsSync(prefix())).toBe(true);
   });
 
   it("--offline with nothing cached opens no socket and says what is missing", async () => {

@@ -103,25 +103,27 @@ async function writeOddPackages(directory: string): Promise<void> {
 
 /** What differs from run to run and from machine to machine. */
 function masked(text: string): string {
-  return text
-    .replace(
-      /(^ {2}\S+\/(noarch|linux-64) {2}.*\n)+/gm,
-      (lines) => `${lines.trimEnd().split("\n").sort().join("\n")}\n`,
-    )
-    .replace(/─{3,}/g, "───")
-    .replaceAll(sandbox.dir, "<DIR>")
-    .replaceAll(repoRoot, "<CHECKOUT>")
-    .replaceAll(server.url, "<SERVER>")
-    .replaceAll(hostname(), "<HOST>")
-    .replace(/\b\d+(\.\d+)? (kB|MB|B)\b/g, "<SIZE>")
-    // The rate is shown only where fetching took more than half a second.
-    .replace(/ \(<SIZE>\/s\)/g, "")
-    .replace(/ {2,}<SIZE>/g, "  <SIZE>")
-    .replace(/\bin \d+(\.\d+)? s\b/g, "in <TIME>")
-    .replace(/\b(process|pid) \d+/gi, "$1 <PID>")
-    .replace(/[0-9a-f]{32,64}/g, "<HASH>")
-    .replace(/\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?Z?/g, "<DATE>")
-    .replace(/taipan \d+\.\d+\.\d+/g, "taipan <VERSION>");
+  return (
+    text
+      .replace(
+        /(^ {2}\S+\/(noarch|linux-64) {2}.*\n)+/gm,
+        (lines) => `${lines.trimEnd().split("\n").sort().join("\n")}\n`,
+      )
+      .replace(/─{3,}/g, "───")
+      .replaceAll(sandbox.dir, "<DIR>")
+      .replaceAll(repoRoot, "<CHECKOUT>")
+      .replaceAll(server.url, "<SERVER>")
+      .replaceAll(hostname(), "<HOST>")
+      .replace(/\b\d+(\.\d+)? (kB|MB|B)\b/g, "<SIZE>")
+      // The rate is shown only where fetching took more than half a second.
+      .replace(/ \(<SIZE>\/s\)/g, "")
+      .replace(/ {2,}<SIZE>/g, "  <SIZE>")
+      .replace(/\bin \d+(\.\d+)? s\b/g, "in <TIME>")
+      .replace(/\b(process|pid) \d+/gi, "$1 <PID>")
+      .replace(/[0-9a-f]{32,64}/g, "<HASH>")
+      .replace(/\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?Z?/g, "<DATE>")
+      .replace(/taipan \d+\.\d+\.\d+/g, "taipan <VERSION>")
+  );
 }
 
 async function transcript(args: string[], extra: Record<string, string> = {}, input = "") {
@@ -248,7 +250,7 @@ const CONSTRUCTED: [code: ToolError["code"], make: () => unknown][] = [
       }),
   ],
   ["environment-exists", () => new ToolError("environment-exists", "`/opt/conda/envs/x` exists already")],
-  ["interrupted", () => Object.assign(new Error("This operation was aborted"), { name: "AbortError" })],
+  ["interrupted", () => new DOMException("This operation was aborted", "AbortError")],
   ["internal", () => new TypeError("x is not a function")],
 ];
 

@@ -32,7 +32,8 @@ const EXCEPTION_NAMES: Partial<Record<ToolError["code"], string>> = {
 export function asToolError(error: unknown, program = "taipan"): ToolError | undefined {
   if (error instanceof ToolError && error.message !== "interrupted") return error;
   const { name, code, message = String(error) } = (error ?? {}) as Partial<NodeJS.ErrnoException>;
-  if (code?.startsWith("commander.")) return usageError(code, message, program);
+  // The code of a DOMException, such as an AbortError, is a number.
+  if (typeof code === "string" && code.startsWith("commander.")) return usageError(code, message, program);
   if (name === "AbortError" || error instanceof ToolError)
     return new ToolError("interrupted", "interrupted: nothing was left half done");
   return new ToolError("internal", `unexpected failure: ${message}`, {
