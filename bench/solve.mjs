@@ -1,43 +1,14 @@
-// node bench/solve.mjs --repodata DIR [--channel NAME] [--random 300] [--json]
-// Solving alone: random and hand-picked requests over a channel's repodata, against py-rattler, package by package.
+// node bench/solve.mjs --repodata DIR [--channel NAME] [--random 300] [--before DATE] [--json]
+// Solving alone: random and hand-picked requests over a channel's repodata, and the update of a large environment, against
+// py-rattler, package by package, and against @conda-org/rattler (WASM) by time.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { machine, rattlerPython, root, table } from "./lib.mjs";
+import { serveInThread } from "../scripts/serve.mjs";
+import { machine, rattlerPython, rattlerWasm, root, table } from "./lib.mjs";
+import { HAND_PICKED, LARGE, randomRequests } from "./solve-requests.mjs";
 
-const HAND_PICKED = [
-  "python",
-  "python numpy",
-  "python numpy pandas",
-  "python=3.12 numpy pandas scipy matplotlib jupyterlab",
-  "python numpy pandas scipy matplotlib jupyterlab",
-  "python=3.11 scikit-learn pandas matplotlib",
-  "pytorch",
-  "python=3.12 pytorch",
-  "geopandas",
-  "geopandas qgis",
-  "gdal",
-  "python=3.11 gdal rasterio",
-  "xarray dask netcdf4",
-  "r-base",
-  "compilers",
-  "openjdk",
-  "qt6-main",
-  "opencv",
-  "python=3.12 opencv",
-  "mpi4py",
-  "hdf5 netcdf4 h5py",
-  "jupyterlab ipywidgets",
-  "python=3.10 numpy scipy",
-  "python=3.13 pandas",
-  "scikit-image matplotlib",
-  "pyarrow pandas",
-  "boost cmake ninja",
-  "ffmpeg",
-  "python=3.8 pandas",
-  "python=3.12 torchvision",
-];
 const VIRTUAL = ["__unix=0=0", "__linux=6.1=0", "__glibc=2.36=0", "__archspec=1=x86_64"];
 const REPEAT = 3;
 
@@ -46,6 +17,7 @@ const { values: options } = parseArgs({
     repodata: { type: "string" },
     channel: { type: "string", default: "conda-forge" },
     random: { type: "string", default: "300" },
+    before: { type: "string", default: "2025-06-01" },
     json: { type: "boolean", default: false },
   },
 });
@@ -54,16 +26,17 @@ if (!options.repodata)
 const library = await import("../dist/index.js");
 const subdirs = ["linux-64", "noarch"];
 const { indexes, leaves } = load(options.repodata);
-const requests = [
-  ...HAND_PICKED.map((text) => text.split(" ")).filter((specs) =>
-    specs.every((spec) => hasName(spec.split("=")[0])),
-  ),
-  ...randomRequests(Number(options.random)),
-];
-
+const known = (specs) => specs.filter((spec) => hasName(spec.split("=")[0]));
+const picked = HAND_PICKED.map((text) => text.split(" ")).filter(
+  (specs) => known(specs).length === specs.length,
+);
+const requests = [...picked, ...randomRequests(leaves, Number(options.random))];
+const first = timeOurs(requests[4], 1);
 const ours = requests.map((specs) => timeOurs(specs));
 const theirs = runPeer(requests);
 report(requests, ours, theirs);
+reportUpdate(known(LARGE.split(" ")));
+if (!options.json) await reportWasm(picked, ours);
 
 function load(directory) {
   const dependedOn = new Map();
@@ -90,23 +63,10 @@ function hasName(name) {
   return indexes.some((index) => index.has(name));
 }
 
-/** The same requests on every run: two to six names each. */
-function randomRequests(count) {
-  let state = 20240501;
-  const next = (n) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * n);
-  };
-  return Array.from({ length: count }, () => {
-    const names = Array.from({ length: 2 + next(5) }, () => leaves[next(leaves.length)]);
-    return next(2) ? ["python", ...names] : names;
-  });
-}
-
-function timeOurs(specs) {
+function timeOurs(specs, repeat = REPEAT, change = {}) {
   let best = Number.POSITIVE_INFINITY;
   let result;
-  for (let i = 0; i < REPEAT; i++) {
+  for (let i = 0; i < repeat; i++) {
     const start = performance.now();
     result = library.solve(
       library.buildRequest({
@@ -124,12 +84,56 @@ function timeOurs(specs) {
           return { name, version, build, build_number: 0, subdir: "noarch", depends: [] };
         }),
         platform: "linux-64",
+        ...change,
       }),
     );
     best = Math.min(best, performance.now() - start);
   }
   if (result.kind === "conflict") return { ms: best, error: result.message };
-  return { ms: best, records: result.records.map((r) => `${r.name}-${r.version}-${r.build}`) };
+  return { ms: best, records: result.records.map((r) => `${r.name}-${r.version}-${r.build}`), result };
+}
+
+/** The environment as it would have been some time ago, brought up to date; a peer without a prefix solves for the same specs anew. */
+function reportUpdate(specs) {
+  const old = timeOurs(specs, 1, { flags: { excludeNewer: Date.parse(options.before) } });
+  if (old.error) return console.log(`no environment of ${options.before}: ${old.error}`);
+  const updated = timeOurs([], REPEAT, {
+    command: "update",
+    flags: { updateAll: true },
+    installed: old.result.records.map((record) => ({ ...record, files: [] })),
+    history: specs.map((spec) => library.parseMatchSpec(spec)),
+  });
+  const [peer] = runPeer([specs]) ?? [];
+  const changed = updated.records.filter((dist) => !old.records.includes(dist)).length;
+  console.log(
+    `\nupdate --all of ${old.records.length} packages: ${updated.ms.toFixed(0)} ms, ${changed} new builds, ${updated.records.length} packages after it`,
+  );
+  if (peer)
+    console.log(
+      `py-rattler, the same specs anew: ${peer.ms.toFixed(0)} ms ${peer.error ?? `(${peer.records.length} packages)`}`,
+    );
+}
+
+async function reportWasm(list, mine) {
+  const directory = rattlerWasm();
+  if (!directory) return;
+  const server = await serveInThread(options.repodata);
+  const job = { subdirs, requests: list, repeat: REPEAT, trivial: ["tzdata"] };
+  const result = spawnSync(
+    process.execPath,
+    [join(root, "bench", "peer_solve_wasm.mjs"), directory, server.url],
+    { input: JSON.stringify(job), encoding: "utf8", maxBuffer: 1 << 28 },
+  );
+  await server.close();
+  if (result.status !== 0) throw new Error(result.stderr);
+  const { floor, answers } = JSON.parse(result.stdout);
+  const both = list.map((_, i) => i).filter((i) => mine[i].records && answers[i].count);
+  const of = (times) =>
+    `median ${quantile(times, 0.5).toFixed(1)} ms, p95 ${quantile(times, 0.95).toFixed(1)} ms`;
+  console.log(
+    `\n@conda-org/rattler (WASM): ${both.length} of ${list.length} hand-picked requests need no virtual package and are answered by both;` +
+      ` taipan ${of(both.map((i) => mine[i].ms))}; WASM ${of(both.map((i) => answers[i].ms - floor))} above the ${floor.toFixed(0)} ms that any call takes`,
+  );
 }
 
 function runPeer(list) {
@@ -145,7 +149,8 @@ function runPeer(list) {
       maxBuffer: 1 << 28,
     },
   );
-  if (result.status !== 0) throw new Error(result.stderr);
+  // The interpreter may crash when it exits, after everything is said.
+  if (result.stdout === "") throw new Error(result.stderr);
   return JSON.parse(result.stdout);
 }
 
@@ -171,11 +176,19 @@ function report(list, mine, peer) {
   const differences = peer ? list.map((specs, i) => compare(specs, mine[i], peer[i])).filter(Boolean) : [];
   if (options.json) {
     console.log(
-      JSON.stringify({ machine: machine(), requests: list, taipan: mine, rattler: peer, differences }),
+      JSON.stringify({
+        machine: machine(),
+        requests: list,
+        taipan: mine.map(({ result, ...rest }) => rest),
+        rattler: peer,
+        differences,
+      }),
     );
     return;
   }
-  console.log(`${machine()}; best of ${REPEAT}; ${list.length} requests\n`);
+  console.log(
+    `${machine()}; best of ${REPEAT}; ${list.length} requests; first solve of the process ${first.ms.toFixed(0)} ms\n`,
+  );
   console.log(table(["", "requests", "median", "p95", "worst"], rows));
   if (!peer) return;
   const verdicts = new Map();
