@@ -17,6 +17,8 @@ export function httpOptions(
     backoffFactor: config.remoteBackoffFactor,
     connectTimeout: config.remoteConnectTimeoutSecs * 1000,
     headersTimeout: config.remoteReadTimeoutSecs * 1000,
+    // conda's limit is for every read: between the bytes of a body, too.
+    lowSpeedTime: Math.min(30, config.remoteReadTimeoutSecs) * 1000,
     sslVerify:
       config.cacertPath ||
       (config.sslVerify === true

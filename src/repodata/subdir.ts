@@ -120,8 +120,8 @@ async function fromCache(job: Job): Promise<SubdirData | undefined> {
   file?.close();
   const foreign = await openForeign(request, paths, usable, context);
   if (foreign) return { kind: "flat", file: foreign };
+  if (anyAge && state.absent.json !== undefined) return { kind: "missing" };
   if (!options.offline && !context.http.offline) return undefined;
-  if (state.absent.json !== undefined) return { kind: "missing" };
   throw new ToolError(
     "offline-missing",
     `repodata of \`${request.channel}/${request.subdir}\` is not cached`,
@@ -268,13 +268,20 @@ function inContext(error: unknown, job: Job): unknown {
   if (!["http-error", "channel-unreachable"].includes(error.code)) return error;
   const label = `${job.request.channel}/${job.request.subdir}`;
   if (/^(repodata|the shard|the server) of /.test(error.message)) return error;
-  const old = openIndex(job.paths.index, job.request.url);
-  old?.close();
-  const hint = old ? "the repodata cached earlier is still there: use it with --use-index-cache" : error.hint;
+  const hint = isCached(job)
+    ? "the repodata cached earlier is still there: use it with --use-index-cache"
+    : error.hint;
   const { details, message } = error;
   return new ToolError(error.code, `repodata of \`${label}\` cannot be fetched: ${message}`, {
     hint,
     details,
     cause: error,
   });
+}
+
+/** Whether an earlier answer of the server, be it that it has nothing, can be used in place of another. */
+function isCached({ paths, request, state }: Job): boolean {
+  const old = openIndex(paths.index, request.url);
+  old?.close();
+  return (old ?? openShardIndex(paths.shards, request.url)) !== undefined || state.absent.json !== undefined;
 }
