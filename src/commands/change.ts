@@ -1,3 +1,4 @@
+import pLimit from "p-limit";
 import { fetchPackages } from "../cache/fetch.ts";
 import { PackageCache } from "../cache/package-cache.ts";
 import type { Transaction } from "../plan/transaction.ts";
@@ -51,6 +52,9 @@ export function packageCache(context: CommandContext): PackageCache {
   });
 }
 
+/** Lookups at once: enough to keep the workers busy. Each listens to the signal, and Node warns about more than ten listeners. */
+const LOOKUPS = 8;
+
 /** What is known of a change before the caches were asked. */
 export type PartialPlan = Omit<ChangePlan, "fetch" | "cached">;
 
@@ -62,8 +66,9 @@ export async function completePlan(plan: PartialPlan, context: CommandContext): 
   const { config, signal } = context;
   const cache = packageCache(context);
   const { safetyChecks, extraSafetyChecks } = config;
+  const limit = pLimit(LOOKUPS);
   const found = await Promise.all(
-    records.map((record) => cache.lookup(record, { safetyChecks, extraSafetyChecks, signal })),
+    records.map((record) => limit(() => cache.lookup(record, { safetyChecks, extraSafetyChecks, signal }))),
   );
   return {
     ...plan,

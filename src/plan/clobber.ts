@@ -37,7 +37,7 @@ export function findClobbers(
     const others = new Set(losers.map(({ dist }) => dist));
     found.set(key, { path: winner.path, winner: winner.dist, losers: [...others] });
   }
-  for (const record of kept) {
+  for (const record of claims.owners.size > 0 ? kept : []) {
     const dist = `${record.name}-${record.version}-${record.build}`;
     for (const path of record.files) {
       const key = fold ? fold(path) : path;

@@ -57,11 +57,13 @@ function planRemovals(
   const old = transaction.operations.flatMap((operation) => (operation.old ? [operation.old] : []));
   if (old.length === 0) return;
   const arriving = new Set(planned.flatMap((item) => item.paths));
+  const going = new Set(old.flatMap((record) => removablePaths(record)));
   const kept = new Map<string, PackageCacheRecord>();
-  for (const record of transaction.unchanged) for (const path of record.files) kept.set(path, record);
+  for (const record of transaction.unchanged)
+    for (const path of record.files) if (going.has(path)) kept.set(path, record);
   const restore = new Map<PackageCacheRecord, string[]>();
   for (const record of old) {
-    for (const path of removablePaths(record)) {
+    for (const path of record.files) {
       const owner = kept.get(path);
       if (!owner) plan.removed.files.push(path);
       else if (!arriving.has(path) && kindAt(owner.extracted_package_dir) === "directory") {
