@@ -18,7 +18,7 @@ export class ByteInterner {
   }
 
   /** Id of the text in `bytes[start, end)`, or -1 when it is not ASCII. */
-  id(bytes: Uint8Array, start: number, end: number): number {
+  id(bytes: Buffer, start: number, end: number): number {
     let hash = 0x811c9dc5 | 0;
     let all = 0;
     for (let i = start; i < end; i++) {
@@ -47,15 +47,15 @@ export class ByteInterner {
     return id < 0 ? bytes.toString("utf8", start, end) : this.#texts[id]!;
   }
 
-  #equals(text: string, bytes: Uint8Array, start: number, end: number): boolean {
+  #equals(text: string, bytes: Buffer, start: number, end: number): boolean {
     if (text.length !== end - start) return false;
     for (let i = start; i < end; i++) if (text.charCodeAt(i - start) !== bytes[i]) return false;
     return true;
   }
 
-  #add(slot: number, hash: number, bytes: Uint8Array, start: number, end: number): number {
+  #add(slot: number, hash: number, bytes: Buffer, start: number, end: number): number {
     const id = this.#texts.length;
-    this.#texts.push(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1"));
+    this.#texts.push(bytes.toString("latin1", start, end));
     if (id === this.#hashes.length) {
       const larger = new Int32Array(id * 2);
       larger.set(this.#hashes);

@@ -47,7 +47,8 @@ function fill(bytes: Buffer, name: string, texts: VettedTexts): boolean {
   if (nameStart === 0 || spans[ID.name + 1]! - nameStart !== name.length) return false;
   for (let i = 0; i < name.length; i++) if (bytes[nameStart + i] !== name.charCodeAt(i)) return false;
   const version = vetted(ID.version, "version");
-  const build = vetted(ID.build, "build");
+  const build =
+    spans[ID.build] === 0 ? undefined : texts.build(bytes, spans[ID.build]!, spans[ID.build + 1]!);
   if (version === undefined || build === undefined) return false;
   fields.version = version;
   fields.build = build;

@@ -168,10 +168,17 @@ export function mergeRecords(
   removed: ReadonlySet<string>,
 ): RepoDataRecord[] {
   const byFile = new Map<string, RepoDataRecord>();
-  for (const record of records) if (!removed.has(record.fn)) byFile.set(record.fn, record);
+  let legacy = false;
+  for (const record of records) {
+    const { fn } = record;
+    if (removed.size > 0 && removed.has(fn)) continue;
+    byFile.set(fn, record);
+    legacy ||= fn.endsWith(".tar.bz2");
+  }
+  if (!legacy) return [...byFile.values()];
   const merged: RepoDataRecord[] = [];
-  for (const record of byFile.values()) {
-    if (record.fn.endsWith(".tar.bz2") && byFile.has(`${record.fn.slice(0, -8)}.conda`)) continue;
+  for (const [fn, record] of byFile) {
+    if (fn.endsWith(".tar.bz2") && byFile.has(`${fn.slice(0, -8)}.conda`)) continue;
     merged.push(record);
   }
   return merged;

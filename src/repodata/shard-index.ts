@@ -136,8 +136,12 @@ export async function fetchShardIndex(
       writer.discard();
       throw error;
     }
-    const named = new Set(index.hashes.files());
-    await removeOldFiles(index.directory, (name) => !named.has(name), Date.now() - SHARD_LITTER_AGE);
+    let named: Set<string> | undefined;
+    const isLitter = (name: string): boolean => {
+      named ??= new Set(index.hashes.files());
+      return !named.has(name);
+    };
+    await removeOldFiles(index.directory, isLitter, Date.now() - SHARD_LITTER_AGE);
   }
   return index;
 }

@@ -6,9 +6,8 @@ import { isInnerPath } from "./record.ts";
 /** Properties that a text can have, each with its test. */
 const TESTS = {
   version: { bit: 1, test: isSafeVersionString },
-  build: { bit: 2, test: isSafeBuildString },
   subdir: { bit: 4, test: isSafeSubdir },
-  innerPath: { bit: 8, test: isInnerPath },
+  innerPath: { bit: 2, test: isInnerPath },
 } as const;
 
 /** Interned texts with what was found out about them: the versions of 25,000 records are a few hundred texts. */
@@ -19,7 +18,7 @@ export class VettedTexts {
   #verdicts = new Uint8Array(1 << 12);
 
   /** The text in `bytes[start, end)`, or undefined when it fails the test or is not ASCII. */
-  text(bytes: Uint8Array, start: number, end: number, kind: keyof typeof TESTS): string | undefined {
+  text(bytes: Buffer, start: number, end: number, kind: keyof typeof TESTS): string | undefined {
     const id = this.interner.id(bytes, start, end);
     if (id < 0) return undefined;
     const text = this.interner.text(id);
@@ -30,6 +29,12 @@ export class VettedTexts {
     const passed = test(text);
     this.#verdicts[id] = verdict | (bit << 4) | (passed ? bit : 0);
     return passed ? text : undefined;
+  }
+
+  /** As `text`, for texts that are all different: those are not kept. */
+  build(bytes: Buffer, start: number, end: number): string | undefined {
+    const text = bytes.toString("latin1", start, end);
+    return isSafeBuildString(text) ? text : undefined;
   }
 
   #grow(id: number): void {
