@@ -1,5 +1,13 @@
 /** taipan as a library. Everything exported here is public. */
 
+export type { ChangeOutcome, ChangePlan } from "./commands/change.ts";
+export type { CommandContext } from "./commands/context.ts";
+export { type CreateIntent, create } from "./commands/create.ts";
+export { type InstallIntent, install } from "./commands/install.ts";
+export { createContext, type LibraryOptions, noStdin, prefixOf } from "./commands/library.ts";
+export { list } from "./commands/list.ts";
+export { type RemoveIntent, remove } from "./commands/remove.ts";
+export { type RunIntent, run } from "./commands/run.ts";
 export {
   type Config,
   type ConfigInput,
