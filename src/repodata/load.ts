@@ -72,6 +72,8 @@ export async function loadChannels(
     for (const channel of user) load.channels.set(channel.baseUrl, channel);
     await Promise.all(user.map((channel) => loadChannel(channel, 0, load)));
     await load.closure.settled();
+    for (const subdirs of load.indexes.values())
+      for (const index of subdirs.values()) if (index instanceof ShardedIndex) index.announce();
     const order = orderChannels(
       user.map((channel) => channel.baseUrl),
       load.relations,

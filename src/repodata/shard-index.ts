@@ -35,6 +35,8 @@ interface ShardIndexHeader {
 /** `repodata_shards.msgpack.zst` of a subdir: the hash of each package name's shard (CEP 16). */
 export interface ShardIndex extends ShardIndexHeader {
   info: RepodataInfo;
+  /** Bytes that were transferred for it; 0 when it was cached. */
+  received: number;
   /** With a trailing slash. */
   archiveBase: string;
   shardsBase: string;
@@ -105,7 +107,6 @@ export async function fetchShardIndex(
   response: HttpResponse,
   path: string,
   now: number,
-  context: LoadContext,
 ): Promise<ShardIndex> {
   const { channel, subdir, url } = request;
   const label = `${channel}/${subdir}`;
@@ -114,14 +115,7 @@ export async function fetchShardIndex(
   const validators = validatorsOf(response.headers, now);
   const header = { id: randomBytes(8).toString("hex"), url, validators };
   const index = parseShardIndex(message, header, `${path}.d`, label);
-  context.events({
-    type: "repodata",
-    channel,
-    subdir,
-    state: "done",
-    bytes: compressed.byteLength,
-    total: compressed.byteLength,
-  });
+  index.received = compressed.byteLength;
   if (!mustNotStore(validators.cacheControl)) {
     const writer = createWriter(path);
     const sha256 = createHash("sha256").update(message).digest("hex");
@@ -188,6 +182,7 @@ function parseShardIndex(
     typeof known[key] === "string" && known[key] !== "" ? known[key] : undefined;
   return {
     ...header,
+    received: 0,
     info: readInfo(known),
     archiveBase: resolveBase(base("base_url"), header.url, label, "base_url"),
     shardsBase: resolveBase(base("shards_base_url"), header.url, label, "shards_base_url"),

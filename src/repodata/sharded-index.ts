@@ -33,6 +33,7 @@ export class ShardedIndex implements PackageIndex {
   constructor(index: ShardIndex, context: ShardedIndexContext) {
     this.#index = index;
     this.#context = context;
+    this.#bytes = index.received;
     this.channel = context.channel;
     this.subdir = context.subdir;
   }
@@ -72,13 +73,25 @@ export class ShardedIndex implements PackageIndex {
     this.#outlined.set(name, this.#read(name, shard.message, dependencies));
     this.#bytes += shard.bytes;
     this.#records += this.outlines(name).length;
+    this.#tell("progress");
+  }
+
+  /** Says that all that the request needs is there. */
+  announce(): void {
+    this.#tell(this.#bytes > 0 ? "done" : "cached");
+  }
+
+  #tell(state: "progress" | "done" | "cached"): void {
     const { channel, subdir } = this;
-    load.events({
+    const bytes = state === "cached" ? {} : { bytes: this.#bytes };
+    const total = state === "done" ? { total: this.#bytes } : {};
+    this.#context.load.events({
       type: "repodata",
       channel,
       subdir,
-      state: "progress",
-      bytes: this.#bytes,
+      state,
+      ...bytes,
+      ...total,
       records: this.#records,
     });
   }

@@ -85,14 +85,14 @@ function factsOf(cached: { id: string; validators: Validators }, later: SubdirSt
   return later?.id === cached.id ? later.validators : cached.validators;
 }
 
-function announceCached(job: Job, records: number | undefined): void {
+function announceCached(job: Job, records: number): void {
   const { channel, subdir } = job.request;
   job.context.events({
     type: "repodata",
     channel,
     subdir,
     state: "cached",
-    ...(records === undefined ? {} : { records }),
+    records,
   });
 }
 
@@ -108,7 +108,6 @@ async function fromCache(job: Job): Promise<SubdirData | undefined> {
   if (kinds.includes("shards")) {
     const shards = openShardIndex(paths.shards, request.url);
     if (shards && usable(factsOf(shards, state.shards))) {
-      announceCached(job, undefined);
       return { kind: "shards", index: shards };
     }
   }
@@ -218,7 +217,7 @@ async function askFlat(job: Job, kind: Exclude<SourceKind, "shards">): Promise<S
 }
 
 async function askShards(job: Job): Promise<SubdirData | undefined> {
-  const { request, context, paths, state } = job;
+  const { request, paths, state } = job;
   const cached = openShardIndex(paths.shards, request.url);
   const stored = cached && factsOf(cached, state.shards);
   const response = await ask(job, "shards", stored);
@@ -227,11 +226,10 @@ async function askShards(job: Job): Promise<SubdirData | undefined> {
   if (response.status === 304 && cached && stored) {
     index = cached;
     response.discard();
-    announceCached(job, undefined);
     state.shards = { id: cached.id, validators: confirmed(stored, response.headers, job.now) };
   } else {
     index = await withRestarts(job, "shards", response, (answer) =>
-      fetchShardIndex(request, answer, paths.shards, job.now, context),
+      fetchShardIndex(request, answer, paths.shards, job.now),
     );
     state.shards = undefined;
   }

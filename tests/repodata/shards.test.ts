@@ -70,6 +70,21 @@ describe("sharded repodata", () => {
     expect(linux!.records("unrelated")).toHaveLength(1);
   });
 
+  it("tells the bytes and records of a subdir when all that is needed is there", async () => {
+    const server = await serve(under("/ch/linux-64", await shardFiles(all)));
+    const cacheDir = temporaryDirectory();
+    const options = { roots: ["numpy"], ttl: 1000 };
+    const last = async (): Promise<unknown> => {
+      const { events } = await load([`${server.url}/ch`], { cacheDir, options });
+      return events.filter((event) => event.type === "repodata" && event.subdir === "linux-64").at(-1);
+    };
+    const bytes = expect.any(Number);
+    expect(await last()).toMatchObject({ state: "done", records: 4, bytes, total: bytes });
+    const second = await last();
+    expect(second).toMatchObject({ state: "cached", records: 4 });
+    expect(second).not.toHaveProperty("bytes");
+  });
+
   it("follows dependencies through flat subdirs and other channels", async () => {
     const server = await serve({
       ...under(
