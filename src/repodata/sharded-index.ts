@@ -60,10 +60,6 @@ export class ShardedIndex implements PackageIndex {
     return this.#index.hashes.names();
   }
 
-  isFetched(name: string): boolean {
-    return this.#outlined.has(name) || !this.has(name);
-  }
-
   /** Fetches the shard of a name, unless it is there already; `dependencies` is told what its records depend on. */
   async fetch(name: string, dependencies?: DependencyReader): Promise<void> {
     if (this.#outlined.has(name)) return;
