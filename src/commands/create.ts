@@ -2,11 +2,11 @@ import { resolve } from "node:path";
 import { ToolError } from "../errors.ts";
 import { listDir, pathKind } from "../fs/files.ts";
 import { isEnvironment } from "../prefix/prefix.ts";
-import { type ChangeOutcome, completePlan, executePlan } from "./change.ts";
+import type { ChangeOutcome } from "./change.ts";
 import { chooseChannels } from "./channels.ts";
 import type { CommandContext } from "./context.ts";
-import { namesPackages, planExplicit } from "./explicit.ts";
-import { finishEnvironment } from "./finish.ts";
+import { namesPackages, planExplicit, refuseMixed } from "./explicit.ts";
+import { carryOut } from "./finish.ts";
 import { gatherInputs, type InputSources, type Inputs } from "./inputs.ts";
 import { readForChange } from "./prefix-state.ts";
 import { solveChange } from "./solve-change.ts";
@@ -27,12 +27,7 @@ export async function create(intent: CreateIntent, context: CommandContext): Pro
   const prefix = await newPrefix(intent.target, inputs, context);
   await refuseForeignDirectory(prefix);
   const state = await readForChange(prefix, context);
-  const plan = await completePlan(await planCreate(intent, inputs, prefix, state, context), context);
-  const outcome = await executePlan(plan, state, context);
-  // Also where no package changes: the pip section may be what failed last time.
-  if (!outcome.dryRun && !outcome.declined && !outcome.downloadOnly)
-    await finishEnvironment(prefix, inputs, context);
-  return outcome;
+  return carryOut(await planCreate(intent, inputs, prefix, state, context), inputs, state, context);
 }
 
 async function planCreate(
@@ -43,10 +38,7 @@ async function planCreate(
   context: CommandContext,
 ) {
   if (namesPackages(inputs)) {
-    if (inputs.specs.length > 0)
-      throw new ToolError("usage", "package URLs and specs cannot be mixed when creating an environment", {
-        hint: "create it from the URLs, then `install` the specs",
-      });
+    refuseMixed(inputs);
     return planExplicit({ command: "create", prefix, packages: inputs }, state, context);
   }
   const specs = [...inputs.specs];

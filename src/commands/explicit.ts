@@ -26,6 +26,14 @@ export function namesPackages(packages: NamedPackages): boolean {
   return packages.explicit.length + packages.locked.length > 0;
 }
 
+/** The solver cannot choose around packages that are named by URL. */
+export function refuseMixed(inputs: { specs: readonly string[] }): void {
+  if (inputs.specs.length === 0) return;
+  throw new ToolError("usage", "package URLs and specs cannot be mixed in one request", {
+    hint: "take the URLs first, then `install` the specs",
+  });
+}
+
 /**
  * A plan from package URLs, without a solve (CEP 23). What a URL does not tell (dependencies, noarch) stands in the
  * archive, so the packages are fetched now, into the cache; the prefix is untouched. A dry run fetches nothing and says

@@ -1,14 +1,26 @@
+import type { PrefixState } from "../prefix/prefix.ts";
 import { writeVariables } from "../prefix/state.ts";
+import { type ChangeOutcome, completePlan, executePlan, type PartialPlan } from "./change.ts";
 import type { CommandContext } from "./context.ts";
 import type { Inputs } from "./inputs.ts";
 import { installWithPip } from "./pip.ts";
 
-/** What an environment file asks for beside packages: variables, then the pip section. */
-export async function finishEnvironment(
-  prefix: string,
+/** Asks, changes the prefix, and does what an environment file asks for beside packages. */
+export async function carryOut(
+  plan: PartialPlan,
   inputs: Inputs,
+  state: PrefixState | undefined,
   context: CommandContext,
-): Promise<void> {
+): Promise<ChangeOutcome> {
+  const outcome = await executePlan(await completePlan(plan, context), state, context);
+  // Also where no package changes: the pip section may be what failed last time.
+  if (!outcome.dryRun && !outcome.declined && !outcome.downloadOnly)
+    await finishEnvironment(plan.prefix, inputs, context);
+  return outcome;
+}
+
+/** What an environment file asks for beside packages: variables, then the pip section. */
+async function finishEnvironment(prefix: string, inputs: Inputs, context: CommandContext): Promise<void> {
   if (Object.keys(inputs.variables).length > 0) await writeVariables(prefix, inputs.variables);
   const directory = inputs.pipDirectory ?? context.cwd;
   if (inputs.lockedPip.length > 0)

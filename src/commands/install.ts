@@ -2,12 +2,12 @@ import { basename, dirname } from "node:path";
 import { ToolError } from "../errors.ts";
 import { isEnvironment } from "../prefix/prefix.ts";
 import { similarNames } from "../specs/names.ts";
-import { type ChangeOutcome, completePlan, executePlan } from "./change.ts";
+import type { ChangeOutcome } from "./change.ts";
 import { chooseChannels } from "./channels.ts";
 import type { CommandContext } from "./context.ts";
 import { targetContext } from "./create.ts";
-import { namesPackages, planExplicit } from "./explicit.ts";
-import { finishEnvironment } from "./finish.ts";
+import { namesPackages, planExplicit, refuseMixed } from "./explicit.ts";
+import { carryOut } from "./finish.ts";
 import { gatherInputs, type InputSources, type Inputs } from "./inputs.ts";
 import { readForChange } from "./prefix-state.ts";
 import { solveChange } from "./solve-change.ts";
@@ -44,11 +44,7 @@ export async function install(intent: InstallIntent, context: CommandContext): P
       hint: intent.command === "update" ? "name packages, or use --all" : "name packages, or a file with -f",
     });
   }
-  const plan = await completePlan(await planInstall(intent, inputs, prefix, state, context), context);
-  const outcome = await executePlan(plan, state, context);
-  if (!outcome.dryRun && !outcome.declined && !outcome.downloadOnly)
-    await finishEnvironment(prefix, inputs, context);
-  return outcome;
+  return carryOut(await planInstall(intent, inputs, prefix, state, context), inputs, state, context);
 }
 
 async function planInstall(
@@ -59,10 +55,7 @@ async function planInstall(
   context: CommandContext,
 ) {
   if (namesPackages(inputs)) {
-    if (inputs.specs.length > 0)
-      throw new ToolError("usage", "package URLs and specs cannot be mixed in one request", {
-        hint: "install the URLs first, then the specs",
-      });
+    refuseMixed(inputs);
     return planExplicit({ command: "install", prefix, packages: inputs }, state, context);
   }
   const needed = inputs.specs.length > 0 || intent.updateAll;

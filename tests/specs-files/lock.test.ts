@@ -128,7 +128,7 @@ describe("pixi.lock", () => {
   it("reads version 6, deriving what it leaves out", () => {
     const lock = parsePixiLock(
       v6(
-        `  default:\n    channels: [{url: https://h/cf/}]\n    indexes: [https://pypi.org/simple]\n    packages:\n      linux-64:\n      - conda: ${url}\n      - conda: ./local/a-1-0.conda\n      - conda: ../src\n      - pypi: ./py\n`,
+        `  default:\n    channels: [{url: https://h/cf/}]\n    indexes: [https://index.invalid/simple]\n    packages:\n      linux-64:\n      - conda: ${url}\n      - conda: ./local/a-1-0.conda\n      - conda: ../src\n      - pypi: ./py\n`,
         `- conda: ${url}\n  sha256: ${digest}\n  depends: [python >=3]\n  track_features: [x, y]\n  purls: []\n  timestamp: 1\n- conda: ./local/a-1-0.conda\n  subdir: linux-64\n- conda: ../src\n  name: src\n- pypi: ./py\n  name: py\n  editable: true\n`,
       ),
       { fileName: "pixi.lock", directoryUrl: "file:///project" },

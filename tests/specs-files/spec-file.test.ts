@@ -12,7 +12,7 @@ import {
 
 const md5 = "0123456789abcdef0123456789abcdef";
 const sha256 = md5 + md5;
-const context = { fileName: "specs.txt", cwd: "/work", home: "/home/u", env: { DIR: "/pkgs" } };
+const context = { fileName: "specs.txt", cwd: "/here", home: "/home/u", env: { DIR: "/pkgs" } };
 
 function entries(text: string) {
   const file = parseSpecFile(`@EXPLICIT\n${text}`, context);
@@ -53,7 +53,7 @@ C:\\pkgs\\g-1-0.conda`).map(({ url, md5, sha256 }) => [url, md5, sha256]),
       ["https://h/c/linux-64/a-1-0.conda", md5, undefined],
       ["https://h/c/linux-64/b-1-0.tar.bz2", undefined, sha256],
       ["https://h/c/linux-64/c-1-0.conda", undefined, sha256],
-      ["file:///work/d-1-0.conda", undefined, undefined],
+      ["file:///here/d-1-0.conda", undefined, undefined],
       ["file:///home/u/e-1-0.conda", undefined, undefined],
       ["file:///pkgs/f-1-0.conda", undefined, undefined],
       ["file:///C:/pkgs/g-1-0.conda", undefined, undefined],
