@@ -14,6 +14,7 @@ import {
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { isEnvironment, readPrefix } from "../../src/prefix/prefix.ts";
+import { preflightFetch } from "../../src/prefix/preflight.ts";
 import { removeEnvironment } from "../../src/prefix/remove-environment.ts";
 import type { PrefixRecord } from "../../src/specs/records.ts";
 import { handlers } from "../../src/worker.ts";
@@ -577,6 +578,28 @@ describe("refusals", () => {
       chmodSync(join(box.root, "envs"), 0o755);
     },
   );
+});
+
+describe("before anything is fetched", () => {
+  const plan = { options: defaultOptions, archives: [1000] };
+  test("space and path length are judged, with the number in the message", () => {
+    const box = sandbox();
+    const fits = { ...plan, prefix: box.prefix, pkgs: box.pkgs };
+    expect(() => preflightFetch(fits)).not.toThrow();
+    expect(() => preflightFetch({ ...fits, archives: [1e16, 1e16] })).toThrowError(
+      /needs 40000000\.0 GB, but only .* are free/,
+    );
+    expect(() => preflightFetch({ ...fits, archives: new Array(1e7).fill(1) })).toThrowError(
+      /needs 50000000 files|needs 20\.0 MB/,
+    );
+    expect(() => preflightFetch({ ...fits, prefix: join(box.root, "x".repeat(256)) })).toThrowError(
+      /too long/,
+    );
+    const windows = { ...plan.options, platform: "win-64" };
+    expect(() =>
+      preflightFetch({ ...fits, options: windows, prefix: `${box.root}/${"y".repeat(200)}` }),
+    ).toThrowError(/260/);
+  });
 });
 
 describe("removing an environment", () => {

@@ -1,0 +1,109 @@
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { buildPackage, writeChannel } from "../../fixtures/index.ts";
+import { type ChannelServer, startServer } from "../support/channel-server.ts";
+import { type CliResult, createSandbox, type Sandbox } from "../support/cli.ts";
+
+describe("what protects a prefix", () => {
+  let sandbox: Sandbox;
+  let server: ChannelServer;
+  let prefix: string;
+  const taipan = (verb: string, ...args: string[]): Promise<CliResult> =>
+    sandbox.taipan(verb, "-p", prefix, "-y", "--override-channels", "-c", server.url, ...args);
+  const archives = (): string[] =>
+    server.requests.map(({ path }) => path).filter((path) => path.endsWith(".conda"));
+
+  beforeAll(async () => {
+    sandbox = createSandbox();
+    const generic = { noarch: "generic" as const };
+    const script = '#!/bin/sh\necho ran > "$PREFIX/ran"\n';
+    await writeChannel(join(sandbox.dir, "channel"), [
+      await buildPackage({
+        name: "a",
+        version: "1.0",
+        ...generic,
+        files: [{ path: "share/a", content: "a" }],
+      }),
+      await buildPackage({
+        name: "b",
+        version: "1.0",
+        ...generic,
+        files: [{ path: "share/b", content: "b" }],
+      }),
+      await buildPackage({
+        name: "scripted",
+        version: "1.0",
+        ...generic,
+        files: [{ path: "bin/.scripted-post-link.sh", content: script, mode: 0o755 }],
+      }),
+    ]);
+    server = await startServer({ root: join(sandbox.dir, "channel") });
+  });
+  afterAll(async () => {
+    await server.close();
+    sandbox.close();
+  });
+  let count = 0;
+  beforeEach(async () => {
+    prefix = join(sandbox.dir, `env-${count++}`);
+    expect((await taipan("create", "a")).code).toBe(0);
+    server.requests.length = 0;
+  });
+
+  it("a frozen environment is refused before anything is fetched (CEP 22)", async () => {
+    writeFileSync(join(prefix, "conda-meta/frozen"), '{"message": "ask the admins"}');
+    const refused = await taipan("install", "b");
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toContain("ask the admins");
+    expect(server.requests).toEqual([]);
+    expect((await taipan("install", "b", "--dry-run")).code).toBe(0);
+    expect((await sandbox.taipan("remove", "-p", prefix, "-y", "a")).code).not.toBe(0);
+    expect((await taipan("install", "b", "--override-frozen")).code).toBe(0);
+    expect(existsSync(join(prefix, "share/b"))).toBe(true);
+  });
+
+  it("link scripts run, are skipped, or make the package refused", async () => {
+    const ran = (): boolean => existsSync(join(prefix, "ran"));
+    const refused = await taipan("install", "scripted", "--link-scripts", "fail");
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toContain("link scripts");
+    expect((await taipan("install", "scripted", "--link-scripts", "skip")).code).toBe(0);
+    expect(ran()).toBe(false);
+    expect((await taipan("install", "scripted", "--force-reinstall")).code).toBe(0);
+    expect(ran()).toBe(true);
+  });
+
+  it("what a killed transaction left is taken back by the next command, also one that only shows", async () => {
+    const journal = join(prefix, "conda-meta/.taipan-transaction");
+    mkdirSync(join(journal, "new"), { recursive: true });
+    mkdirSync(join(journal, "old"));
+    // The package's record and file were moved away, then the process died.
+    const out = ["share/a", "conda-meta/a-1.0-0.json", "conda-meta/history"];
+    for (const [index, path] of out.entries())
+      renameSync(join(prefix, path), join(journal, "old", String(index)));
+    const state = { version: 1, state: "applying", fresh: false, createdMeta: false, out, in: [] };
+    writeFileSync(join(journal, "journal.json"), JSON.stringify(state));
+    const list = await sandbox.taipan("list", "-p", prefix, "--json");
+    expect(list.json<{ name: string }[]>().map(({ name }) => name)).toEqual(["a"]);
+    expect(readFileSync(join(prefix, "share/a"), "utf8")).toBe("a");
+    expect(existsSync(journal)).toBe(false);
+  });
+
+  it("a path that is too long is refused before anything is fetched", async () => {
+    const long = join(sandbox.dir, "x".repeat(300));
+    const refused = await sandbox.taipan(
+      "create",
+      "-p",
+      long,
+      "-y",
+      "--override-channels",
+      "-c",
+      server.url,
+      "b",
+    );
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toMatch(/too long/);
+    expect(archives()).toEqual([]);
+  });
+});
