@@ -1,4 +1,5 @@
 import type { Encoder } from "./encode.ts";
+import { grown, IntList } from "./int-list.ts";
 import { KIND, type Lit, pos, type State, type Var } from "./state.ts";
 
 const DECAY = 1 / 0.95;
@@ -21,6 +22,13 @@ export class Guide {
   private increment = 1;
   private sinceRestart = 0;
   private restarts = 0;
+  /** Requirements that hold, and where they are on the trail. */
+  private readonly requirements = new IntList(1024);
+  private readonly places = new IntList(1024);
+  /** How much of the trail they are from. */
+  private followed = 0;
+  /** Per requirement: the solvable that met it last; 0, which is never true, when none did. */
+  private metBy = new Int32Array(1024);
 
   constructor(
     private readonly state: State,
@@ -68,6 +76,11 @@ export class Guide {
     this.increment /= RESCALE;
   }
 
+  /** Call it whenever the trail was cut. */
+  backtracked(): void {
+    this.followed = Math.min(this.followed, this.state.trail.length);
+  }
+
   restartIsDue(): boolean {
     if (this.sinceRestart < RESTART_UNIT * luby(this.restarts + 1)) return false;
     this.restarts++;
@@ -76,39 +89,58 @@ export class Guide {
   }
 
   /**
-   * The most active open solvable of an open requirement, those of the last model first among equals; undefined when every
-   * requirement that holds has its solvable, which makes the assignment a model.
+   * The most active open solvable of the most active open requirement; undefined when every requirement that holds has its solvable,
+   * which makes the assignment a model.
    */
   next(): Lit | undefined {
-    const { state, encoder } = this;
-    const { value, activity } = state;
+    this.follow();
+    const { activity, value } = this.state;
+    const { data } = this.requirements;
     let best = 0;
-    let bestActivity = -1;
-    for (let i = 0; i < state.trail.length; i++) {
-      const lit = state.trail.at(i);
-      if (lit & 1 || state.kind[lit >> 1] !== KIND.requirement) continue;
-      const matching = encoder.matchingOf.get(lit >> 1)!;
-      let chosen = 0;
-      let met = false;
-      for (const d of matching) {
-        if (value[d]! > 0) {
-          met = true;
-          break;
-        }
-        if (value[d]! < 0) continue;
-        if (
-          chosen === 0 ||
-          activity[d]! > activity[chosen]! ||
-          (activity[d] === activity[chosen] && this.has(d))
-        )
-          chosen = d;
-      }
-      if (!met && chosen !== 0 && activity[chosen]! > bestActivity) {
-        best = chosen;
-        bestActivity = activity[chosen]!;
-      }
+    let chosen = 0;
+    for (let i = 0; i < this.requirements.length; i++) {
+      const requirement = data[i]!;
+      if (best !== 0 && activity[requirement]! <= activity[best]!) continue;
+      if (value[this.metBy[requirement]!]! > 0) continue;
+      const candidate = this.choose(requirement);
+      if (candidate === 0) continue;
+      best = requirement;
+      chosen = candidate;
     }
-    return best === 0 ? undefined : pos(best);
+    return best === 0 ? undefined : pos(chosen);
+  }
+
+  /** Brings the list of requirements that hold up to the trail: it is long, and most of it are solvables that are ruled out. */
+  private follow(): void {
+    const { trail, kind } = this.state;
+    let kept = this.places.length;
+    while (kept > 0 && this.places.data[kept - 1]! >= this.followed) kept--;
+    this.places.length = kept;
+    this.requirements.length = kept;
+    if (this.metBy.length < this.state.variables) this.metBy = grown(this.metBy, this.state.variables);
+    for (let i = this.followed; i < trail.length; i++) {
+      const lit = trail.at(i);
+      if (lit & 1 || kind[lit >> 1] !== KIND.requirement) continue;
+      this.requirements.push(lit >> 1);
+      this.places.push(i);
+    }
+    this.followed = trail.length;
+  }
+
+  /** The best open solvable of a requirement that has none selected, else 0. */
+  private choose(requirement: Var): Var {
+    const { value, activity } = this.state;
+    let chosen = 0;
+    for (const d of this.encoder.matchingOf.get(requirement)!) {
+      if (value[d]! > 0) {
+        this.metBy[requirement] = d;
+        return 0;
+      }
+      if (value[d]! < 0) continue;
+      const order = chosen === 0 ? 1 : activity[d]! - activity[chosen]!;
+      if (order > 0 || (order === 0 && this.has(d) && !this.has(chosen))) chosen = d;
+    }
+    return chosen;
   }
 
   /** Remembers the assignment as a model. */

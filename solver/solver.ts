@@ -175,6 +175,7 @@ class Search {
   private backtrack(decider: Decider, level: number): void {
     decider.backtrack(level);
     this.state.backtrack(level);
+    this.guide.backtracked();
   }
 
   private solved(decider: Decider): SolverResult {

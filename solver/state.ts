@@ -178,14 +178,26 @@ export class State {
 
   /** Adds a longer clause, watched by the literals that will stay undecided longest, and draws its consequence. */
   addLong(lits: Lit[]): Falsified | undefined {
-    const weight = (lit: Lit): number => {
-      const value = this.valueOf(lit);
-      return value > 0 ? 2e9 : value === 0 ? 1e9 : this.level[lit >> 1]!;
-    };
+    const { value, level } = this;
     for (let slot = 0; slot < 2; slot++) {
       let best = slot;
-      for (let i = slot + 1; i < lits.length; i++) if (weight(lits[i]!) > weight(lits[best]!)) best = i;
-      [lits[slot], lits[best]] = [lits[best]!, lits[slot]!];
+      let bestLevel = -1;
+      for (let i = slot; i < lits.length; i++) {
+        const lit = lits[i]!;
+        const assigned = value[lit >> 1]!;
+        // Most clauses are long lists of open candidates: the first two will do.
+        if (assigned === 0 || assigned > 0 === ((lit & 1) === 0)) {
+          best = i;
+          break;
+        }
+        if (level[lit >> 1]! > bestLevel) {
+          best = i;
+          bestLevel = level[lit >> 1]!;
+        }
+      }
+      const swapped = lits[slot]!;
+      lits[slot] = lits[best]!;
+      lits[best] = swapped;
     }
     return this.enforceClause(this.addClause(lits, lits.length));
   }
