@@ -2,6 +2,7 @@ import { isMap, isScalar, isSeq, type Node, type YAMLMap } from "yaml";
 import { ToolError } from "../errors.ts";
 import { redactText } from "./credentials.ts";
 import { type ExpandContext, expandPath, expandVariables } from "./expand.ts";
+import { withoutPipExtras } from "./match-spec.ts";
 import { similarNames } from "./names.ts";
 import { isPlatform } from "./platform.ts";
 import { applyCommentSelectors, evaluateSelector } from "./selectors.ts";
@@ -207,8 +208,18 @@ function readDependency(state: State, item: unknown): void {
 }
 
 function addDependency(state: State, node: Node): void {
-  const text = (state.yaml.text(node) ?? "").trim();
-  if (text === "") throw state.yaml.error(node, "a dependency is empty");
+  const written = (state.yaml.text(node) ?? "").trim();
+  if (written === "") throw state.yaml.error(node, "a dependency is empty");
+  const plain = withoutPipExtras(written);
+  if (plain !== undefined) {
+    warn(
+      state,
+      node,
+      `\`${written}\` is read as \`${plain}\`: conda packages have no extras of pip`,
+      "name the packages that the extra needs, or move the line to a `pip:` section",
+    );
+  }
+  const text = plain ?? written;
   if (/^-/.test(text)) {
     throw state.yaml.error(
       node,

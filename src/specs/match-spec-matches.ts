@@ -1,5 +1,6 @@
 import type { MatchSpec, PlainField } from "./match-spec.ts";
 import type { PackageRecord } from "./records.ts";
+import { trimTrailingSlashes } from "./slashes.ts";
 import { stringMatches } from "./string-matcher.ts";
 import { isValidVersion } from "./version.ts";
 import { versionSpecMatches } from "./version-spec.ts";
@@ -110,11 +111,11 @@ export function channelMatches(wanted: string, actual: string, recordUrl?: strin
 
 /** Without credentials, token, `file://` and trailing slashes. */
 function plainLocation(text: string): string {
-  return text
+  const bare = text
     .replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/@]*@/i, "$1")
     .replace(/\/t\/[^/]+(?=\/)/, "")
-    .replace(/^file:\/\//, "")
-    .replace(/\/+$/, "");
+    .replace(/^file:\/\//, "");
+  return trimTrailingSlashes(bare);
 }
 
 /** The path of a URL without its leading slash; other text is returned as it is. */

@@ -1,5 +1,6 @@
 import { parseError } from "../errors.ts";
 import { isSubdirName } from "./names.ts";
+import { trimTrailingSlashes } from "./slashes.ts";
 
 /** `channel:namespace:rest`; both are optional, `channel::rest` is the usual form. */
 export function splitChannelPart(positional: string): { channel?: string; namespace?: string; rest: string } {
@@ -20,10 +21,10 @@ export function splitChannelSubdir(text: string): { channel: string; subdir?: st
   const filter = /^([^[\]]+)\[([^[\]]+)\]$/.exec(text);
   if (filter)
     return {
-      channel: (filter[1] as string).replace(/\/+$/, ""),
+      channel: trimTrailingSlashes(filter[1] as string),
       subdir: (filter[2] as string).replace(/\s+/g, ""),
     };
-  const parts = text.replace(/\/+$/, "").split("/");
+  const parts = trimTrailingSlashes(text).split("/");
   const first = text.includes("://") ? 3 : 1;
   for (let i = parts.length - 1; i >= first; i--) {
     const subdir = parts[i] as string;

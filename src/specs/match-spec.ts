@@ -74,11 +74,15 @@ const cache = new Map<string, MatchSpec | undefined>();
 
 /** Parses what a user typed. Throws `parse-error` with the position. */
 export function parseMatchSpec(text: string, options: MatchSpecOptions = {}): MatchSpec {
-  if (options.ignorePipExtras) {
-    const [, name, rest] = PIP_EXTRAS.exec(text) ?? [];
-    if (name !== undefined) return { ...parseMatchSpec(`${name} ${rest}`), source: text };
-  }
+  const plain = options.ignorePipExtras ? withoutPipExtras(text) : undefined;
+  if (plain !== undefined) return { ...parseMatchSpec(plain), source: text };
   return parseFast(text) ?? parseFull(text, options);
+}
+
+/** `dask >=1` for pip's `dask[complete]>=1`; undefined for text without such extras. */
+export function withoutPipExtras(text: string): string | undefined {
+  const [, name, rest] = PIP_EXTRAS.exec(text) ?? [];
+  return name === undefined ? undefined : `${name} ${rest}`.trim();
 }
 
 const PIP_EXTRAS = /^\s*([A-Za-z0-9._-]+)\[\s*[A-Za-z0-9._-]+(?:\s*,\s*[A-Za-z0-9._-]+)*\s*\](?!:)(.*)$/s;

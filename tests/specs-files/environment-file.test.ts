@@ -20,6 +20,16 @@ function messages(file: EnvironmentFile): string[] {
 }
 
 describe("environment.yml", () => {
+  it("reads pip's extras in a conda dependency as the package alone, and says so", () => {
+    const file = parseEnvironmentFile("dependencies:\n  - dask[complete]>=2024\n  - numpy[version='>=2']\n", {
+      fileName: "environment.yml",
+      platform: "linux-64",
+    });
+    expect(file.dependencies).toEqual(["dask >=2024", "numpy[version='>=2']"]);
+    expect(file.warnings).toHaveLength(1);
+    expect(file.warnings[0]?.message).toContain("`dask[complete]>=2024` is read as `dask >=2024`");
+  });
+
   it("reads every key", () => {
     const file = read(
       `
