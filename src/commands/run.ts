@@ -64,11 +64,17 @@ export async function run(intent: RunIntent, context: CommandContext): Promise<R
     await registerProcess(entry(pid), context);
     return { exitCode: 0, detached: { pid, name: name(pid) } };
   }
-  intent.onStart?.();
   // Signals sent to this process reach the program, so this is the process to be stopped.
   const forget = await registerProcess(entry(process.pid), context);
   try {
-    return { exitCode: await spawnAttached(program, args, { env, cwd, attach: intent.attach }) };
+    return {
+      exitCode: await spawnAttached(program, args, {
+        env,
+        cwd,
+        attach: intent.attach,
+        onStart: intent.onStart,
+      }),
+    };
   } finally {
     await forget();
   }

@@ -26,6 +26,5 @@ export async function subShell(
     envsDirs: config.envsDirs,
     signal,
   });
-  onStart();
-  return spawnAttached(shell, [], { env: activated, cwd: context.cwd });
+  return spawnAttached(shell, [], { env: activated, cwd: context.cwd, onStart });
 }

@@ -18,6 +18,8 @@ export interface AttachedOptions {
   cwd?: string | undefined;
   /** Streams passed through; the others are closed (`/dev/null`). Default all three. */
   attach?: readonly ("stdin" | "stdout" | "stderr")[] | undefined;
+  /** Called when signals are the program's, just before it starts. */
+  onStart?: (() => void) | undefined;
 }
 
 /**
@@ -34,19 +36,26 @@ export async function spawnAttached(
   const stdio = (["stdin", "stdout", "stderr"] as const).map((name) =>
     attach.includes(name) ? "inherit" : "ignore",
   );
-  const child = start(file, args, {
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    env: options.env,
-    stdio: stdio as ("inherit" | "ignore")[],
-  });
+  let child: ReturnType<typeof start> | undefined;
+  const early: NodeJS.Signals[] = [];
   const terminal = process.stdin.isTTY === true;
   const forward = (signal: NodeJS.Signals) => {
     const fromTerminal = signal === "SIGINT" || signal === "SIGQUIT";
-    if (!(terminal && fromTerminal)) child.kill(signal);
+    if (terminal && fromTerminal) return;
+    if (child) child.kill(signal);
+    else early.push(signal);
   };
   const signals = process.platform === "win32" ? (["SIGINT"] as const) : FORWARDED;
+  // Before the child starts: a signal in between would end this process and leave the child behind.
   for (const signal of signals) process.on(signal, forward);
   try {
+    options.onStart?.();
+    child = start(file, args, {
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      env: options.env,
+      stdio: stdio as ("inherit" | "ignore")[],
+    });
+    for (const signal of early) child.kill(signal);
     const { code, signal } = await ended(child, file, "exit");
     return signal ? 128 + (constants.signals[signal] ?? 0) : (code ?? 1);
   } finally {
@@ -60,7 +69,7 @@ export async function spawnAttached(
 export async function spawnDetached(
   file: string,
   args: readonly string[],
-  options: Omit<AttachedOptions, "attach">,
+  options: Omit<AttachedOptions, "attach" | "onStart">,
 ): Promise<number> {
   const child = start(file, args, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
