@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type BuiltPackage, buildPackage, writeChannel } from "../../fixtures/index.ts";
@@ -186,17 +186,6 @@ describe("bad input", () => {
     expect(readdirSync(home)).toEqual(["thesis.tex"]);
     expectRefusal(await sandbox.taipan("env", "remove", "-p", home, "-y"), home);
     expect(readdirSync(home)).toEqual(["thesis.tex"]);
-  });
-
-  it.skipIf(process.getuid?.() === 0)("no permission to write", async () => {
-    const parent = join(sandbox.dir, "locked");
-    mkdirSync(parent);
-    chmodSync(parent, 0o555);
-    expectRefusal(
-      await sandbox.taipan("create", "-p", join(parent, "env"), ...channel, "good", "-y"),
-      parent,
-    );
-    chmodSync(parent, 0o755);
   });
 
   it("a name that is a path, and both -n and -p", async () => {
