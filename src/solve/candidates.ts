@@ -14,6 +14,8 @@ export interface CandidateSource {
   /** Names for which a spec of the request names the channel: strict priority does not hide other channels from it. */
   readonly channelNamed: ReadonlySet<string>;
   readonly excludeNewer: number | undefined;
+  /** Records by the clock that `excludeNewer` was compared with. */
+  readonly clocks: Record<Clock, number>;
   readonly noDependencies: boolean;
   /** The installed record of a name that should stay as it is. */
   keeps(name: string): PrefixRecord | undefined;
@@ -22,6 +24,9 @@ export interface CandidateSource {
   /** Names that a spec without an exact name may mean. */
   matchingNames(spec: MatchSpec): readonly string[];
 }
+
+/** When the channel first listed a record (CEP 47), when it was built, or nothing. */
+export type Clock = "indexed" | "built" | "none";
 
 /** Records that exist but are no candidates, with the reason. */
 export interface LeftOut {
@@ -59,7 +64,7 @@ export function gatherCandidates(
     for (const record of index.outlines?.(name) ?? index.records(name)) {
       if (record.name !== name) continue;
       if (hidden) leftOut.byPriority.push(record);
-      else if (isTooNew(record, source.excludeNewer)) leftOut.byDate.push(record);
+      else if (isTooNew(record, source)) leftOut.byDate.push(record);
       else if (!installed || !isSamePackage(installed, record)) {
         const candidate = makeCandidate(record, "channel", rankOf(source, index.priority), position);
         if (candidate) addPreferringConda(candidates, byDist, candidate);
@@ -116,9 +121,11 @@ function isSamePackage(installed: PrefixRecord, record: RepoDataRecord): boolean
 }
 
 /** CEP 47: when the channel first listed the record, else when it was built. Records without either are old enough. */
-export function isTooNew(record: PackageRecord, excludeNewer: number | undefined): boolean {
+function isTooNew(record: PackageRecord, { excludeNewer, clocks }: CandidateSource): boolean {
   if (excludeNewer === undefined) return false;
-  const indexed = record.indexed_timestamp;
-  const time = typeof indexed === "number" && indexed > 0 ? indexed : timestampOf(record);
+  const { indexed_timestamp: indexed } = record;
+  const isIndexed = typeof indexed === "number" && indexed > 0;
+  const time = isIndexed ? indexed : timestampOf(record);
+  clocks[isIndexed ? "indexed" : time > 0 ? "built" : "none"]++;
   return time > excludeNewer;
 }

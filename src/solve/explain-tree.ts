@@ -1,8 +1,7 @@
 import type { SolvableId, VersionSetId } from "../../solver/index.ts";
-import { compareVersions, parseVersion, type Version } from "../specs/version.ts";
+import { compareVersions } from "../specs/version.ts";
 import type { MinimalCore, RootItem } from "./explain-core.ts";
 import { describeVersions, joinWords, shortSpec } from "./explain-text.ts";
-import { stringsOf } from "./provider.ts";
 import type { Prepared } from "./request.ts";
 import type { ConflictNode } from "./types.ts";
 
@@ -45,6 +44,10 @@ type Context = readonly VersionSetId[];
 const MAX_DEPTH = 8;
 const MAX_GROUPS = 6;
 const MAX_VIA = 400;
+/** Nodes of a tree: what a screen holds. Behind that, dependencies are named but no longer followed. */
+const MAX_NODES = 24;
+/** Groups below the first level: those of most builds say enough. */
+const MAX_INNER_GROUPS = 3;
 
 /** Builds the explanation of a minimal core: what each item of the root needs, down to where it contradicts another. */
 export class ExplanationTree {
@@ -52,6 +55,7 @@ export class ExplanationTree {
   private readonly owners = new Map<VersionSetId, SolvableId[]>();
   private readonly constrainers = new Map<VersionSetId, SolvableId[]>();
   private readonly reported = new Set<VersionSetId>();
+  private nodes = 0;
   private readonly viaCache = new Map<VersionSetId, Reason | undefined>();
 
   constructor(
@@ -69,7 +73,9 @@ export class ExplanationTree {
 
   /** One node for each item: those with something to tell first, then those that are only contradicted. */
   roots(): ConflictNode[] {
-    const telling = (item: RootItem): boolean => item.kind === "requirement" && item.reason !== "virtual";
+    const silentItems = this.explainedByOthers();
+    const telling = (item: RootItem): boolean =>
+      item.kind === "requirement" && item.reason !== "virtual" && !silentItems.has(item);
     const nodes = this.minimal.items.map((item) => ({
       telling:
         telling(item) &&
@@ -82,6 +88,24 @@ export class ExplanationTree {
       .filter((n) => !n.telling)
       .map(({ node }) => (nodes.length > 1 ? { ...node, children: [] } : node));
     return [...nodes.filter((n) => n.telling).map(({ node }) => node), ...silent];
+  }
+
+  /** Items that every candidate of another item contradicts: that one tells it all. */
+  private explainedByOthers(): Set<RootItem> {
+    const explained = new Set<RootItem>();
+    for (const teller of this.minimal.items) {
+      if (explained.has(teller) || teller.kind !== "requirement") continue;
+      const reasons = this.matching(teller.versionSet).map((id) => this.reasonOf(id));
+      const bases = new Set(
+        reasons.map((reason) => {
+          const base = reason.kind === "via" ? reason.base : reason;
+          return "item" in base && base.kind !== "excluded" ? base.item : undefined;
+        }),
+      );
+      const [only] = bases;
+      if (bases.size === 1 && only !== undefined && only !== teller) explained.add(only);
+    }
+    return explained;
   }
 
   private rootNode(item: RootItem, telling: boolean): ConflictNode {
@@ -128,11 +152,13 @@ export class ExplanationTree {
     if (ids.length === 0) return [this.missingNode(versionSet)];
     this.reported.add(versionSet);
     const groups = this.group(ids);
+    const limit = depth === 0 ? MAX_GROUPS : MAX_INNER_GROUPS;
+    this.nodes += Math.min(groups.length, limit);
     const nodes = groups
-      .slice(0, MAX_GROUPS)
+      .slice(0, limit)
       .map((group) => this.groupNode(group, ids.length, versionSet, depth, context));
-    if (groups.length > MAX_GROUPS) {
-      const rest = groups.slice(MAX_GROUPS).flatMap((group) => group.ids);
+    if (groups.length > limit) {
+      const rest = groups.slice(limit).flatMap((group) => group.ids);
       const name = this.nameOf(versionSet);
       const text = `${name} ${this.describe(rest)}: the same happens further down`;
       nodes.push({ kind: "requires", name, text, children: [] });
@@ -299,7 +325,7 @@ export class ExplanationTree {
       default:
         return node(
           "conflict",
-          `${subject} ${this.partners(parent, context) ?? "cannot be installed with the others"}`,
+          `${subject} ${this.partners(parent, context, !singular) ?? "cannot be installed with the others"}`,
         );
     }
   }
@@ -341,7 +367,7 @@ export class ExplanationTree {
     const base = { kind: "requires" as const, name, spec };
     if (this.matching(versionSet).length === 0) return this.missingNode(versionSet);
     if (this.reported.has(versionSet)) return { ...base, text: `\`${spec}\`, as above`, children: [] };
-    if (depth >= MAX_DEPTH) return this.leafNode(versionSet, context, false);
+    if (depth >= MAX_DEPTH || this.nodes >= MAX_NODES) return this.leafNode(versionSet, context, false);
     return { ...base, text: `\`${spec}\``, children: this.explainSet(versionSet, depth, context) };
   }
 
@@ -358,20 +384,26 @@ export class ExplanationTree {
   }
 
   /** Who else asks for the name of a version set, and does not agree with it: those above it, else anyone in the proof. */
-  private partners(versionSet: VersionSetId, context: Context): string | undefined {
+  private partners(versionSet: VersionSetId, context: Context, plural = false): string | undefined {
     const item = this.contradicted(versionSet, () => true);
-    if (item) return `is ruled out: ${this.describeItem(item)}`;
+    if (item) return `${plural ? "are" : "is"} ruled out: ${this.describeItem(item)}`;
     const above = this.disjointIn(versionSet, context);
+    const conflicts = plural ? "conflict" : "conflicts";
     if (above.length > 0)
-      return `conflicts with ${joinWords(
+      return `${conflicts} with ${joinWords(
         above.map((id) => `\`${this.textOf(id)}\``),
         "and",
         3,
       )}`;
     const owned = (verbs: readonly [string, string], owners: readonly SolvableId[]): string => {
       const { provider } = this.prepared;
-      const owner = provider.names[provider.nameOf(owners[0]!)]!;
-      return `which ${owner} ${this.describe(owners)} ${owners.length > 1 ? verbs[1] : verbs[0]}`;
+      const name = provider.nameOf(owners[0]!);
+      const own = owners.filter((id) => provider.nameOf(id) === name);
+      const others = new Set(owners.map((id) => provider.nameOf(id))).size - 1;
+      const more =
+        others === 0 ? "" : others === 1 ? " and another package" : ` and ${others} other packages`;
+      const verb = owners.length > 1 ? verbs[1] : verbs[0];
+      return `which ${provider.names[name]!} ${this.describe(own)}${more} ${verb}`;
     };
     const others = [
       ...this.disjointIn(versionSet, this.owners.keys()).map(
@@ -381,7 +413,7 @@ export class ExplanationTree {
         (id) => `\`${this.textOf(id)}\`, ${owned(["allows", "allow"], this.constrainers.get(id)!)}`,
       ),
     ];
-    return others.length === 0 ? undefined : `conflicts with ${joinWords(others, "and", 3)}`;
+    return others.length === 0 ? undefined : `${conflicts} with ${joinWords(others, "and", 3)}`;
   }
 
   private missingNode(versionSet: VersionSetId): ConflictNode {
@@ -403,7 +435,7 @@ export class ExplanationTree {
     if (leftOut.some((out) => out && out.byPriority.length > 0)) return "which strict channel priority hides";
     if (leftOut.some((out) => out && out.byDate.length > 0)) return "of which all builds are too new";
     if (all.length === 0) return "which no channel has";
-    const versions = all.map((id) => provider.recordOf(id).version);
+    const versions = all.map((id) => provider.recordOf(id).version).sort((a, b) => compareVersions(b, a));
     return `of which no channel has a match (there is ${describeVersions(versions)})`;
   }
 
@@ -415,7 +447,8 @@ export class ExplanationTree {
 
   private describe(ids: readonly SolvableId[]): string {
     const records = ids.map((id) => this.prepared.provider.recordOf(id));
-    const versions = describeVersions(records.map(({ version }) => version));
+    const sorted = records.map(({ version }) => version).sort((a, b) => compareVersions(b, a));
+    const versions = describeVersions(sorted);
     return records.length === 1 ? `${versions} ${records[0]!.build}`.trim() : versions;
   }
 
@@ -443,34 +476,4 @@ function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
   const list = map.get(key);
   if (list) list.push(value);
   else map.set(key, [value]);
-}
-
-/** Python minors that some build of a spec accepts, newest first; empty when it does not say. */
-export function pythonsOf(prepared: Prepared, versionSet: VersionSetId): string[] {
-  const { provider } = prepared;
-  const minors = new Map<string, Version>();
-  for (const id of provider.matching(versionSet)) {
-    const accepted = ["python", "python_abi"].flatMap((name) => acceptedMinors(prepared, id, name));
-    const [first, ...rest] = accepted;
-    for (const minor of first ?? []) {
-      if (rest.every((other) => other.has(minor))) minors.set(minor, parseVersion(minor));
-    }
-  }
-  return [...minors].sort(([, a], [, b]) => compareVersions(b, a)).map(([minor]) => minor);
-}
-
-/** One set of `major.minor` for each dependency of a record on `name`. */
-function acceptedMinors(prepared: Prepared, id: SolvableId, name: string): Set<string>[] {
-  const { provider } = prepared;
-  const wanted = provider.nameId(name);
-  const sets: Set<string>[] = [];
-  for (const text of stringsOf(provider.recordOf(id).depends)) {
-    const parsed = provider.parseDependency(text);
-    if (!parsed || provider.namesOf(parsed.versionSet)[0] !== wanted) continue;
-    const matching = [...provider.matching(parsed.versionSet)];
-    sets.push(
-      new Set(matching.map((other) => provider.recordOf(other).version.split(".").slice(0, 2).join("."))),
-    );
-  }
-  return sets;
 }

@@ -1,7 +1,9 @@
 import type { VersionSetId } from "../../solver/index.ts";
+import { matchSpecMatches } from "../specs/match-spec.ts";
+import { isPlatform } from "../specs/platform.ts";
 import type { MinimalCore } from "./explain-core.ts";
-import { describeVersions, joinWords } from "./explain-text.ts";
-import { pythonsOf } from "./explain-tree.ts";
+import { joinWords } from "./explain-text.ts";
+import { describePythons, pythonsOf } from "./pythons.ts";
 import type { Prepared } from "./request.ts";
 import type { SolveRequest } from "./types.ts";
 
@@ -28,7 +30,7 @@ export function conflictHints(prepared: Prepared, minimal: MinimalCore): string[
     const minors = pythonsOf(prepared, versionSet);
     if (minors.length === 0) continue;
     const text = provider.versionSets[versionSet]!.text;
-    hints.push(`\`${text}\` is there for python ${describeVersions(minors)}`);
+    hints.push(`\`${text}\` is there for python ${describePythons(prepared, minors)}`);
   }
   return [
     ...hints,
@@ -44,7 +46,7 @@ export function missingHints(
   missing: readonly VersionSetId[],
 ): string[] {
   const names = missing.flatMap((id) => [...prepared.provider.namesOf(id)]);
-  const hints = leftOutHints(prepared, names);
+  const hints = [...leftOutHints(prepared, names), ...elsewhereHints(request, prepared, missing)];
   const unknown = names.filter(
     (id) => !request.indexes.some((index) => index.has(prepared.provider.names[id]!)),
   );
@@ -57,6 +59,30 @@ export function missingHints(
     hints.push(`${from}; other channels are added with -c`);
   }
   return hints;
+}
+
+/** Specs that name a channel or a subdir which has no match, while another one has. */
+function elsewhereHints(
+  request: SolveRequest,
+  prepared: Prepared,
+  missing: readonly VersionSetId[],
+): string[] {
+  const { provider } = prepared;
+  return missing.flatMap((id) => {
+    const set = provider.versionSets[id]!;
+    if (set.kind !== "spec" || set.spec.name === undefined) return [];
+    const { spec } = set;
+    if (spec.channel === undefined && spec.subdir === undefined) return [];
+    const anywhere = { ...spec, channel: undefined, subdir: undefined, subdirMatchers: undefined };
+    const found = request.indexes.filter((index) =>
+      index.records(spec.name!).some((record) => matchSpecMatches(anywhere, record)),
+    );
+    const places = [...new Set(found.map(({ channel, subdir }) => `${channel}/${subdir}`))];
+    if (places.length === 0) return [];
+    const where = `${joinWords(places)} ${places.length > 1 ? "have" : "has"} it`;
+    const foreign = spec.subdir !== undefined && isPlatform(spec.subdir) && spec.subdir !== request.platform;
+    return [foreign ? `${where}; --platform ${spec.subdir} solves for another platform` : where];
+  });
 }
 
 function namesIn(prepared: Prepared, minimal: MinimalCore): number[] {

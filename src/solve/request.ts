@@ -27,6 +27,7 @@ export interface Prepared {
   readonly reasons: ReadonlyMap<VersionSetId, RootReason>;
   /** Installed packages that stay in question: without those that are to be removed. */
   readonly installed: readonly PrefixRecord[];
+  readonly clocks: CandidateSource["clocks"];
   /** Names that the request names, with the texts of their specs. */
   readonly requested: ReadonlyMap<string, readonly string[]>;
   /** Names that come with what the request names: pip with python. */
@@ -57,7 +58,8 @@ export function prepare(request: SolveRequest, relaxed = false, noDependencies =
   const { jobs } = request;
   const { kept } = removeMatching(request.installed, jobs.remove, true);
   const installed = new Map(kept.map((record) => [record.name, record]));
-  const provider = new CondaProvider({ ...candidateSource(request, installed), noDependencies });
+  const source = { ...candidateSource(request, installed), noDependencies };
+  const provider = new CondaProvider(source);
   const draft: Draft = {
     request,
     provider,
@@ -94,6 +96,7 @@ export function prepare(request: SolveRequest, relaxed = false, noDependencies =
     problem: { requirements, background, constraints, firstWishes, preferences, wishes },
     reasons,
     installed: kept,
+    clocks: source.clocks,
     requested,
     implied: draft.implied,
     notes,
@@ -115,6 +118,7 @@ function candidateSource(
     channelPriority: options.channelPriority,
     channelNamed: new Set(withChannel.map((spec) => spec.name!)),
     excludeNewer: options.excludeNewer,
+    clocks: { indexed: 0, built: 0, none: 0 },
     noDependencies: false,
     keeps: (name) => (jobs.updateAll || direct.has(name) ? undefined : installed.get(name)),
     lowest: (name) =>

@@ -4,6 +4,7 @@ import { matchSpecMatches } from "../specs/match-spec.ts";
 import { completeRecord } from "../specs/package-index.ts";
 import type { PrefixRecord, RepoDataRecord } from "../specs/records.ts";
 import { explainConflict } from "./explain.ts";
+import { clockNotes, extraNotes } from "./notes.ts";
 import { linkOrder } from "./order.ts";
 import { neededBy, pruneOrphans, removeMatching } from "./removal.ts";
 import { type Prepared, prepare } from "./request.ts";
@@ -184,7 +185,7 @@ function finish(
     records: linkOrder(records),
     requested: options.onlyDeps ? new Map() : prepared.requested,
     reinstall,
-    notes: prepared.notes,
+    notes: [...prepared.notes, ...clockNotes(request, prepared), ...extraNotes(request, records)],
     stats,
   };
 }

@@ -1,0 +1,137 @@
+import { describe, expect, it } from "vitest";
+import { buildRequest, MemoryIndex, parseMatchSpec, type Solution } from "../../src/index.ts";
+import { solveWithPauses } from "../../src/solve/solve.ts";
+import { ask, dists, installed, record } from "./world.ts";
+
+describe("what stays", () => {
+  const old = [
+    installed("python 3.7 0"),
+    installed("yaml 2 0"),
+    installed("pyyaml 2 py37_0", ["python 3.7", "yaml 2"]),
+  ];
+  const world = [
+    record("python 3.7 0"),
+    record("python 3.6 0"),
+    record("yaml 2 0"),
+    record("yaml 1 0"),
+    record("pyyaml 2 py36_0", ["python 3.6", "yaml 2"]),
+    record("pyyaml 3 py36_0", ["python 3.6", "yaml 1"]),
+  ];
+
+  it("keeps what can stay before another package takes its best", () => {
+    const result = ask([world], { command: "install", specs: ["python=3.6"], installed: old });
+    expect(dists(result).sort()).toEqual(["python-3.6-0", "pyyaml-2-py36_0", "yaml-2-0"]);
+  });
+
+  it("keeps a package in another version rather than drops it for one that could stay as it is", () => {
+    const tight = world.filter(({ name, version }) => name !== "pyyaml" || version === "3");
+    const result = ask([tight], { command: "install", specs: ["python=3.6"], installed: old });
+    expect(dists(result).sort()).toEqual(["python-3.6-0", "pyyaml-3-py36_0", "yaml-1-0"]);
+  });
+
+  it("takes orphans away with what is removed while something else is installed", () => {
+    const before = [installed("a 1 0", ["lib"]), installed("lib 1 0"), installed("b 1 0")];
+    const request = buildRequest({
+      command: "install",
+      specs: [parseMatchSpec("c")],
+      alsoRemove: [parseMatchSpec("a")],
+      flags: {},
+      channelPriority: "flexible",
+      addPip: false,
+      installed: before,
+      history: ["a", "b"].map((text) => parseMatchSpec(text)),
+      pins: [],
+      indexes: [new MemoryIndex("chan", "linux-64", 0, [record("c 1 0")])],
+      virtualPackages: [],
+      platform: "linux-64",
+    });
+    return solveWithPauses(request, () => Promise.resolve()).then((result) =>
+      expect(dists(result).sort()).toEqual(["b-1-0", "c-1-0"]),
+    );
+  });
+
+  it("updates what is named with --update-deps, and what that needs", () => {
+    const before = [installed("app 1 0", ["lib"]), installed("lib 1 0"), installed("other 1 0")];
+    const newer = ["app 1 0", "app 2 0", "lib 1 0", "lib 2 0", "other 1 0", "other 2 0"].map((text) =>
+      record(text, text.startsWith("app") ? ["lib"] : []),
+    );
+    const options = { command: "install" as const, specs: ["app"], installed: before };
+    expect(dists(ask([newer], options)).sort()).toEqual(["app-1-0", "lib-1-0", "other-1-0"]);
+    expect(dists(ask([newer], { ...options, flags: { updateDeps: true } })).sort()).toEqual([
+      "app-2-0",
+      "lib-2-0",
+      "other-1-0",
+    ]);
+  });
+});
+
+describe("notes and hints", () => {
+  it("says which clock --exclude-newer went by", () => {
+    const world = [
+      record("a 1 0", [], { indexed_timestamp: 1_600_000_000_000 }),
+      record("a 2 0", [], { timestamp: 1_600_000_000_000 }),
+      record("a 3 0"),
+    ];
+    const result = ask([world], { specs: ["a"], flags: { excludeNewer: Date.UTC(2024, 0, 1) } }) as Solution;
+    expect(result.notes).toEqual([
+      "--exclude-newer 2024-01-01T00:00:00Z went by when the channel listed 1 record, when 1 record was built " +
+        "and nothing for 1 record without a time, which count as old enough",
+    ]);
+  });
+
+  it("says that a package has no such extra", () => {
+    const world = [record("a 1 0", [], { extra_depends: { gui: ["b"] } }), record("b 1 0")];
+    const result = ask([world], { specs: ["a[extras=[gui, tui]]"] }) as Solution;
+    expect(dists(result).sort()).toEqual(["a-1-0", "b-1-0"]);
+    expect(result.notes).toEqual(["a 1 has no extra `tui`; it has `gui`"]);
+  });
+
+  it("says where a package is that the named channel or platform does not have", () => {
+    const hints = (spec: string): readonly string[] => {
+      const result = ask([[record("a 1 0")]], { specs: [spec] });
+      return result.kind === "conflict" ? result.hints : [];
+    };
+    expect(hints("other::a")).toEqual(["chan/linux-64 has it"]);
+    expect(hints("chan/osx-64::a")).toEqual([
+      "chan/linux-64 has it; --platform osx-64 solves for another platform",
+    ]);
+  });
+});
+
+describe("pauses", () => {
+  const pigeons = Array.from({ length: 9 }, (_, i) => `p${i}`);
+  const holes = Array.from({ length: 8 }, (_, i) => `h${i}`);
+  const world = [
+    ...pigeons.flatMap((pigeon, p) => holes.map((hole, h) => record(`${pigeon} ${h} 0`, [`${hole} ${p}`]))),
+    ...holes.flatMap((hole) => pigeons.map((_, p) => record(`${hole} ${p} 0`))),
+  ];
+  const request = (signal?: AbortSignal) => {
+    let time = 0;
+    return buildRequest({
+      command: "create",
+      specs: pigeons.map((text) => parseMatchSpec(text)),
+      flags: {},
+      channelPriority: "flexible",
+      addPip: false,
+      installed: [],
+      history: [],
+      pins: [],
+      indexes: [new MemoryIndex("chan", "linux-64", 0, world)],
+      virtualPackages: [],
+      platform: "linux-64",
+      signal,
+      now: () => (time += 15),
+    });
+  };
+
+  it("gives way while it solves, and stops when it is aborted meanwhile", async () => {
+    let pauses = 0;
+    const whole = await solveWithPauses(request(), async () => void pauses++);
+    expect(whole.kind).toBe("conflict");
+    expect(pauses).toBeGreaterThan(3);
+
+    const abort = new AbortController();
+    const stopped = solveWithPauses(request(abort.signal), async () => abort.abort());
+    await expect(stopped).rejects.toThrow(/interrupted/);
+  });
+});
