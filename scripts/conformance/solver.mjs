@@ -71,6 +71,7 @@ function solveScenario(item, library, state) {
         excludeNewer: request.exclude_newer === undefined ? undefined : timeOf(request.exclude_newer),
       },
       channelPriority: config?.channel_priority ?? "flexible",
+      aggressiveUpdates: (config?.aggressive_update_packages ?? []).map(parse),
       addPip: config?.add_pip_as_python_dependency ?? true,
       installed: item.installed.map((record) => installedRecord(record, item)),
       history: item.history.map(parse),

@@ -4,8 +4,8 @@ import { planTransaction } from "../plan/diff.ts";
 import type { PrefixState } from "../prefix/prefix.ts";
 import { closeIndexes } from "../repodata/load.ts";
 import { buildRequest, type SolveCommand } from "../solve/build-request.ts";
-import { solve } from "../solve/solve.ts";
-import type { Conflict, Solution, SolveJobs } from "../solve/types.ts";
+import { solveWithPauses } from "../solve/solve.ts";
+import type { Conflict, Solution } from "../solve/types.ts";
 import type { Channel } from "../specs/channel.ts";
 import { redactUrl } from "../specs/credentials.ts";
 import { type MatchSpec, parseMatchSpec } from "../specs/match-spec.ts";
@@ -67,7 +67,7 @@ async function firstSolution(
     const loaded = await loadIndexes(intent.channels, roots, context, variant);
     try {
       const indexes = allowedIndexes(loaded, context);
-      result = timedSolve(intent, { ...inputs, indexes }, context);
+      result = await timedSolve(intent, { ...inputs, indexes }, context);
     } finally {
       closeIndexes(loaded);
     }
@@ -76,10 +76,14 @@ async function firstSolution(
   return result!;
 }
 
-function timedSolve(intent: SolveIntent, inputs: SolveInputs, context: CommandContext): Solution | Conflict {
+async function timedSolve(
+  intent: SolveIntent,
+  inputs: SolveInputs,
+  context: CommandContext,
+): Promise<Solution | Conflict> {
   const started = performance.now();
   context.events({ type: "phase", phase: "solve", state: "start" });
-  const result = runSolve(intent, inputs, context);
+  const result = await runSolve(intent, inputs, context);
   const seconds = (performance.now() - started) / 1000;
   const failed = result.kind === "conflict" ? { failed: true } : {};
   context.events({ type: "phase", phase: "solve", state: "end", seconds, ...failed });
@@ -98,7 +102,11 @@ interface SolveInputs {
   indexes: PackageIndex[];
 }
 
-function runSolve(intent: SolveIntent, inputs: SolveInputs, context: CommandContext): Solution | Conflict {
+async function runSolve(
+  intent: SolveIntent,
+  inputs: SolveInputs,
+  context: CommandContext,
+): Promise<Solution | Conflict> {
   const { config, signal } = context;
   const platform = platformOf(context);
   const request = buildRequest({
@@ -122,6 +130,7 @@ function runSolve(intent: SolveIntent, inputs: SolveInputs, context: CommandCont
       excludeNewer: config.excludeNewer ? parseWhen(config.excludeNewer, Date.now()) : undefined,
       timeout: config.solverTimeoutSecs > 0 ? config.solverTimeoutSecs * 1000 : undefined,
     },
+    aggressiveUpdates: config.aggressiveUpdatePackages.map((text) => parseMatchSpec(text)),
     addPip: config.addPipAsPythonDependency,
     channelPriority: config.channelPriority,
     now: () => performance.now(),
@@ -133,21 +142,8 @@ function runSolve(intent: SolveIntent, inputs: SolveInputs, context: CommandCont
     platform,
     signal,
   });
-  return solve({ ...request, jobs: withAggressiveUpdates(request.jobs, intent, inputs, context) });
-}
-
-/** `aggressive_update_packages` come up to date with every change that may look for packages. */
-function withAggressiveUpdates(
-  jobs: SolveJobs,
-  intent: SolveIntent,
-  inputs: SolveInputs,
-  { config }: Pick<CommandContext, "config">,
-): SolveJobs {
-  const changes = intent.command === "install" || intent.command === "update";
-  if (!changes || config.freezeInstalled || config.noDeps) return jobs;
-  const wanted = config.aggressiveUpdatePackages.map((text) => parseMatchSpec(text));
-  const present = wanted.filter(({ name }) => inputs.installed.some((record) => record.name === name));
-  return present.length === 0 ? jobs : { ...jobs, update: [...jobs.update, ...present] };
+  // The event loop runs in between: Ctrl-C is seen and the progress is drawn.
+  return solveWithPauses(request, () => new Promise((done) => setImmediate(done)));
 }
 
 function requestedSpecs(state: PrefixState | undefined): MatchSpec[] {

@@ -43,6 +43,8 @@ export interface RequestInput {
   specs: readonly MatchSpec[];
   /** `install --remove` and the like: specs to take away in the same step. */
   alsoRemove?: readonly MatchSpec[] | undefined;
+  /** `aggressive_update_packages`: those that are installed come up to date with every change that looks for packages. */
+  aggressiveUpdates?: readonly MatchSpec[] | undefined;
   flags: SolveFlags;
   channelPriority: ChannelPriority;
   /** `add_pip_as_python_dependency`. */
@@ -67,7 +69,7 @@ export function buildRequest(input: RequestInput): SolveRequest {
   return {
     jobs: {
       install: installs ? specs.filter((spec) => !upgraded.includes(spec)) : [],
-      update: command === "update" ? specs : upgraded,
+      update: [...(command === "update" ? specs : upgraded), ...aggressive(input)],
       updateAll: command !== "remove" && flags.updateAll === true,
       remove: removed,
     },
@@ -97,6 +99,12 @@ export function buildRequest(input: RequestInput): SolveRequest {
     signal: input.signal,
     now: input.now,
   };
+}
+
+function aggressive({ command, flags, aggressiveUpdates, installed }: RequestInput): readonly MatchSpec[] {
+  const changes = command === "install" || command === "update";
+  if (!changes || flags.freezeInstalled || flags.noDeps || !aggressiveUpdates) return [];
+  return aggressiveUpdates.filter(({ name }) => installed.some((record) => record.name === name));
 }
 
 /** What is to be removed is no longer wished for. */
