@@ -20,6 +20,16 @@ const pattern = fc
   .map((parts) => parts.join(""));
 
 describe("linear regular expressions", () => {
+  it("reads the look-ahead at the start that conda writes when it merges two globs, and no other", () => {
+    const merged = compileRegex("^(?=.*np17.*)(?=py.*)(?:.*27.*)$");
+    expect(merged.test("py27_np17_0")).toBe(true);
+    expect(merged.test("py27_np16_0")).toBe(false);
+    expect(merged.test("np17_py27_0")).toBe(false);
+    expect(compileRegex("^(?=.*np15.*)(?:.*py33.*)$").test("np17py33_0")).toBe(false);
+    for (const text of ["^a(?=b)$", "^(?!a)b$", "^(?=a)b|c$", "(?=a)b", "^(?=a", "^(?<=a)b$"])
+      expect(() => compileRegex(text), text).toThrow(/regular expression/);
+  });
+
   it("agrees with RegExp", () => {
     const anchored = fc
       .tuple(pattern, fc.constantFrom("", "^"), fc.constantFrom("", "$"))
