@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -51,6 +52,8 @@ export async function fetchPackages(
   await refuseOffline(missing, context);
 
   const stop = new AbortController();
+  // One listener for each task at work: Node would warn of a leak from the eleventh on.
+  setMaxListeners(0, stop.signal);
   const onAbort = (): void => stop.abort(context.signal?.reason);
   if (context.signal?.aborted) onAbort();
   context.signal?.addEventListener("abort", onAbort, { once: true });

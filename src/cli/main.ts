@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { basename } from "node:path";
 import { versionText } from "../util/version.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
@@ -82,6 +83,7 @@ async function reportFailure(
 /** The first Ctrl-C asks the command to stop cleanly, the second ends the process at once. */
 function listenForInterrupts(): { signal: AbortSignal; stop(): void } {
   const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
   const onSignal = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) process.exit(EXIT.interrupted);
     if (process.stderr.isTTY)

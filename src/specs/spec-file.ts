@@ -2,7 +2,7 @@ import { ToolError } from "../errors.ts";
 import { pathToFileUrl } from "./channel.ts";
 import { redactText, redactUrl } from "./credentials.ts";
 import { type ExpandContext, expandPath } from "./expand.ts";
-import { fileError } from "./yaml-document.ts";
+import { fileError } from "./file-error.ts";
 
 /** One line of an explicit file: an archive and what it must hash to. */
 export interface ExplicitEntry {

@@ -10,12 +10,9 @@ import {
   type YAMLMap,
 } from "yaml";
 import { type ErrorCode, ToolError } from "../errors.ts";
+import { type FilePosition, fileError } from "./file-error.ts";
 
-/** Where something stands in a file, both 1-based. */
-export interface FilePosition {
-  line: number;
-  column: number;
-}
+export { type FilePosition, fileError } from "./file-error.ts";
 
 /** Longer files are refused before they are parsed: 128 MB, four times the largest lock file known. */
 const MAX_LENGTH = 128 * 1024 * 1024;
@@ -139,21 +136,4 @@ export class YamlDocument {
 
 function firstLine(message: string): string {
   return (message.split("\n", 1)[0] ?? message).replace(/[.:]$/, "");
-}
-
-/** "`environment.yml`, line 3, column 5: reason", with the same facts in `details`. */
-export function fileError(
-  code: ErrorCode,
-  fileName: string,
-  position: FilePosition | undefined,
-  reason: string,
-  hint?: string,
-  cause?: unknown,
-): ToolError {
-  const place = position ? `, line ${position.line}, column ${position.column}` : "";
-  return new ToolError(code, `\`${fileName}\`${place}: ${reason}`, {
-    hint,
-    cause,
-    details: { file: fileName, ...position },
-  });
 }
