@@ -31,7 +31,12 @@ export function conflictCore(state: State, falsified: Falsified): ConflictCore {
   const clauses: number[] = [];
   const variables: Var[] = [];
 
+  const seenPairs = new Set<number>();
   const pair = (a: Lit, b: Lit): void => {
+    // The same pair serves in hundreds of proofs of learnt clauses.
+    const key = Math.min(a, b) * 2 ** 26 + Math.max(a, b);
+    if (seenPairs.has(key)) return;
+    seenPairs.add(key);
     const fact = pairFact(state, a, b);
     if (fact) facts.set(JSON.stringify(fact), fact);
   };

@@ -55,6 +55,8 @@ export class ExplanationTree {
   private readonly owners = new Map<VersionSetId, SolvableId[]>();
   private readonly constrainers = new Map<VersionSetId, SolvableId[]>();
   private readonly reported = new Set<VersionSetId>();
+  private readonly disjoint = new Map<string, boolean>();
+  private readonly matchingIds = new Map<VersionSetId, readonly SolvableId[]>();
   private nodes = 0;
   private readonly viaCache = new Map<VersionSetId, Reason | undefined>();
 
@@ -268,15 +270,7 @@ export class ExplanationTree {
 
   /** An item of the root about the same name that shares no candidate with the version set. */
   private contradicted(versionSet: VersionSetId, accepts: (item: RootItem) => boolean): RootItem | undefined {
-    const { provider } = this.prepared;
-    const names = provider.namesOf(versionSet);
-    const ids = new Set(this.matching(versionSet));
-    return this.minimal.items.find(
-      (item) =>
-        accepts(item) &&
-        provider.namesOf(item.versionSet).some((name) => names.includes(name)) &&
-        !this.matching(item.versionSet).some((id) => ids.has(id)),
-    );
+    return this.minimal.items.find((item) => accepts(item) && this.areDisjoint(versionSet, item.versionSet));
   }
 
   private groupNode(
@@ -372,15 +366,24 @@ export class ExplanationTree {
   }
 
   private disjointIn(versionSet: VersionSetId, others: Iterable<VersionSetId>): VersionSetId[] {
-    const { provider } = this.prepared;
-    const names = provider.namesOf(versionSet);
-    const ids = new Set(this.matching(versionSet));
-    return [...others].filter(
-      (other) =>
-        other !== versionSet &&
-        provider.namesOf(other).some((name) => names.includes(name)) &&
-        !this.matching(other).some((id) => ids.has(id)),
-    );
+    return [...others].filter((other) => other !== versionSet && this.areDisjoint(versionSet, other));
+  }
+
+  /** Whether two version sets are about the same name and share no candidate. Asked over and over: of every record of a name. */
+  private areDisjoint(a: VersionSetId, b: VersionSetId): boolean {
+    const key = `${a} ${b}`;
+    let disjoint = this.disjoint.get(key);
+    if (disjoint === undefined) {
+      const { provider } = this.prepared;
+      const names = provider.namesOf(a);
+      disjoint = provider.namesOf(b).some((name) => names.includes(name));
+      if (disjoint) {
+        const ids = new Set(this.matching(a));
+        disjoint = !this.matching(b).some((id) => ids.has(id));
+      }
+      this.disjoint.set(key, disjoint);
+    }
+    return disjoint;
   }
 
   /** Who else asks for the name of a version set, and does not agree with it: those above it, else anyone in the proof. */
@@ -453,7 +456,12 @@ export class ExplanationTree {
   }
 
   private matching(versionSet: VersionSetId): readonly SolvableId[] {
-    return [...this.prepared.provider.matching(versionSet)];
+    let ids = this.matchingIds.get(versionSet);
+    if (!ids) {
+      ids = [...this.prepared.provider.matching(versionSet)];
+      this.matchingIds.set(versionSet, ids);
+    }
+    return ids;
   }
 
   private nameOf(versionSet: VersionSetId): string {
