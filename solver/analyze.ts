@@ -1,4 +1,4 @@
-import { type Antecedent, type Falsified, KIND, type Lit, type State, type Var } from "./state.ts";
+import { ANTECEDENT, type Falsified, KIND, type Lit, type State, type Var } from "./state.ts";
 
 /** The level at which the question itself holds: nothing at or below it can be taken back. */
 export const GROUND = 1;
@@ -7,7 +7,8 @@ export interface Learnt {
   /** The asserting literal first, then one of the level to go back to. */
   literals: Lit[];
   backLevel: number;
-  antecedents: Antecedent[];
+  /** What it was resolved from: see `ANTECEDENT`. */
+  antecedents: Int32Array;
   /** Every variable that was resolved on or stayed. */
   touched: Var[];
 }
@@ -22,7 +23,7 @@ export interface Learnt {
 export function analyze(state: State, falsified: Falsified, seen: Uint8Array): Learnt {
   const current = state.currentLevel;
   const lower: Lit[] = [];
-  const antecedents: Antecedent[] = [];
+  const antecedents: number[] = [];
   const touched: Var[] = [];
   let open = 0;
 
@@ -33,7 +34,7 @@ export function analyze(state: State, falsified: Falsified, seen: Uint8Array): L
       seen[v] = 1;
       touched.push(v);
       if (state.level[v]! <= GROUND) {
-        antecedents.push({ kind: "fact", variable: v });
+        antecedents.push(ANTECEDENT.fact, v, 0);
         return;
       }
       if (state.level[v]! === current) {
@@ -45,17 +46,17 @@ export function analyze(state: State, falsified: Falsified, seen: Uint8Array): L
         lower.push(lit);
         return;
       }
-      antecedents.push({ kind: "pair", a: lit ^ 1, b: -1 - reason });
+      antecedents.push(ANTECEDENT.pair, lit ^ 1, -1 - reason);
       lit = -1 - reason;
     }
   };
 
   if ("ref" in falsified) {
-    antecedents.push({ kind: "clause", ref: falsified.ref });
+    antecedents.push(ANTECEDENT.clause, falsified.ref, 0);
     const end = falsified.ref + 3 + state.arena[falsified.ref]!;
     for (let i = falsified.ref + 3; i < end; i++) visit(state.arena[i]!);
   } else {
-    antecedents.push({ kind: "pair", a: falsified.a, b: falsified.b });
+    antecedents.push(ANTECEDENT.pair, falsified.a, falsified.b);
     visit(falsified.a);
     visit(falsified.b);
   }
@@ -72,10 +73,10 @@ export function analyze(state: State, falsified: Falsified, seen: Uint8Array): L
     }
     const reason = state.reason[lit >> 1]!;
     if (reason < 0) {
-      antecedents.push({ kind: "pair", a: lit, b: -1 - reason });
+      antecedents.push(ANTECEDENT.pair, lit, -1 - reason);
       visit(-1 - reason);
     } else {
-      antecedents.push({ kind: "clause", ref: reason });
+      antecedents.push(ANTECEDENT.clause, reason, 0);
       const end = reason + 3 + state.arena[reason]!;
       for (let i = reason + 3; i < end; i++) if (state.arena[i] !== lit) visit(state.arena[i]!);
     }
@@ -93,5 +94,5 @@ export function analyze(state: State, falsified: Falsified, seen: Uint8Array): L
     }
   }
   if (at > 0) [lower[0], lower[at]] = [lower[at]!, lower[0]!];
-  return { literals: [uip, ...lower], backLevel, antecedents, touched };
+  return { literals: [uip, ...lower], backLevel, antecedents: Int32Array.from(antecedents), touched };
 }

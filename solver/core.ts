@@ -1,5 +1,5 @@
 import type { Problem, SolvableId, VersionSetId } from "./provider.ts";
-import { type Falsified, KIND, type Lit, type State, type Var } from "./state.ts";
+import { ANTECEDENT, type Falsified, KIND, type Lit, type State, type Var } from "./state.ts";
 
 /** One thing of the question that takes part in the proof that there is no answer. */
 export type CoreFact =
@@ -68,10 +68,13 @@ export function conflictCore(state: State, falsified: Falsified): ConflictCore {
     if (ref !== undefined) {
       const antecedents = state.antecedents.get(ref);
       if (!antecedents) addClauseFacts(state, literals(ref), facts);
-      for (const antecedent of antecedents ?? []) {
-        if (antecedent.kind === "clause") clause(antecedent.ref);
-        else if (antecedent.kind === "pair") pair(antecedent.a, antecedent.b);
-        else variable(antecedent.variable);
+      else {
+        for (let i = 0; i < antecedents.length; i += 3) {
+          const [kind, a, b] = [antecedents[i]!, antecedents[i + 1]!, antecedents[i + 2]!];
+          if (kind === ANTECEDENT.clause) clause(a);
+          else if (kind === ANTECEDENT.pair) pair(a, b);
+          else variable(a);
+        }
       }
       continue;
     }

@@ -21,6 +21,9 @@ interface Mark {
   queued: number;
 }
 
+/** The solvables of a requirement that was never mentioned. */
+const NOTHING = new Int32Array(0);
+
 export type Decision = Lit | "implied" | "complete";
 
 /**
@@ -122,7 +125,7 @@ export class Decider {
     }
     for (const requirement of this.preferences) {
       if (this.state.value[requirement]! <= 0) continue;
-      for (const v of this.encoder.matchingOf.get(requirement) ?? [])
+      for (const v of this.encoder.matchingOf.get(requirement) ?? NOTHING)
         if (this.state.value[v]! > 0) this.enqueue(v);
     }
   }
@@ -130,7 +133,7 @@ export class Decider {
   private enqueueSelectedOf(v: Var): void {
     for (const { variable, conditions } of this.encoder.requirementsOf[v] ?? []) {
       if (!this.holds(conditions)) continue;
-      for (const d of this.encoder.matchingOf.get(variable) ?? [])
+      for (const d of this.encoder.matchingOf.get(variable) ?? NOTHING)
         if (this.state.value[d]! > 0) this.enqueue(d);
     }
   }
@@ -185,12 +188,13 @@ export class Decider {
   }
 
   private selectedOf(requirement: Var): Var {
-    for (const d of this.encoder.matchingOf.get(requirement) ?? []) if (this.state.value[d]! > 0) return d;
+    for (const d of this.encoder.matchingOf.get(requirement) ?? NOTHING)
+      if (this.state.value[d]! > 0) return d;
     return 0;
   }
 
   private answer(requirement: Var): Decision | undefined {
-    const matching = this.encoder.matchingOf.get(requirement) ?? [];
+    const matching = this.encoder.matchingOf.get(requirement) ?? NOTHING;
     for (const d of matching) {
       if (this.state.value[d]! > 0) {
         this.enqueue(d);
@@ -210,7 +214,7 @@ export class Decider {
         return this.holds(goal.conditions) ? this.decideGrade(goal.requirement, goal.level) : undefined;
       case "pick":
         if (!this.holds(goal.conditions) || this.selectedOf(goal.requirement) !== 0) return undefined;
-        return this.pick(this.encoder.matchingOf.get(goal.requirement) ?? []);
+        return this.pick(this.encoder.matchingOf.get(goal.requirement) ?? NOTHING);
     }
   }
 
@@ -225,7 +229,7 @@ export class Decider {
 
   /** Decides that the requirement is met from its best class that is still possible. */
   private decideGrade(requirement: Var, level: 0 | 1): Decision | undefined {
-    const matching = this.encoder.matchingOf.get(requirement) ?? [];
+    const matching = this.encoder.matchingOf.get(requirement) ?? NOTHING;
     const { state, provider } = this;
     const grade = (v: Var): number => provider.grade(state.payload[v]!, level);
     let start = 0;
@@ -247,7 +251,7 @@ export class Decider {
   }
 
   /** A variable that, when true, excludes everything of the requirement from position `end` on. */
-  private selector(requirement: Var, level: 0 | 1, end: number, matching: readonly Var[]): Var {
+  private selector(requirement: Var, level: 0 | 1, end: number, matching: Int32Array): Var {
     const key = `${requirement}/${level}/${end}`;
     let selector = this.selectors.get(key);
     if (selector === undefined) {
@@ -255,16 +259,18 @@ export class Decider {
       this.selectors.set(key, selector);
       for (let i = end; i < matching.length; i++) this.state.addEdges(neg(selector), neg(matching[i]!));
       // Something behind `end` may be selected already.
-      if (matching.slice(end).some((v) => this.state.value[v]! > 0)) {
-        const v = matching.slice(end).find((d) => this.state.value[d]! > 0)!;
+      for (let i = end; i < matching.length; i++) {
+        const v = matching[i]!;
+        if (this.state.value[v]! <= 0) continue;
         this.state.assign(neg(selector), -1 - neg(v));
+        break;
       }
     }
     return selector;
   }
 
   /** The best open solvable of a list that has none selected. */
-  private pick(matching: readonly Var[]): Decision | undefined {
+  private pick(matching: Int32Array): Decision | undefined {
     const { state, provider } = this;
     let at = 0;
     while (at < matching.length && state.value[matching[at]!]! !== 0) at++;

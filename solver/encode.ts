@@ -36,7 +36,7 @@ export class Encoder {
   readonly impossible: Var;
   /** Per variable of kind root or solvable: undefined until expanded. */
   readonly requirementsOf: (readonly EncodedRequirement[] | undefined)[] = [];
-  readonly matchingOf = new Map<Var, readonly Var[]>();
+  readonly matchingOf = new Map<Var, Int32Array>();
   hasConditions = false;
   candidates = 0;
   private solvableVars = new Int32Array(1024);
@@ -169,7 +169,12 @@ export class Encoder {
         this.state.level[r] = 0;
         this.state.reason[r] = this.state.addClause([neg(r)], 1);
       } else if (matching.length === 1) this.addPair(neg(r), pos(matching[0]!));
-      else this.addLong([neg(r), ...matching.map(pos)]);
+      else {
+        const lits = new Array<Lit>(matching.length + 1);
+        lits[0] = neg(r);
+        for (let i = 0; i < matching.length; i++) lits[i + 1] = pos(matching[i]!);
+        this.addLong(lits);
+      }
     }
     return r;
   }
@@ -205,9 +210,12 @@ export class Encoder {
     }
   }
 
-  private variablesOf(versionSet: VersionSetId): Var[] {
+  private variablesOf(versionSet: VersionSetId): Int32Array {
     for (const name of this.provider.namesOf(versionSet)) this.loadName(name);
-    return Array.from(this.provider.matching(versionSet), (solvable) => this.solvableVars[solvable]!);
+    const matching = this.provider.matching(versionSet);
+    const variables = new Int32Array(matching.length);
+    for (let i = 0; i < matching.length; i++) variables[i] = this.solvableVars[matching[i]!]!;
+    return variables;
   }
 
   private loadName(name: NameId): void {

@@ -43,7 +43,7 @@ export class Guide {
       case KIND.solvable:
         return this.has(v);
       case KIND.requirement:
-        return (this.encoder.matchingOf.get(v) ?? []).some((d) => this.has(d));
+        return this.encoder.matchingOf.get(v)?.some((d) => this.has(d)) === true;
       default: {
         const { data: to } = state.edgeTo;
         const { data: next } = state.edgeNext;

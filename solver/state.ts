@@ -61,7 +61,7 @@ export class State {
   arena = new Int32Array(1 << 14);
   arenaEnd = 1;
   /** Per learnt clause: what it was resolved from. */
-  readonly antecedents = new Map<number, Antecedent[]>();
+  readonly antecedents = new Map<number, Int32Array>();
   clauses = 0;
   /** Clauses whose consequence belongs to an earlier level than the one at which they were added: see `reassertLate`. */
   private latePairs: { a: Lit; b: Lit }[] = [];
@@ -250,11 +250,11 @@ export class State {
   }
 }
 
-/** Where a learnt clause comes from: a clause, a two-literal clause, or a fact of the ground level. */
-export type Antecedent =
-  | { readonly kind: "clause"; readonly ref: number }
-  | { readonly kind: "pair"; readonly a: Lit; readonly b: Lit }
-  | { readonly kind: "fact"; readonly variable: Var };
+/**
+ * Where a learnt clause comes from, three numbers each: a clause and its reference, a two-literal clause and its literals, or a fact
+ * of the ground level and its variable. Numbers, because there is one for each ruled out candidate of a requirement.
+ */
+export const ANTECEDENT = { clause: 0, pair: 1, fact: 2 } as const;
 
 /** A clause that is false now: a reference, or the two literals of a pair. */
 export type Falsified = { readonly ref: number } | { readonly a: Lit; readonly b: Lit };
