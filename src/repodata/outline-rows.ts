@@ -178,7 +178,7 @@ function isFileName(window: Buffer, start: number, extension: string): boolean {
 
 const FILE_NAME_PARTS = [ID.name, ID.version, ID.build] as const;
 
-let lastPath = "";
+let lastPath: string | undefined;
 
 function hasSoundValues(window: Buffer, subdir: Buffer): boolean {
   const from = spans[ID.subdir]!;

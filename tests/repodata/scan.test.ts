@@ -338,7 +338,11 @@ describe("an index file", () => {
           whole.close();
         },
       ),
-      { numRuns: 300 },
+      {
+        numRuns: 300,
+        // A path that is empty is malformed, also where it is the first that is seen.
+        examples: [[[[1, { python_site_packages_path: "" }, ".conda"]], "packages.conda", ""]],
+      },
     );
   });
 
