@@ -42,9 +42,9 @@ const taipan = join(root, "bin", "taipan.js");
 const lts = ltsNode();
 const python = rattlerPython();
 const peers = [
-  taipanPeer(`taipan, Node ${process.version}`, process.execPath),
-  ...(lts ? [taipanPeer(`taipan, Node ${lts.version}`, lts.path)] : []),
-  ...(micromamba() ? [micromambaPeer()] : []),
+  mambaPeer(`taipan, Node ${process.version}`, process.execPath, [taipan]),
+  ...(lts ? [mambaPeer(`taipan, Node ${lts.version}`, lts.path, [taipan])] : []),
+  ...(micromamba() ? [mambaPeer(`micromamba ${micromamba()}`, "micromamba")] : []),
   ...(python ? [rattlerPeer(python)] : []),
 ];
 const cases = ["cold create", "warm create", "no-op"];
@@ -103,7 +103,8 @@ else {
 rmSync(dir, { recursive: true, force: true });
 await server?.close();
 
-function taipanPeer(name, node) {
+/** A program with micromamba's command line: `command` and its first arguments. */
+function mambaPeer(name, command, first = []) {
   const home = join(dir, name.replace(/\W+/g, "-"));
   const env = {
     ...process.env,
@@ -112,53 +113,13 @@ function taipanPeer(name, node) {
     CONDA_PREFIX: "",
     CONDA_PKGS_DIRS: "",
   };
-  const args = (verb) => [
-    taipan,
-    verb,
-    "-p",
-    join(home, "env"),
-    "--no-rc",
-    "--override-channels",
-    "-c",
-    channel,
-    "-y",
-    "-q",
-    ...pyc,
-    ...request,
-  ];
+  const prefix = ["-p", join(home, "env")];
+  const rest = ["--no-rc", "--override-channels", "-c", channel, "-y", "-q", ...pyc, ...request];
   return {
     name,
     prepare: (what) => clear(home, what),
-    run: (what) => timed(node, args(what === "no-op" ? "install" : "create"), { env }),
-  };
-}
-
-function micromambaPeer() {
-  const home = join(dir, "micromamba");
-  const env = {
-    ...process.env,
-    HOME: home,
-    MAMBA_ROOT_PREFIX: join(home, "root"),
-    CONDA_PREFIX: "",
-    CONDA_PKGS_DIRS: "",
-  };
-  const args = (verb) => [
-    verb,
-    "-p",
-    join(home, "env"),
-    "--no-rc",
-    "--override-channels",
-    "-c",
-    channel,
-    "-y",
-    "-q",
-    ...pyc,
-    ...request,
-  ];
-  return {
-    name: `micromamba ${micromamba()}`,
-    prepare: (what) => clear(home, what),
-    run: (what) => timed("micromamba", args(what === "no-op" ? "install" : "create"), { env }),
+    run: (what) =>
+      timed(command, [...first, what === "no-op" ? "install" : "create", ...prefix, ...rest], { env }),
   };
 }
 
