@@ -4,6 +4,7 @@ import { ensureDir } from "../fs/files.ts";
 import { discardFile } from "../fs/index-files.ts";
 import type { Channel } from "../specs/channel.ts";
 import type { PackageIndex } from "../specs/package-index.ts";
+import { settleAll } from "../util/settle.ts";
 import { resolveBase } from "./archive-base.ts";
 import { Closure } from "./closure.ts";
 import type { LoadContext, LoadOptions, SubdirRequest } from "./context.ts";
@@ -35,6 +36,8 @@ interface Load {
   indexes: Map<string, Map<string, FlatIndex | ShardedIndex>>;
   channels: Map<string, LoadedChannel>;
   relations: ChannelRelation[];
+  /** Cuts short what else is under way once something failed. */
+  fail: (error: unknown) => void;
 }
 
 /**
@@ -65,12 +68,16 @@ export async function loadChannels(
     indexes: new Map(),
     channels: new Map(),
     relations: [],
+    fail: (error) => failed.abort(error),
   };
   for (const name of options.roots ?? []) load.closure.want(name);
   try {
     const user = channels.map((channel) => loaded(channel, channel.urls(platform)));
     for (const channel of user) load.channels.set(channel.baseUrl, channel);
-    await Promise.all(user.map((channel) => loadChannel(channel, 0, load)));
+    await settleAll(
+      user.map((channel) => loadChannel(channel, 0, load)),
+      load.fail,
+    );
     await load.closure.settled();
     for (const subdirs of load.indexes.values())
       for (const index of subdirs.values()) if (index instanceof ShardedIndex) index.announce();
@@ -83,7 +90,8 @@ export async function loadChannels(
     failed.abort(error);
     await load.closure.settled().catch(() => {});
     for (const subdirs of load.indexes.values()) closeIndexes([...subdirs.values()]);
-    throw error;
+    // What was cut short may have ended before the channel whose failure cut it short.
+    throw failed.signal.reason;
   }
 }
 
@@ -124,7 +132,10 @@ function limitedWarner(context: LoadContext): (message: string) => void {
 
 /** Loads a channel's subdirs and, as soon as one of them names a related channel, that channel too. */
 async function loadChannel(channel: LoadedChannel, depth: number, load: Load): Promise<void> {
-  const found = await Promise.all(channel.subdirs.map((request) => loadInto(request, channel, depth, load)));
+  const found = await settleAll(
+    channel.subdirs.map((request) => loadInto(request, channel, depth, load)),
+    load.fail,
+  );
   if (found.some(Boolean)) return;
   const names = channel.subdirs.map(({ subdir }) => `\`${subdir}\``).join(" nor ");
   throw new ToolError(
@@ -220,7 +231,10 @@ async function followRelations(
       message: `the channel \`${channel.name}\` brings in \`${related.name}\``,
     });
   }
-  await Promise.all(fresh.map((related) => loadChannel(related, depth + 1, load)));
+  await settleAll(
+    fresh.map((related) => loadChannel(related, depth + 1, load)),
+    load.fail,
+  );
 }
 
 /** A sibling of a channel that has a short name has one too: both are below the same alias. */

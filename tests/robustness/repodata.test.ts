@@ -67,6 +67,19 @@ describe("a channel that lacks something", () => {
     );
   });
 
+  it("is what the error is about, and not the channels that were cut short by it", async () => {
+    const { url } = await serve({ "/slow/noarch/repodata.json": good, "/bad/noarch/repodata.json": "[]" }, [
+      { match: /slow\/noarch\/repodata\.json$/, stallAt: 1000 },
+    ]);
+    const root = url.replace(/\/ch$/, "");
+    const cacheDir = temporaryDirectory();
+    await expect(load([`${root}/slow`, `${root}/bad`], { cacheDir })).rejects.toMatchObject({
+      code: "repodata-invalid",
+      message: expect.stringContaining("/bad/noarch"),
+    });
+    expect(litter(cacheDir)).toEqual([]);
+  });
+
   it("may be empty", async () => {
     const { url } = await serve({ "/ch/noarch/repodata.json": "", "/ch/linux-64/repodata.json": "{}" });
     const { indexes } = await load([url], { cacheDir: temporaryDirectory() });
