@@ -158,9 +158,7 @@ const linking: OptionSpec[] = [
   },
   {
     flags: "--relocate-prefix <path>",
-    help: "",
-    hidden: true,
-    notBuilt: "files can only be linked for the place where they are",
+    help: "write this path into files instead of the environment's own: it will be moved there, as images are",
   },
   ...scripts,
 ];

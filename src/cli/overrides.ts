@@ -74,6 +74,7 @@ const SAME_NAME = [
   "shortcuts",
   "useUv",
   "lockTimeout",
+  "relocatePrefix",
 ] as const satisfies readonly (keyof ConfigValues)[];
 
 function numberOption(key: string, value: unknown): number {

@@ -22,6 +22,10 @@ export interface CloneIntent {
 
 /** Copies an environment to a new place: same packages, same pip packages, no solve and no download. */
 export async function clone(intent: CloneIntent, context: CommandContext): Promise<ChangeOutcome> {
+  if (context.config.relocatePrefix)
+    throw new ToolError("usage", "--clone and --relocate-prefix exclude each other", {
+      hint: "`create --relocate-prefix` from `list --explicit` of the other environment",
+    });
   const { prefix: source, state } = await readEnvironment(asTarget(intent.source), context);
   const target = await resolveTarget(intent.target, { ...targetContext(context), activePrefix: undefined });
   if (target === undefined)

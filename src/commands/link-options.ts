@@ -19,6 +19,7 @@ export function linkOptions(context: CommandContext): LinkOptions {
     overrideFrozen: !config.protectFrozenEnvs,
     lockTimeout: config.lockTimeout,
     rootPrefix: config.rootPrefix,
+    relocatePrefix: config.relocatePrefix || undefined,
     environmentsTxt: config.registerEnvs ? join(context.home, ".conda", "environments.txt") : undefined,
     env: context.env,
   };

@@ -34,6 +34,12 @@ export async function installWithPip(
       { hint: "add `python` and `pip` to the dependencies" },
     );
   }
+  if (context.config.relocatePrefix)
+    context.events({
+      type: "warning",
+      code: "pip-relocate",
+      message: `pip writes \`${prefix}\` into what it installs, not \`${context.config.relocatePrefix}\``,
+    });
   if (context.config.offline)
     context.events({
       type: "warning",

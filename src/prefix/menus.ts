@@ -31,6 +31,8 @@ function directoryOf(options: LinkOptions): string | undefined {
 
 function entriesOf(files: readonly string[], { prefix, options, python }: MenuInput): DesktopEntry[] {
   if (!options.shortcuts || !options.platform.startsWith("linux-")) return [];
+  // What is to run elsewhere has no place in this user's menus.
+  if (options.relocatePrefix) return [];
   const context: MenuContext = {
     prefix,
     rootPrefix: options.rootPrefix,

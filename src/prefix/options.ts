@@ -17,6 +17,8 @@ export interface LinkOptions {
   /** Seconds to wait for a process that changes the same prefix; 0 waits for as long as it takes. */
   lockTimeout: number;
   rootPrefix: string;
+  /** Prefix to write into files instead of the one they are linked into: where an image or an archive of it will be unpacked. */
+  relocatePrefix?: string | undefined;
   /** File in which the prefix is registered; undefined does not register it. */
   environmentsTxt?: string | undefined;
   /** Environment of programs that are started: python, link scripts. */

@@ -115,7 +115,7 @@ function linkOne(item: StagePackage, input: StageInput, context: StageContext): 
     record: item.record,
     requestedSpecs: item.requestedSpecs,
     root: input.root,
-    prefix: input.prefix,
+    prefix: options.relocatePrefix ?? input.prefix,
     platform: options.platform,
     python: input.python?.info,
     compilePyc: options.compilePyc,

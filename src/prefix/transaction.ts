@@ -200,7 +200,7 @@ async function planAll(
         directory: record.extracted_package_dir,
         owner: dist,
         platform: options.platform,
-        prefix,
+        prefix: options.relocatePrefix ?? prefix,
         python: transaction.python,
         compilePyc: options.compilePyc,
       });

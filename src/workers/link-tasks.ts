@@ -35,7 +35,7 @@ export interface LinkPackageInput {
   requestedSpecs: readonly string[];
   /** Where to link to: the prefix-to-be, or the staging directory inside an existing prefix. */
   root: string;
-  /** Final path of the prefix. */
+  /** Path to write into files: that of the prefix, unless it is made for another place. */
   prefix: string;
   platform: string;
   python?: PythonInfo | undefined;
