@@ -1,6 +1,7 @@
 import { ToolError } from "../errors.ts";
 import { isWindowsPlatform } from "./python.ts";
 import type { PythonInfo } from "./transaction.ts";
+import { windowsLauncher } from "./windows-launcher.ts";
 
 export interface EntryPoint {
   /** File name of the command, without directory and extension. */
@@ -17,7 +18,7 @@ export interface GeneratedFile {
     | "unix_python_entry_point"
     | "windows_python_entry_point_script"
     | "windows_python_entry_point_exe";
-  text: string;
+  content: string | Uint8Array;
 }
 
 // The command becomes a file name and module and function become Python source: CVE-2026-47425 and GHSA-9m8m-c4j3-rj2c wrote
@@ -74,7 +75,7 @@ function body(entry: EntryPoint): string {
   ].join("\n");
 }
 
-/** The files of an entry point. On Windows a `.bat` starts the script: no launcher binary can be made without shipping one. */
+/** The files of an entry point. On Windows a program starts the script; it is one for x86-64, which Windows on ARM runs, too. */
 export function entryPointFiles(
   entry: EntryPoint,
   python: PythonInfo,
@@ -87,17 +88,23 @@ export function entryPointFiles(
       {
         path: `bin/${entry.command}`,
         pathType: "unix_python_entry_point",
-        text: pythonShebang(interpreter, platform) + body(entry),
+        content: pythonShebang(interpreter, platform) + body(entry),
       },
     ];
   }
   const script = `Scripts/${entry.command}-script.py`;
   return [
-    { path: script, pathType: "windows_python_entry_point_script", text: body(entry) },
-    {
-      path: `Scripts/${entry.command}.bat`,
-      pathType: "windows_python_entry_point_exe",
-      text: `@"%~dp0..\\python.exe" "%~dp0${entry.command}-script.py" %*\r\n`,
-    },
+    { path: script, pathType: "windows_python_entry_point_script", content: body(entry) },
+    platform === "win-32"
+      ? {
+          path: `Scripts/${entry.command}.bat`,
+          pathType: "windows_python_entry_point_exe",
+          content: `@"%~dp0..\\python.exe" "%~dp0${entry.command}-script.py" %*\r\n`,
+        }
+      : {
+          path: `Scripts/${entry.command}.exe`,
+          pathType: "windows_python_entry_point_exe",
+          content: windowsLauncher(),
+        },
   ];
 }

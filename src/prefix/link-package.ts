@@ -131,13 +131,13 @@ export async function linkPackageTask(input: LinkPackageInput): Promise<LinkedPa
   for (const file of links.generated) {
     if (!skip.has(file.path)) {
       linker.directory(parentOf(at(file.path)));
-      writeNew(at(file.path), file.text, 0o755);
+      writeNew(at(file.path), file.content, 0o755);
     }
     files.push(file.path);
     paths.push({
       _path: file.path,
       path_type: file.pathType,
-      sha256_in_prefix: createHash("sha256").update(file.text).digest("hex"),
+      sha256_in_prefix: createHash("sha256").update(file.content).digest("hex"),
     });
   }
 

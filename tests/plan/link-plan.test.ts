@@ -154,9 +154,27 @@ describe("entry points", () => {
     const entry = parseEntryPoint("nap-gui=nap.gui:app.run", "x");
     expect(entry).toEqual({ command: "nap-gui", module: "nap.gui", func: "app.run" });
     const [script] = entryPointFiles(entry, python, "/p", "linux-64");
-    expect(script?.text).toBe(
+    expect(script?.content).toBe(
       "#!/p/bin/python3.11\n# -*- coding: utf-8 -*-\nimport re\nimport sys\n\nfrom nap.gui import app\n\nif __name__ == '__main__':\n    sys.argv[0] = re.sub(r'(-script\\.pyw?|\\.exe)?$', '', sys.argv[0])\n    sys.exit(app.run())\n",
     );
+  });
+  test("on Windows a program of the same name starts the script; a batch file does where there is no such program", () => {
+    const windows = pythonInfo({ version: "3.12.0" }, "win-64");
+    const entry = parseEntryPoint("nap = nap:main", "x");
+    for (const platform of ["win-64", "win-arm64"]) {
+      const files = entryPointFiles(entry, windows, "C:\\p", platform);
+      expect(files.map(({ path, pathType }) => [path, pathType])).toEqual([
+        ["Scripts/nap-script.py", "windows_python_entry_point_script"],
+        ["Scripts/nap.exe", "windows_python_entry_point_exe"],
+      ]);
+      expect(String(files[0]!.content).startsWith("# -*- coding: utf-8 -*-\n")).toBe(true);
+      expect([...(files[1]!.content as Uint8Array).subarray(0, 2)]).toEqual([0x4d, 0x5a]);
+    }
+    const [, batch] = entryPointFiles(entry, windows, "C:\\p", "win-32");
+    expect(batch).toMatchObject({
+      path: "Scripts/nap.bat",
+      content: '@"%~dp0..\\python.exe" "%~dp0nap-script.py" %*\r\n',
+    });
   });
   test("extras after the function are ignored", () => {
     expect(parseEntryPoint("a = b:c [extra]", "x").func).toBe("c");
