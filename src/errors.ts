@@ -105,12 +105,21 @@ export function parseError(
     `invalid ${what} \`${shown}\`: ${reason} (at position ${position + 1})`,
     {
       hint,
-      details: { what, source: shown, position },
+      details: { what, source: shown, position, reason },
     },
   );
 }
 
 /** Turns a Node file-system error into a ToolError that names the path; any other value is returned unchanged. */
+/** Failures that a wrong path leads to, in words. */
+const SYSTEM_WORDS: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file or directory",
+  EISDIR: "it is a directory",
+  ENOTDIR: "a part of the path is no directory",
+  ENAMETOOLONG: "the path is too long",
+  ELOOP: "the symbolic links of the path lead in a circle",
+};
+
 export function fromSystemError(error: unknown, action: string, path: string): unknown {
   const code = (error as NodeJS.ErrnoException | null)?.code;
   if (error instanceof ToolError || typeof code !== "string") return error;
@@ -132,7 +141,11 @@ export function fromSystemError(error: unknown, action: string, path: string): u
         ...options,
         hint: "free some space (`taipan clean --all` empties the package cache) and run the command again",
       });
-    default:
-      return new ToolError("io-error", `cannot ${action} \`${path}\`: ${(error as Error).message}`, options);
+    default: {
+      const words = SYSTEM_WORDS[code];
+      const hint = words === undefined ? undefined : "check the spelling of the path";
+      const text = `cannot ${action} \`${path}\`: ${words ?? (error as Error).message}`;
+      return new ToolError("io-error", text, { ...options, hint });
+    }
   }
 }

@@ -67,10 +67,14 @@ export async function fetchPackages(
   };
   try {
     await fetchAll(missing, run, stop, results);
+  } catch (error) {
+    // What failed first is what the user must hear of; leftovers are removed by the next run.
+    await removeTree(run.scratch).catch(() => {});
+    throw error;
   } finally {
     context.signal?.removeEventListener("abort", onAbort);
-    await removeTree(run.scratch);
   }
+  await removeTree(run.scratch);
   return results;
 }
 
@@ -259,11 +263,12 @@ async function fromUrl(record: RepoDataRecord, input: Input, run: Run): Promise<
   if (local !== undefined) {
     // No copy into the cache: the archive is on this machine, or on a mounted disk that is read once either way.
     const extracted = nextPath(run);
-    const facts = await context.pool.run(
-      "extract-file",
-      { ...input, archive: localPath(local), destination: extracted },
-      { signal: context.signal },
-    );
+    const archive = localPath(local);
+    const facts = await context.pool
+      .run("extract-file", { ...input, archive, destination: extracted }, { signal: context.signal })
+      .catch((error: unknown) => {
+        throw isMissingFile(error) ? missingArchive(archive, error) : error;
+      });
     return { facts, extracted, archive: undefined };
   }
   const newTarget = async (): Promise<{ destination: string; archive: string | undefined }> => {
@@ -277,6 +282,17 @@ async function fromUrl(record: RepoDataRecord, input: Input, run: Run): Promise<
 function nextPath(run: Run): string {
   run.next += 1;
   return join(run.scratch, String(run.next));
+}
+
+function isMissingFile(error: unknown): boolean {
+  return error instanceof ToolError && error.details?.["errno"] === "ENOENT";
+}
+
+function missingArchive(path: string, cause: unknown): ToolError {
+  return new ToolError("io-error", `there is no archive \`${path}\``, {
+    hint: "check the path; for a package of a channel, its index is out of date (`taipan clean --index-cache`)",
+    cause,
+  });
 }
 
 function localPath(url: string): string {

@@ -159,6 +159,11 @@ function mergeEnvironment(
 
 function isUrl(file: string): boolean {
   return /^[a-z][a-z0-9+.-]+:\/\//i.test(file);
+  const lost = parsed.warnings.find((warning) => warning.losesDependencies);
+  if (lost !== undefined && parsed.dependencies.length === 0)
+    throw new ToolError("env-file-invalid", `${lost.message}, and nothing else is asked for`, {
+      hint: lost.hint,
+    });
 }
 
 /** YAML by its ending; text without one (standard input, URLs) by a key in the first column. */

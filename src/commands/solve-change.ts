@@ -36,6 +36,7 @@ export async function solveChange(
   context: CommandContext,
 ): Promise<PartialPlan> {
   const specs = intent.specs.map((text) => parseMatchSpec(text));
+  warnOfNamespaces(specs, context);
   const installed = intent.command === "create" ? [] : (state?.records ?? []);
   const history = intent.command === "create" ? [] : requestedSpecs(state);
   const pins = pinnedSpecs(state, context);
@@ -44,6 +45,21 @@ export async function solveChange(
   if (result.kind === "conflict") throw conflictError(result, intent.channels, platformOf(context));
   const transaction = planTransaction(state?.records ?? [], result, { platform: platformOf(context) });
   return { prefix: intent.prefix, fresh: state === undefined, transaction, notes: result.notes };
+}
+
+/** `conda-forge:numpy` has a namespace, which means nothing yet (CEP 29); a channel was meant. */
+function warnOfNamespaces(specs: readonly MatchSpec[], { events }: Pick<CommandContext, "events">): void {
+  for (const { source, namespace, channel, name } of specs) {
+    if (namespace === undefined || channel !== undefined) continue;
+    events({
+      type: "warning",
+      code: "namespace-ignored",
+      message: `\`${namespace}:\` in \`${source}\` is ignored`,
+      hint: /^[0-9]/.test(name ?? "")
+        ? `a version is written \`${namespace}=${name}\``
+        : `a channel is written with two colons: \`${namespace}::${name ?? "*"}\``,
+    });
+  }
 }
 
 /**

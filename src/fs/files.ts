@@ -86,10 +86,13 @@ export async function listDir(path: string): Promise<string[]> {
   }
 }
 
-/** Removes a file or a whole tree; symlinks are removed, never followed. No error when there is nothing. */
+/**
+ * Removes a file or a whole tree; symlinks are removed, never followed. No error when there is nothing. A directory that is
+ * not empty after all is tried again for a second: a task that was told to stop may have been in the middle of a file.
+ */
 export async function removeTree(path: string): Promise<void> {
   try {
-    await fs.promises.rm(path, { recursive: true, force: true });
+    await fs.promises.rm(path, { recursive: true, force: true, maxRetries: 6, retryDelay: 50 });
   } catch (error) {
     throw fromSystemError(error, "remove", path);
   }

@@ -1,6 +1,7 @@
 import type { VersionSetId } from "../../solver/index.ts";
 import { matchSpecMatches } from "../specs/match-spec.ts";
-import { isPlatform } from "../specs/platform.ts";
+import { similarNames } from "../specs/names.ts";
+import { isPlatform, PLATFORMS } from "../specs/platform.ts";
 import type { MinimalCore } from "./explain-core.ts";
 import { joinWords } from "./explain-text.ts";
 import { describePythons, pythonsOf } from "./pythons.ts";
@@ -46,7 +47,13 @@ export function missingHints(
   missing: readonly VersionSetId[],
 ): string[] {
   const names = missing.flatMap((id) => [...prepared.provider.namesOf(id)]);
-  const hints = [...leftOutHints(prepared, names), ...elsewhereHints(request, prepared, missing)];
+  const hints = [
+    ...leftOutHints(prepared, names),
+    ...elsewhereHints(request, prepared, missing),
+    ...missingVirtualHints(prepared, names),
+    ...noVersionHints(request, prepared, names),
+    ...platformHints(request),
+  ];
   const unknown = names.filter(
     (id) => !request.indexes.some((index) => index.has(prepared.provider.names[id]!)),
   );
@@ -95,17 +102,41 @@ function namesIn(prepared: Prepared, minimal: MinimalCore): number[] {
 
 function virtualHints(prepared: Prepared, minimal: MinimalCore): string[] {
   const { provider } = prepared;
-  const hints = new Set<string>();
-  for (const fact of minimal.core.facts) {
-    if (fact.kind !== "requires") continue;
-    for (const id of provider.namesOf(fact.versionSet)) {
-      const name = provider.names[id]!;
-      if (!name.startsWith("__") || provider.matching(fact.versionSet).length > 0) continue;
-      const variable = `CONDA_OVERRIDE_${name.slice(2).toUpperCase()}`;
-      hints.add(`${variable}=VERSION solves for a system that has another \`${name}\``);
-    }
-  }
-  return [...hints].slice(0, 2);
+  const lacking = minimal.core.facts
+    .filter((fact) => fact.kind === "requires" && provider.matching(fact.versionSet).length === 0)
+    .flatMap((fact) => ("versionSet" in fact ? [...provider.namesOf(fact.versionSet)] : []));
+  return missingVirtualHints(prepared, lacking);
+}
+
+function missingVirtualHints({ provider }: Prepared, names: readonly number[]): string[] {
+  const virtual = new Set(names.map((id) => provider.names[id]!).filter((name) => name.startsWith("__")));
+  const hints = [...virtual].map((name) => {
+    const variable = `CONDA_OVERRIDE_${name.slice(2).toUpperCase()}`;
+    return `${variable}=VERSION solves for a system that has another \`${name}\``;
+  });
+  return hints.slice(0, 2);
+}
+
+/** `numpy-2.4.6` and `numpy:2.4`: a version written into the name. */
+function noVersionHints(request: SolveRequest, { provider }: Prepared, names: readonly number[]): string[] {
+  return names.flatMap((id) => {
+    const written = provider.names[id]!;
+    const [, name = "", version = ""] = /^(.+)-v?([0-9][0-9a-z._]*)$/.exec(written) ?? [];
+    const known = name !== "" && request.indexes.some((index) => index.has(name));
+    return known ? [`a version is written \`${name}=${version}\``] : [];
+  });
+}
+
+/** No channel has the platform: a misspelt --platform, or packages for other systems only. */
+function platformHints({ indexes, platform }: SolveRequest): string[] {
+  if (indexes.length === 0 || platform === "noarch") return [];
+  if (indexes.some(({ subdir }) => subdir === platform)) return [];
+  const near = isPlatform(platform)
+    ? undefined
+    : (similarNames(platform, PLATFORMS, 1)[0] ??
+      ["linux-64", "osx-arm64", "win-64"].find((usual) => usual.startsWith(platform.slice(0, 3))));
+  const meant = near === undefined ? "" : `; did you mean \`${near}\`?`;
+  return [`no channel that was searched has packages for \`${platform}\`${meant}`];
 }
 
 function leftOutHints(prepared: Prepared, names: readonly number[]): string[] {

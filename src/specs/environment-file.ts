@@ -40,6 +40,8 @@ export interface FileWarning {
   /** One sentence with file and position. */
   message: string;
   hint?: string;
+  /** What was left out are the dependencies: a command that finds no others must not take the file for an empty one. */
+  losesDependencies?: true;
 }
 
 export interface EnvironmentFileOptions extends ExpandContext {
@@ -82,14 +84,20 @@ export function parseEnvironmentFile(text: string, options: EnvironmentFileOptio
   const root = yaml.root;
   if (isMap(root)) readKeys(state, root);
   else if (isSeq(root))
-    warn(state, root, "the file is a list, not a mapping with `dependencies`: nothing is read");
+    warn(
+      state,
+      root,
+      "the file is a list, not a mapping with `dependencies`: nothing is read",
+    ).losesDependencies = true;
   else if (root !== undefined) throw yaml.error(root, "this is text, not a mapping with `dependencies`");
   return file;
 }
 
-function warn(state: State, node: unknown, reason: string, hint?: string): void {
+function warn(state: State, node: unknown, reason: string, hint?: string): FileWarning {
   const { message } = state.yaml.error(node, reason);
-  state.file.warnings.push(hint === undefined ? { message } : { message, hint });
+  const warning: FileWarning = hint === undefined ? { message } : { message, hint };
+  state.file.warnings.push(warning);
+  return warning;
 }
 
 function readKeys(state: State, root: YAMLMap): void {
@@ -130,12 +138,13 @@ function warnUnknownKey(state: State, key: string, entry: { key: Node; value: un
   const holder = state.yaml.resolve(entry.value) as { anchor?: string } | undefined;
   if (holder?.anchor !== undefined) return;
   const nearest = FOREIGN_KEYS.has(key) ? undefined : similarNames(key.slice(0, 40), KEYS, 1)[0];
-  warn(
+  const warning = warn(
     state,
     entry.key,
     `the key \`${key}\` is ignored`,
     nearest === undefined ? undefined : `did you mean \`${nearest}\`?`,
   );
+  if (nearest === "dependencies") warning.losesDependencies = true;
 }
 
 /**
@@ -177,7 +186,9 @@ function readChannels(state: State, entry: { key: Node; value: unknown }): void 
     throw yaml.error(
       list ?? entry.key,
       "`channels` must be a list",
-      "leave the key out to use the configured channels",
+      isScalar(list)
+        ? `write \`channels: [${yaml.text(list)}]\``
+        : "leave the key out to use the configured channels",
     );
   }
   for (const item of list.items) {
@@ -193,7 +204,11 @@ function readDependencies(state: State, value: unknown): void {
   const list = state.yaml.resolve(value);
   if (list === undefined) return;
   if (!isSeq(list)) {
-    warn(state, list, "`dependencies` is not a list: it is ignored", "write one `- package` a line");
+    // `-numpy` on each line is one text to YAML.
+    const hint = /^-\S/.test(state.yaml.text(list) ?? "")
+      ? "write a space after each `-`"
+      : "write one `- package` a line";
+    warn(state, list, "`dependencies` is not a list: it is ignored", hint).losesDependencies = true;
     return;
   }
   for (const item of list.items) readDependency(state, item);
@@ -220,6 +235,15 @@ function addDependency(state: State, node: Node): void {
     );
   }
   const text = plain ?? written;
+  if (/\s-\s/.test(text)) {
+    throw state.yaml.error(
+      node,
+      `\`${text}\` is several lines that YAML joined into one`,
+      /^(?:pip|uv)\s/.test(text)
+        ? `write \`${text.slice(0, text.indexOf(" "))}:\` with a colon before its list`
+        : "start each item at the same column",
+    );
+  }
   if (/^-/.test(text)) {
     throw state.yaml.error(
       node,
@@ -268,7 +292,10 @@ function readSelected(state: State, expression: string, entry: { key: Node; valu
 function readRequirements(state: State, key: "pip" | "uv", entry: { key: Node; value: unknown }): void {
   const { yaml, file } = state;
   const node = yaml.resolve(entry.value);
-  if (node === undefined) return;
+  if (node === undefined) {
+    warn(state, entry.key, `the \`${key}\` section is empty`, "indent its lines further than its name");
+    return;
+  }
   if (!isSeq(node)) throw yaml.error(node, `\`${key}\` must be a list of requirements`);
   if (file[key] !== undefined) {
     warn(

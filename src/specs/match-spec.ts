@@ -4,6 +4,7 @@ import { readKey, setChannel, setMatcher, setVersion } from "./match-spec-fields
 import { splitSpec } from "./match-spec-keys.ts";
 import { splitChannelPart, splitNameVersionBuild } from "./match-spec-positional.ts";
 import { looksLikeArchive, parseArchiveName, splitHash } from "./package-url.ts";
+import { adviseOnSpec } from "./spec-advice.ts";
 import { parseStringMatcher, type StringMatcher } from "./string-matcher.ts";
 import { isValidVersion, parseVersion } from "./version.ts";
 import { parseVersionSpec, type VersionSpec } from "./version-spec.ts";
@@ -76,7 +77,28 @@ const cache = new Map<string, MatchSpec | undefined>();
 export function parseMatchSpec(text: string, options: MatchSpecOptions = {}): MatchSpec {
   const plain = options.ignorePipExtras ? withoutPipExtras(text) : undefined;
   if (plain !== undefined) return { ...parseMatchSpec(plain), source: text };
-  return parseFast(text) ?? parseFull(text, options);
+  try {
+    return parseFast(text) ?? parseFull(text, options);
+  } catch (error) {
+    throw error instanceof ToolError ? aboutWholeSpec(error, text) : error;
+  }
+}
+
+/** A complaint about the version alone, as one about the spec that its writer sees; with what they may have meant. */
+function aboutWholeSpec(error: ToolError, text: string): ToolError {
+  const { what, source, position, reason } = error.details ?? {};
+  if (typeof source !== "string" || typeof position !== "number" || typeof reason !== "string") return error;
+  const parses = (other: string): boolean => {
+    try {
+      return parseFull(other, {}).name !== undefined;
+    } catch {
+      return false;
+    }
+  };
+  const hint = adviseOnSpec(text, parses) ?? error.hint;
+  if (what === "match spec" && hint === error.hint) return error;
+  const offset = what === "match spec" ? 0 : Math.max(text.lastIndexOf(source), 0);
+  return parseError("match spec", text, offset + position, reason, hint);
 }
 
 /** `dask >=1` for pip's `dask[complete]>=1`; undefined for text without such extras. */

@@ -19,6 +19,21 @@ const MAX_LENGTH = 128 * 1024 * 1024;
 /** Aliases may point at aliases; a file with a longer chain is an attack. */
 const MAX_ALIAS_CHAIN = 20;
 
+/** What is wrong and what to do, for slips that the parser describes in YAML's own terms. */
+const YAML_PROBLEMS: Readonly<Record<string, readonly [reason: string, hint: string]>> = {
+  TAB_AS_INDENT: ["the line is indented with a tab", "YAML is indented with spaces"],
+  MULTILINE_IMPLICIT_KEY: ["a `:` is missing after this key", "write `key: value`, or `key:` before a list"],
+  BAD_INDENT: [
+    "the line is indented in another way than those it belongs to",
+    "give all of them the same number of spaces",
+  ],
+  BLOCK_AS_IMPLICIT_KEY: [
+    "this value is followed by a key, which cannot stand here",
+    "start keys that belong together at the same column, and put text that contains `: ` in quotes",
+  ],
+  DUPLICATE_KEY: ["the key is here for the second time", "merge the two"],
+};
+
 /**
  * A YAML document read node by node, so that every complaint has a line and a column, and aliases are followed one at a
  * time: nothing is ever expanded, hence no "billion laughs".
@@ -49,7 +64,10 @@ export class YamlDocument {
     }
     const yaml = new YamlDocument(document, lines, fileName, code);
     const problem = document.errors[0];
-    if (problem) throw yaml.errorAt(problem.pos[0], firstLine(problem.message));
+    if (problem) {
+      const [reason, hint] = YAML_PROBLEMS[problem.code] ?? [firstLine(problem.message)];
+      throw fileError(code, fileName, yaml.positionAt(problem.pos[0]), reason, hint);
+    }
     return yaml;
   }
 
@@ -127,10 +145,6 @@ export class YamlDocument {
 
   error(node: unknown, reason: string, hint?: string, cause?: unknown): ToolError {
     return fileError(this.code, this.fileName, this.position(node), reason, hint, cause);
-  }
-
-  private errorAt(offset: number, reason: string): ToolError {
-    return fileError(this.code, this.fileName, this.positionAt(offset), reason);
   }
 }
 

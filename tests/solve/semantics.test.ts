@@ -98,6 +98,24 @@ describe("notes and hints", () => {
   });
 });
 
+describe("hints about what nothing matches", () => {
+  const hints = (spec: string, channels = [[record("numpy 2.4.6 0")]]): readonly string[] => {
+    const result = ask(channels, { specs: [spec] });
+    return result.kind === "conflict" ? result.hints : [];
+  };
+
+  it("a version written into the name", () => {
+    expect(hints("numpy-2.4.6")).toEqual(["a version is written `numpy=2.4.6`"]);
+    expect(hints("scipy-1.0")[0]).toMatch(/^searched chan for linux-64 and noarch/);
+  });
+
+  it("a virtual package that this machine lacks", () => {
+    expect(hints("__cuda >=12")).toEqual([
+      "CONDA_OVERRIDE_CUDA=VERSION solves for a system that has another `__cuda`",
+    ]);
+  });
+});
+
 describe("pauses", () => {
   const pigeons = Array.from({ length: 9 }, (_, i) => `p${i}`);
   const holes = Array.from({ length: 8 }, (_, i) => `h${i}`);

@@ -266,3 +266,61 @@ dependencies: [*p, numpy]
     );
   });
 });
+
+describe("a slip in environment.yml", () => {
+  const refusal = (text: string): string => {
+    try {
+      read(text);
+    } catch (error) {
+      if (error instanceof ToolError) return `${error.message} (${error.hint})`;
+      throw error;
+    }
+    throw new Error("it was read");
+  };
+
+  it.each([
+    [
+      "a tab",
+      "channels:\n\t- a\n",
+      "line 2, column 1: the line is indented with a tab (YAML is indented with spaces)",
+    ],
+    [
+      "no colon",
+      "name: x\ndependencies\n  - a\n",
+      "line 2, column 1: a `:` is missing after this key (write `key: value`, or `key:` before a list)",
+    ],
+    [
+      "another indent",
+      "name: x\n dependencies:\n  - a\n",
+      "line 1, column 7: this value is followed by a key, which cannot stand here (start keys that belong together at the same column, and put text that contains `: ` in quotes)",
+    ],
+    [
+      "pip without a colon",
+      "dependencies:\n  - pip\n    - requests\n",
+      "line 2, column 5: `pip - requests` is several lines that YAML joined into one (write `pip:` with a colon before its list)",
+    ],
+    [
+      "one channel as text",
+      "channels: conda-forge\n",
+      "line 1, column 11: `channels` must be a list (write `channels: [conda-forge]`)",
+    ],
+  ])("%s is explained", (_, text, expected) => {
+    expect(refusal(text)).toBe(`\`environment.yml\`, ${expected}`);
+  });
+
+  it.each([
+    ["a misspelt key", "dependancies: [a]\n", "did you mean `dependencies`?"],
+    ["no space after the dash", "dependencies:\n  -a\n  -b\n", "write a space after each `-`"],
+    ["a mapping", "dependencies:\n  a: 1\n", "write one `- package` a line"],
+  ])("%s is marked as losing what was asked for", (_, text, hint) => {
+    const { warnings, dependencies } = read(text);
+    expect(dependencies).toEqual([]);
+    expect(warnings).toMatchObject([{ losesDependencies: true, hint }]);
+  });
+
+  it("a pip section whose lines are not indented is noticed", () => {
+    expect(messages(read("dependencies:\n  - pip:\n  - requests\n"))).toEqual([
+      "`environment.yml`, line 2, column 5: the `pip` section is empty (indent its lines further than its name)",
+    ]);
+  });
+});
