@@ -18,6 +18,7 @@ export type ErrorCode =
   | "auth-error"
   | "offline-missing"
   | "checksum-mismatch"
+  | "signature-invalid"
   | "archive-invalid"
   | "archive-unsafe-path"
   | "repodata-invalid"

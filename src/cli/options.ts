@@ -145,16 +145,13 @@ const linking: OptionSpec[] = [
   { flags: "--no-extra-safety-checks", help: "check no hashes (default)", hidden: true },
   {
     flags: "--verify-artifacts",
-    help: "",
-    hidden: true,
-    notBuilt: "signatures of packages cannot be verified",
+    help: "install only packages that their channel has signed (content trust)",
   },
   {
     flags: "--trusted-channels <channel>",
-    help: "",
-    hidden: true,
+    help: "channel whose signatures count (may be repeated; default: all)",
     repeat: true,
-    notBuilt: "signatures of packages cannot be verified",
+    also: ["--trusted-channel"],
   },
   {
     flags: "--relocate-prefix <path>",

@@ -15,6 +15,7 @@ export function configOverrides(invocation: Invocation): Partial<ConfigValues> {
     ["solverTimeout", "solverTimeoutSecs"],
     ["pyc", "compilePyc"],
     ["repodataFn", "repodataFns"],
+    ["trustedChannels", "trustedChannels"],
   ];
   for (const [from, to] of rename) if (options[from] !== undefined) overrides[to] = options[from];
   for (const [from, to] of [
@@ -75,6 +76,7 @@ const SAME_NAME = [
   "useUv",
   "lockTimeout",
   "relocatePrefix",
+  "verifyArtifacts",
 ] as const satisfies readonly (keyof ConfigValues)[];
 
 function numberOption(key: string, value: unknown): number {

@@ -67,12 +67,6 @@ export async function openSession(
   const events = sinkOf(values, progress);
   for (const warning of [...config.warnings, ...(invocation.warnings ?? [])])
     events({ type: "warning", code: "config", message: warning.message, hint: warning.hint });
-  if (values.verifyArtifacts)
-    events({
-      type: "warning",
-      code: "signatures",
-      message: "signatures of packages are not verified: only hashes are",
-    });
   const resources = openResources(values, { env, home, events });
   const session: Session = makeSession({ config, mode, progress, resources, out, err, interrupt });
   session.context = {

@@ -21,6 +21,8 @@ export interface ChangePlan {
   /** The others, as the cache has them. */
   cached: readonly PackageCacheRecord[];
   notes: readonly string[];
+  /** Packages were named by URL, lock file or history: no solve went by what the channel says of them now. */
+  named?: boolean | undefined;
 }
 
 export interface ChangeOutcome {
@@ -63,6 +65,10 @@ export async function completePlan(plan: PartialPlan, context: CommandContext): 
   const records = newRecords(plan.transaction);
   if (records.length === 0) return { ...plan, fetch: [], cached: [] };
   checkRecords(records, context);
+  if (context.config.verifyArtifacts) {
+    const { verifyArtifacts } = await import("./artifacts.ts");
+    await verifyArtifacts(records, context, plan.named);
+  }
   const { config, signal } = context;
   const cache = packageCache(context);
   const { safetyChecks, extraSafetyChecks } = config;

@@ -74,7 +74,7 @@ export async function planExplicit(
     { records: solved, requested, reinstall: config.forceReinstall ? new Set(byName.keys()) : new Set() },
     { platform: platformOf(context) },
   );
-  return { prefix: intent.prefix, fresh: state === undefined, transaction, notes: [] };
+  return { prefix: intent.prefix, fresh: state === undefined, transaction, notes: [], named: true };
 }
 
 function knownRecords({ explicit, locked }: NamedPackages): RepoDataRecord[] {

@@ -24,7 +24,8 @@ export function checkChannels(
   }
 }
 
-function baseUrls(names: readonly string[], context: PolicyContext): Set<string> {
+/** Base URLs of channels that are named as the configuration names them. */
+export function baseUrls(names: readonly string[], context: PolicyContext): Set<string> {
   if (names.length === 0) return new Set();
   const { cwd, home } = context;
   const channels = resolveChannels([...names], channelRules(context.config), {
@@ -67,7 +68,7 @@ export function checkRecords(records: readonly RepoDataRecord[], context: Policy
 }
 
 /** A record's URL is where it really comes from; its channel may be a name. */
-function channelUrl(record: RepoDataRecord): string {
+export function channelUrl(record: RepoDataRecord): string {
   const path = record.url.slice(0, record.url.lastIndexOf("/"));
   return path.endsWith(`/${record.subdir}`) ? path.slice(0, -record.subdir.length - 1) : path;
 }

@@ -61,7 +61,7 @@ export async function installRevision(
     reinstall: new Set<string>(),
   };
   const transaction = planTransaction(state.records, solved, { platform: platformOf(context) });
-  const plan = await completePlan({ prefix, fresh: false, transaction, notes: [] }, context);
+  const plan = await completePlan({ prefix, fresh: false, transaction, notes: [], named: true }, context);
   return executePlan(plan, state, context);
 }
 

@@ -91,7 +91,7 @@ export async function relink(
     reinstall: names,
   };
   const transaction = planTransaction(state.records, solved, { platform: platformOf(context) });
-  const plan = await completePlan({ prefix, fresh: false, transaction, notes: [] }, context);
+  const plan = await completePlan({ prefix, fresh: false, transaction, notes: [], named: true }, context);
   return executePlan(plan, state, context);
 }
 

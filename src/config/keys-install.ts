@@ -146,12 +146,22 @@ export const INSTALL_KEYS = named({
       env: ["CONDA_EXTRA_SAFETY_CHECKS", "MAMBA_EXTRA_SAFETY_CHECKS"],
     },
   ),
-  verify_artifacts: boolean("Extract, Link & Install", false, "Verify signatures of packages", {
-    noEffect: "signatures are not verified; hashes are",
+  verify_artifacts: boolean("Extract, Link & Install", false, "Install only packages that are signed", {
+    details:
+      "Records of repodata.json must be signed by keys that key_mgr.json names, and that by keys of a root that you trust:\n" +
+      "<root prefix>/etc/trusted-repos/<first 8 digits of the md5 of the channel's URL and />/root.json.",
   }),
-  trusted_channels: list("Extract, Link & Install", [], "Channels whose signatures are verified", {
-    noEffect: "signatures are not verified; hashes are",
-  }),
+  trusted_channels: list(
+    "Extract, Link & Install",
+    [],
+    "With verify_artifacts, the channels that packages may come from; all when empty",
+  ),
+  signing_metadata_url_base: string(
+    "Extract, Link & Install",
+    "",
+    "Where root.json and key_mgr.json of signed channels are",
+    { env: "none", defaultText: "the channel itself" },
+  ),
   lock_timeout: integer("Extract, Link & Install", 0, "Seconds to wait for a lock; 0 is without end"),
   use_lockfiles: boolean(
     "Extract, Link & Install",

@@ -10,6 +10,7 @@ const EXCEPTION_NAMES: Partial<Record<ToolError["code"], string>> = {
   "channel-invalid": "UnavailableInvalidChannel",
   "http-error": "CondaHTTPError",
   "checksum-mismatch": "ChecksumMismatchError",
+  "signature-invalid": "SignatureError",
   "environment-not-found": "EnvironmentLocationNotFound",
   "not-an-environment": "EnvironmentLocationNotFound",
   "environment-exists": "CondaValueError",
