@@ -1,4 +1,5 @@
 import { ToolError } from "../errors.ts";
+import { readEnds, readMiddle } from "../fs/tree.ts";
 import { prefixPathProblem } from "../plan/prefix-path.ts";
 import {
   distString,
@@ -7,50 +8,96 @@ import {
   type PrefixPathsEntry,
   type PrefixRecord,
 } from "../specs/records.ts";
-import { cutRecord } from "./lazy-record.ts";
+import { cutRecord, filesAtStart, HEAD_BYTES, headOf, TAIL_BYTES } from "./lazy-record.ts";
 
 /** File name of a package's record in conda-meta (CEP 32). */
 export function prefixRecordFile(record: Pick<PackageRecord, "name" | "version" | "build">): string {
   return `${distString(record)}.json`;
 }
 
-/** The text of a record as written to conda-meta. */
+/** The text of a record as written to conda-meta: the long lists last, so that most commands need not read them (`headOf`). */
 export function formatPrefixRecord(record: PrefixRecord): string {
-  return `${JSON.stringify(record, null, 2)}\n`;
+  const { requested_spec = "", files, paths_data, ...rest } = record;
+  return `${JSON.stringify({ ...rest, requested_spec, files, paths_data }, null, 2)}\n`;
 }
 
 const isText = (value: unknown): value is string => typeof value === "string";
 const textList = (value: unknown): string[] => (Array.isArray(value) ? value.filter(isText) : []);
+
+const broken = (path: string, reason: string): ToolError =>
+  new ToolError("environment-corrupt", `\`${path}\` is no valid package record: ${reason}`, {
+    hint: "remove the file to make the environment forget the package, then install it again",
+    details: { path },
+  });
+
+function parseJson(json: string, path: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (error) {
+    throw broken(path, (error as Error).message);
+  }
+}
+
+/** The lists of a record, read when they are first asked for. */
+interface Lists {
+  files(): unknown;
+  pathsData(): unknown;
+}
+
+/** Reads a record's file, as far as it must be; undefined when there is none. Throws `environment-corrupt`. */
+export function readPrefixRecord(path: string): PrefixRecord | undefined {
+  const ends = readEnds(path, HEAD_BYTES, TAIL_BYTES);
+  if (!ends) return undefined;
+  const { start, end, size, identity } = ends;
+  if (!end) return parsePrefixRecord(start, path);
+  const read = (from: number, bytes: number): Buffer => {
+    const found = readMiddle(path, identity, from, bytes);
+    if (found) return found;
+    throw new ToolError("environment-corrupt", `\`${path}\` was changed by another program in the meantime`, {
+      hint: "run the command again",
+      details: { path },
+    });
+  };
+  const head = headOf(start, end);
+  if (!head) return parsePrefixRecord(read(0, size), path);
+  const { value, filesAt } = head;
+  return checkedRecord(value, path, {
+    files: () => {
+      // Names are a fifth of a record: the hashes behind them are read only where they do not suffice.
+      const list = filesAtStart(read(filesAt, size >> 2)) ?? filesAtStart(read(filesAt, size));
+      return list ? parseJson(list.toString(), path) : parsePrefixRecord(read(0, size), path).files;
+    },
+    pathsData: () => parsePrefixRecord(read(0, size), path).paths_data,
+  });
+}
 
 /**
  * Reads a conda-meta record written by any tool. Missing lists become empty, because old conda left them out; what names the package
  * must be there. `files` are as written; see `removablePaths` before deleting any. Throws `environment-corrupt`.
  */
 export function parsePrefixRecord(text: string | Buffer, path: string): PrefixRecord {
-  const corrupt = (reason: string): ToolError =>
-    new ToolError("environment-corrupt", `\`${path}\` is no valid package record: ${reason}`, {
-      hint: "remove the file to make the environment forget the package, then install it again",
-      details: { path },
-    });
-  const parse = (json: string): unknown => {
-    try {
-      return JSON.parse(json);
-    } catch (error) {
-      throw corrupt((error as Error).message);
-    }
-  };
   let cut = cutRecord(typeof text === "string" ? Buffer.from(text) : text);
-  let value = parse(cut.head) as Record<string, unknown>;
+  let value = parseJson(cut.head, path) as Record<string, unknown>;
   // What was cut belonged to something inside the record.
   if ((cut.files && value?.["files"] !== null) || (cut.pathsData && value?.["paths_data"] !== null)) {
     cut = { head: text.toString(), files: undefined, pathsData: undefined };
-    value = parse(cut.head) as Record<string, unknown>;
+    value = parseJson(cut.head, path) as Record<string, unknown>;
   }
-  if (value === null || typeof value !== "object" || Array.isArray(value))
-    throw corrupt("it is not an object");
-  for (const key of ["name", "version"]) if (!isText(value[key])) throw corrupt(`\`${key}\` is not a text`);
+  const { files, paths_data } = value ?? {};
+  return checkedRecord(value, path, {
+    files: () => (cut.files ? parseJson(cut.files.toString(), path) : files),
+    pathsData: () => (cut.pathsData ? parseJson(cut.pathsData.toString(), path) : paths_data),
+  });
+}
+
+function checkedRecord(parsed: unknown, path: string, lists: Lists): PrefixRecord {
+  if (parsed === null || typeof parsed !== "object" || Array.isArray(parsed))
+    throw broken(path, "it is not an object");
+  const value = parsed as Record<string, unknown>;
+  for (const key of ["name", "version"])
+    if (!isText(value[key])) throw broken(path, `\`${key}\` is not a text`);
   const build = value["build"] ?? value["build_string"];
-  if (!isText(build)) throw corrupt("`build` is not a text");
+  if (!isText(build)) throw broken(path, "`build` is not a text");
   const link = value["link"] as { source?: unknown; type?: unknown } | undefined;
   const record = value as unknown as PrefixRecord;
   record.build = build;
@@ -66,9 +113,8 @@ export function parsePrefixRecord(text: string | Buffer, path: string): PrefixRe
     : "";
   record.url = isText(value["url"]) ? value["url"] : "";
   record.fn = isText(value["fn"]) ? value["fn"] : distString(record);
-  const { files, paths_data } = value;
-  later(record, "files", () => fileList(cut.files ? parse(cut.files.toString()) : files));
-  later(record, "paths_data", () => pathsData(cut.pathsData ? parse(cut.pathsData.toString()) : paths_data));
+  later(record, "files", () => fileList(lists.files()));
+  later(record, "paths_data", () => pathsData(lists.pathsData()));
   const source = isText(link?.source) ? link.source : "";
   const type = link?.type === 2 || link?.type === 3 || link?.type === 4 ? link.type : LINK_TYPE.hardlink;
   record.link = { source, type };
@@ -82,7 +128,12 @@ export function parsePrefixRecord(text: string | Buffer, path: string): PrefixRe
   return record;
 }
 
-const fileList = (value: unknown): string[] => textList(value).map((file) => file.replace(/\\/g, "/"));
+function fileList(value: unknown): string[] {
+  const files = textList(value);
+  for (let i = 0; i < files.length; i++)
+    if (files[i]!.includes("\\")) files[i] = files[i]!.replace(/\\/g, "/");
+  return files;
+}
 
 function pathsData(value: unknown): PrefixRecord["paths_data"] {
   const paths = (value as { paths?: unknown } | null | undefined)?.paths;

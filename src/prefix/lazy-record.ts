@@ -63,3 +63,43 @@ function valueLines(
   const inside = text.subarray(start, end);
   return inside.includes(`${indent}"`) ? undefined : [start, end];
 }
+
+/** How a record ends whose last key is `paths_data`. */
+const TAIL = "\n    ]\n  }\n}\n";
+export const TAIL_BYTES = TAIL.length;
+/** Before the long lists: the longest lists of dependencies are a few kilobytes. */
+export const HEAD_BYTES = 16_384;
+
+export interface RecordHead {
+  value: Record<string, unknown>;
+  /** Where the list of files begins, in bytes. */
+  filesAt: number;
+}
+
+/**
+ * The record without its long lists out of the two ends of its file, when taipan wrote it: `requested_spec` right before `files`, and
+ * `paths_data` last. No other tool has this order (conda and micromamba sort the keys, rattler ends with the specs). Undefined for
+ * everything else, which is read whole.
+ */
+export function headOf(start: Buffer, end: Buffer): RecordHead | undefined {
+  if (end.toString("latin1") !== TAIL) return undefined;
+  const opening = `,\n  "files": [`;
+  const files = start.indexOf(`${opening}\n`);
+  if (files < 0) return undefined;
+  const text = start.toString("utf8", 0, files);
+  if (!text.startsWith('  "requested_spec": ', text.lastIndexOf("\n") + 1)) return undefined;
+  try {
+    // A list of something inside the record would leave that open.
+    const value = JSON.parse(`${text}\n}`) as Record<string, unknown>;
+    const complete = ["name", "version", "build", "link"].every((key) => value[key] !== undefined);
+    return complete ? { value, filesAt: files + opening.length - 1 } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The list of files out of bytes that begin with it; undefined when they do not reach to its end. */
+export function filesAtStart(bytes: Buffer): Buffer | undefined {
+  const last = bytes.indexOf("\n  ]");
+  return last < 0 ? undefined : bytes.subarray(0, last + 4);
+}

@@ -1,10 +1,9 @@
 import { join } from "node:path";
 import { listDir, pathKind, readText } from "../fs/files.ts";
-import { readFileBytes } from "../fs/tree.ts";
 import { requestedSpecsOf } from "../plan/diff.ts";
 import { tryParseMatchSpec } from "../specs/match-spec.ts";
 import type { PrefixRecord } from "../specs/records.ts";
-import { parsePrefixRecord } from "./conda-meta.ts";
+import { readPrefixRecord } from "./conda-meta.ts";
 import { type Frozen, readFrozen } from "./frozen.ts";
 import { type History, parseHistory, requestedSpecs } from "./history.ts";
 import { journalDirectory } from "./journal.ts";
@@ -40,8 +39,8 @@ export async function readPrefix(path: string): Promise<PrefixState | undefined>
   if (recordFiles.length === 0 && !names.includes("history")) return undefined;
   const records: PrefixRecord[] = [];
   for (const name of recordFiles) {
-    const text = readFileBytes(join(meta, name));
-    if (text !== undefined) records.push(parsePrefixRecord(text, join(meta, name)));
+    const record = readPrefixRecord(join(meta, name));
+    if (record) records.push(record);
   }
   const history = parseHistory((await readText(join(meta, "history"))) ?? "");
   const pinned = parsePinned((await readText(join(meta, "pinned"))) ?? "");

@@ -1,6 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
-import { parsePrefixRecord } from "../../src/prefix/conda-meta.ts";
+import { afterAll, describe, expect, test } from "vitest";
+import { formatPrefixRecord, parsePrefixRecord, readPrefixRecord } from "../../src/prefix/conda-meta.ts";
 import { cutRecord } from "../../src/prefix/lazy-record.ts";
 
 const record = {
@@ -74,5 +77,75 @@ describe("records of conda-meta", () => {
         },
       ),
     );
+  });
+});
+
+describe("long records on disk", () => {
+  const directory = mkdtempSync(join(tmpdir(), "taipan-records-"));
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+  const path = join(directory, "a-1-0.json");
+  const files = Array.from({ length: 2000 }, (_, i) => `lib/file-${i}`);
+  const long = parsePrefixRecord(
+    JSON.stringify({
+      ...record,
+      files,
+      paths_data: { paths_version: 1, paths: files.map((_path) => ({ _path, path_type: "hardlink" })) },
+      requested_specs: ["a >=1", "a"],
+      depends: ["x", 'odd ",\n  "files": ['],
+    }),
+    path,
+  );
+  const text = formatPrefixRecord(long);
+  const read = () => readPrefixRecord(path)!;
+
+  test("are what they were, however much of them is read", () => {
+    writeFileSync(path, text);
+    expect(read()).toEqual(parsePrefixRecord(text, path));
+    expect(read().requested_specs).toEqual(["a >=1", "a"]);
+    expect(readPrefixRecord(`${path}.none`)).toBeUndefined();
+    // Names longer than everything else.
+    const names = Array.from({ length: 300 }, (_, i) => `${"ü".repeat(80)}${i}`);
+    const wide = formatPrefixRecord({ ...long, files: names });
+    writeFileSync(path, wide);
+    expect(read().files).toEqual(names);
+  });
+
+  test("their lists are not read before they are needed, and only from the same file", () => {
+    // A broken list is not seen as long as nobody reads it.
+    writeFileSync(path, text.replace('"lib/file-1000",', '"lib/file-1000"'));
+    const damaged = read();
+    expect(damaged.name).toBe("a");
+    expect(() => damaged.files).toThrowError(/a-1-0\.json/);
+    writeFileSync(path, text.replace(/("_path": "lib\/file-1000"),/, "$1"));
+    expect(read().files).toEqual(files);
+    expect(() => read().paths_data).toThrowError(/a-1-0\.json/);
+    writeFileSync(path, text);
+    const [changed, gone] = [read(), read()];
+    writeFileSync(path, `${text}\n`);
+    expect(() => changed.files).toThrowError(/changed by another program/);
+    rmSync(path);
+    expect(() => gone.paths_data).toThrowError(/changed by another program/);
+  });
+
+  test.each([
+    ["keys between the lists", (key: string) => (key === "paths_data" ? 2 : key === "build" ? 1 : 0)],
+    ["keys behind the lists", (key: string) => (key === "files" ? 0 : key === "paths_data" ? 1 : 2)],
+    ["sorted keys", undefined],
+  ])("of other tools are read whole: %s", (_name, rank) => {
+    const entries = Object.entries(JSON.parse(text));
+    entries.sort(([a], [b]) => (rank ? rank(a) - rank(b) : a < b ? -1 : 1));
+    writeFileSync(path, `${JSON.stringify(Object.fromEntries(entries), null, 2)}\n`);
+    expect(read()).toEqual(parsePrefixRecord(text, path));
+    writeFileSync(path, JSON.stringify(Object.fromEntries(entries)));
+    expect(read()).toEqual(parsePrefixRecord(text, path));
+  });
+
+  test("lists of something inside the record are not taken for its own", () => {
+    const inside = text.replace(
+      /^\{\n/,
+      '{\n  "odd": {\n  "requested_spec": "",\n  "files": [\n    "x"\n  ]},\n',
+    );
+    writeFileSync(path, inside);
+    expect(read().files).toEqual(files);
   });
 });
