@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Checks the Node version before anything modern is parsed, turns on the compile cache and loads the bundle.
-import module from "node:module";
+// Checks the Node version before anything modern is parsed, and loads the bundle. CommonJS: it starts sooner than ESM.
+"use strict";
 
 const required = [20, 19];
 const [major, minor] = process.versions.node.split(".").map(Number);
@@ -10,6 +10,21 @@ if (major < required[0] || (major === required[0] && minor < required[1])) {
   );
   process.exit(1);
 }
-module.enableCompileCache?.();
-const { main } = await import("../dist/cli.js");
-await main(process.argv);
+const { join } = require("node:path");
+const { openBundle } = require("./bundle.js");
+
+const bundle = openBundle(join(__dirname, "..", "dist", "cli"), "main.cjs", commandOf(process.argv));
+bundle
+  .load()
+  .main(process.argv)
+  .then(() => bundle.keepCompiled());
+
+/** Compiled code is kept by command: the commands that people repeat, and one name for all others. */
+function commandOf(argv) {
+  const frequent =
+    /^(?:activate|clean|config|create|deactivate|env|export|info|init|install|list|lock|remove|repoquery|run|search|shell|update)$/;
+  if (argv.includes("--help") || argv.length < 3) return "help";
+  if (argv[2] === "--version") return "version";
+  for (let i = 2; i < argv.length; i++) if (frequent.test(argv[i])) return argv[i];
+  return "other";
+}

@@ -45,11 +45,12 @@ function newest(dir) {
 
 /** Builds dist/ when something it is made of changed; returns whether it did. */
 export function ensureBuild() {
-  const built = mtime(join(root, "dist", "cli.js"));
+  const built = mtime(join(root, "dist", "cli", "main.cjs"));
   const sources = Math.max(
     ...["src", "solver", "fixtures"].map((dir) => newest(join(root, dir))),
     mtime(join(root, "package.json")),
     mtime(join(root, "scripts", "build.mjs")),
+    mtime(join(root, "scripts", "cli-bundle.mjs")),
   );
   if (built > sources) return false;
   process.stderr.write("building ...\n");

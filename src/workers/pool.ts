@@ -15,11 +15,14 @@ export interface PoolOptions {
   handlers?: TaskHandlers | undefined;
 }
 
-/** Bundled files sit in dist/ or dist/chunks/; sources in src/workers/. */
+/** Bundles have the worker beside them, or beside their directory chunks/; sources are in src/workers/. */
 function defaultWorkerUrl(): URL {
   const here = import.meta.url;
-  if (here.endsWith(".ts")) return new URL("../worker.ts", here);
-  return new URL(/\/chunks\/[^/]+$/.test(here) ? "../worker.js" : "./worker.js", here);
+  const type = /\.\w+$/.exec(here)![0];
+  return new URL(
+    type === ".ts" || /\/chunks\/[^/]+$/.test(here) ? `../worker${type}` : `./worker${type}`,
+    here,
+  );
 }
 
 /** The pool of workers that lives for one command. Nothing starts before the first task. */

@@ -46,6 +46,8 @@ export function createSandbox(): Sandbox {
     MAMBA_ROOT_PREFIX: root,
     TMPDIR: tmpdir(),
     NO_COLOR: "1",
+    // A home shows what a command left there, and this is not what most tests are about.
+    NODE_DISABLE_COMPILE_CACHE: "1",
   };
   const sandbox: Sandbox = {
     dir,
