@@ -101,7 +101,8 @@ export function resolveChannel(
   depth = 0,
 ): Channel[] {
   const { location, platforms } = splitFilter(text.trim());
-  if (location === "<unknown>" || /:\/\/\/<unknown>$/.test(location)) return [unknownChannel()];
+  if (location === "<unknown>" || location.toLowerCase() === "none" || /:\/\/\/<unknown>$/.test(location))
+    return [unknownChannel()];
   const members = multichannel(location, config, context);
   if (members) {
     if (depth >= MAX_EXPANSION) {
@@ -131,7 +132,7 @@ function multichannel(
   return undefined;
 }
 
-/** Splits `conda-forge[linux-64, noarch]`. An IPv6 host has brackets too, but never at the end of a channel. */
+/** Splits `conda-forge[linux-64, noarch]`, in which libmamba takes `|` and `;` as well as `,`. An IPv6 host has brackets too, but never at the end of a channel. */
 function splitFilter(text: string): { location: string; platforms?: string[] } {
   if (text === "") throw invalidChannel(text, "it is empty");
   if (text.length > MAX_LENGTH) throw invalidChannel(`${text.slice(0, 100)}…`, "it is too long");
@@ -142,7 +143,7 @@ function splitFilter(text: string): { location: string; platforms?: string[] } {
   if (open < 0) throw invalidChannel(text, "it has a closing bracket without an opening one");
   const inside = text.slice(open + 1, -1);
   if (/^[0-9a-f:.]+$/i.test(inside) && inside.includes(":")) return { location: text };
-  const platforms = inside.split(",").map((part) => part.trim());
+  const platforms = inside.split(/[,|;]/).map((part) => part.trim());
   const wrong = platforms.find((part) => !/^[a-z0-9]+(?:-[a-z0-9]+)*$/.test(part));
   if (wrong !== undefined) throw invalidChannel(text, `\`${wrong}\` is no platform`);
   return { location: text.slice(0, open).trim(), platforms: [...new Set(platforms)] };
@@ -201,6 +202,8 @@ function locate(text: string, kind: "url" | "path", context: ChannelContext): st
 
 function nameToUrl(name: string, config: ChannelConfig, context: ChannelContext): string {
   const clean = trimTrailingSlashes(name);
+  const scheme = /^(?:https?|ftp|file|oci|s3):/i.exec(clean)?.[0];
+  if (scheme) throw invalidChannel(name, `\`${scheme}\` is followed by two slashes`);
   if (clean.split("/").some((part) => part === "" || part === "." || part === "..")) {
     throw invalidChannel(name, "a part of the name is empty or consists of dots");
   }

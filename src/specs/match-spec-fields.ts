@@ -113,7 +113,7 @@ export function setChannel(spec: MatchSpec, text: string): void {
 
 function setSubdir(spec: MatchSpec, text: string): void {
   spec.subdir = text;
-  spec.subdirMatchers = text.split(",").map((part) => parseStringMatcher(part.trim()));
+  spec.subdirMatchers = text.split(/[,|;]/).map((part) => parseStringMatcher(part.trim()));
 }
 
 export function setVersion(spec: MatchSpec, text: string): void {
@@ -132,7 +132,8 @@ export function setMatcher(
   else spec[field] = matcher;
 }
 
-const FLAG = /^[a-z0-9_*]+(?::[a-z0-9_*]+)?$/;
+/** CEP 45 in any case: conda reads `flags=[True]`, which no record can have. */
+const FLAG = /^[a-z0-9_*]+(?::[a-z0-9_*]+)?$/i;
 
 function readList(
   spec: MatchSpec,

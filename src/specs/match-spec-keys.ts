@@ -135,7 +135,7 @@ class KeyReader {
     const position = this.position;
     const next = this.peek();
     if (next === "[" && operator === "") return { value: this.readList(), position };
-    const text = next === "'" || next === '"' ? this.readQuoted() : this.readBare();
+    const text = next === "'" || next === '"' ? this.readQuoted(key === "when") : this.readBare();
     if (text.trim() === "") throw this.fail(position, `the value of \`${key}\` is empty`);
     return { value: operator + text.trim(), position };
   }
@@ -161,21 +161,29 @@ class KeyReader {
     return items;
   }
 
-  /** Python string literals as far as specs need them: a backslash escapes a quote or a backslash. */
-  private readQuoted(): string {
+  /**
+   * Python string literals as far as specs need them: a backslash escapes a quote or a backslash. With `nested`, quotes inside
+   * brackets belong to the text: conda writes `when='(a and b[version='>=1'])'`.
+   */
+  private readQuoted(nested = false): string {
     const open = this.position;
     const quote = this.peek();
     let out = "";
+    let depth = 0;
     for (let i = open + 1; i < this.source.length; i++) {
       const char = this.source[i] as string;
       const next = this.source[i + 1];
       if (char === "\\" && (next === quote || next === "\\")) {
         out += next;
         i++;
-      } else if (char === quote) {
+      } else if (char === quote && depth === 0) {
         this.position = i + 1;
         return out;
-      } else out += char;
+      } else {
+        if (nested && char === "[") depth++;
+        if (nested && char === "]") depth--;
+        out += char;
+      }
     }
     throw this.fail(open, "the quote is not closed");
   }

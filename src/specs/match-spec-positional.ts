@@ -22,7 +22,7 @@ export function splitChannelSubdir(text: string): { channel: string; subdir?: st
   if (filter)
     return {
       channel: trimTrailingSlashes(filter[1] as string),
-      subdir: (filter[2] as string).replace(/\s+/g, ""),
+      subdir: (filter[2] as string).replace(/\s+/g, "").replace(/[|;]/g, ","),
     };
   const parts = trimTrailingSlashes(text).split("/");
   const first = text.includes("://") ? 3 : 1;
@@ -79,6 +79,10 @@ function splitBuild(rest: string): { version: string; build: string; separator: 
   let at = rest.length - 1;
   while (at >= 0 && rest[at] !== "=" && !/\s/.test(rest[at] as string)) at--;
   const build = rest.slice(at + 1);
+  // `foo = 1.0 = 2`: a lone `=` before the build is its separator, whatever the spaces around it.
+  const spaced = /^(.*[^\s=!|,<>~])\s*=\s*$/.exec(rest.slice(0, Math.max(at + 1, 0)));
+  if (spaced && build !== "" && rest[at] !== "=" && !/[-=,|<>~()]/.test(build))
+    return { version: spaced[1] as string, build, separator: "=" };
   const version = rest.slice(0, Math.max(at, 0)).trimEnd();
   if (at < 0 || build === "" || version === "" || /[-=,|<>~()]/.test(build) || /[=!|,<>~]$/.test(version))
     return undefined;

@@ -51,6 +51,8 @@ describe("channel names", () => {
   it("a platform filter replaces the platform", () => {
     for (const text of [
       "conda-forge[linux-32, noarch]",
+      "conda-forge[linux-32|noarch]",
+      "conda-forge[linux-32;noarch]",
       "https://conda.anaconda.org/conda-forge[linux-32,noarch]",
     ]) {
       expect(one(text).name).toBe("conda-forge");
@@ -89,9 +91,18 @@ describe("channel names", () => {
     "https://",
     "https://user:secret@:x/",
     "~root/chan",
+    "https:/host/chan",
   ])("%j is refused", (text) => {
     expect(() => one(text)).toThrow(expect.objectContaining({ code: "channel-invalid" }));
   });
+
+  it.each(["<unknown>", "None:///<unknown>", "none"])(
+    "%s is the channel of packages from nowhere",
+    (text) => {
+      expect(one(text)).toMatchObject({ name: "<unknown>", baseUrl: "" });
+      expect(one(text).urls("linux-64")).toEqual([]);
+    },
+  );
 
   it("the message of a refused channel shows no secret", () => {
     expect(() => one("https://user:secret@ho st/t/secret/x\n")).toThrow(

@@ -47,6 +47,8 @@ describe("positional specs", () => {
     // Three fields: `=` as separator means equality, a space before `=` does not (CEP 29).
     ["numpy=1.8=py27_0", "numpy ==1.8 py27_0"],
     ["numpy=1.8.*=py27_0", "numpy =1.8 py27_0"],
+    ["numpy   =    1.8    =    py27_0", "numpy ==1.8 py27_0"],
+    ["numpy >=1.8 = py27_0", "numpy >=1.8 py27_0"],
     ["numpy==1.8=py27_0", "numpy ==1.8 py27_0"],
     ["numpy =1.8 py27_0", "numpy =1.8 py27_0"],
     ["numpy 1.8 py27_0", "numpy ==1.8 py27_0"],
@@ -144,6 +146,24 @@ describe("keys", () => {
     expect(parseMatchSpec("pkg[when=python[version='>=2'], extras=a]").when).toMatchObject({
       spec: { name: "python" },
     });
+  });
+
+  it("keeps quotes inside the brackets of a condition apart from those around it", () => {
+    expect(parseMatchSpec("pkg[when='(a and b[version='>=3.10'])', build=x]").when).toMatchObject({
+      kind: "and",
+      operands: [{ spec: { name: "a" } }, { spec: { name: "b" } }],
+    });
+    expect(() => parseMatchSpec("pkg[when='a[when='__unix']']")).toThrow(ToolError);
+  });
+
+  it("takes several platforms apart at `,`, `|` and `;`", () => {
+    const record = { name: "x", version: "1", build: "0", build_number: 0 };
+    for (const text of ["x[subdir='linux-64|noarch']", "c[linux-64|noarch]::x", "c[linux-64;noarch]::x"]) {
+      const spec = parseMatchSpec(text);
+      expect(matchSpecMatches(spec, { ...record, subdir: "noarch" })).toBe(true);
+      expect(matchSpecMatches(spec, { ...record, subdir: "linux-64" })).toBe(true);
+      expect(matchSpecMatches(spec, { ...record, subdir: "win-64" })).toBe(false);
+    }
   });
 
   it("reads the extras of pip away where that is wanted", () => {
