@@ -25,6 +25,19 @@ export async function readText(path: string): Promise<string | undefined> {
 }
 
 /**
+ * As readText, at once: for small files on a path where each wait costs more than the read (opening one through the thread pool
+ * takes milliseconds in a process that has just started).
+ */
+export function readTextSync(path: string): string | undefined {
+  try {
+    return fs.readFileSync(path, "utf8").replace(/^\uFEFF/, "");
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw fromSystemError(error, "read", path);
+  }
+}
+
+/**
  * Writes by rename from a temporary file beside the target: readers see the old bytes or the new ones, never a part.
  * `durable` also flushes to the device before the rename.
  */

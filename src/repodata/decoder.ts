@@ -25,7 +25,8 @@ export async function createDecoder(
   if (compression === "none") return plainDecoder(label, sink);
   const { createDecompressor: create } =
     compression === "zst" ? { createDecompressor } : await import("../archive/bzip2.ts");
-  const decoder = await create(sink, { maxOutput: MAX_DECODED });
+  // The sink has copied or written what it got when it returns.
+  const decoder = await create(sink, { maxOutput: MAX_DECODED, transient: true });
   let received = 0;
   const attempt = async (action: () => void | Promise<void>): Promise<void> => {
     try {

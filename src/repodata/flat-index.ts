@@ -22,6 +22,7 @@ export class FlatIndex implements PackageIndex {
   readonly channel: string;
   readonly subdir: string;
   priority = 0;
+  readonly distinct = true;
   readonly #file: IndexFile;
   readonly #context: FlatIndexContext;
   readonly #known = new Map<string, readonly RepoDataRecord[]>();
@@ -90,7 +91,7 @@ export class FlatIndex implements PackageIndex {
     const found: RepoDataRecord[] = [];
     for (const run of this.#file.runs(position))
       readRecords(this.#bytesOf(run), (key, raw) => this.#add(found, key, raw, name, run));
-    return mergeRecords(found, this.#removedOf(position));
+    return this.#merged(found, position);
   }
 
   #outline(name: string, position: number): readonly RepoDataRecord[] {
@@ -109,7 +110,7 @@ export class FlatIndex implements PackageIndex {
       };
       readRows(rows, { name, subdir: this.subdir, extension, start: run.start, origin }, { found, odd });
     }
-    return mergeRecords(found, this.#removedOf(position));
+    return this.#merged(found, position);
   }
 
   #bytesOf(run: Pick<Run, "start" | "length">): Buffer {
@@ -125,6 +126,11 @@ export class FlatIndex implements PackageIndex {
       this.#context,
     );
     return typeof record === "string" ? this.#context.onDamage(this.#file) : record;
+  }
+
+  #merged(found: readonly RepoDataRecord[], position: number): readonly RepoDataRecord[] {
+    const flags = this.#file.flags(position);
+    return flags === 0 ? found : mergeRecords(found, this.#removedOf(position));
   }
 
   #removedOf(position: number): ReadonlySet<string> {

@@ -1,8 +1,16 @@
 import { isSafePackageName } from "../specs/names.ts";
-import { encodeTail, type IndexHeader, type IndexTable, type RepodataInfo } from "./index-format.ts";
+import {
+  encodeTail,
+  FLAG_REMOVED,
+  FLAG_REPEATED,
+  type IndexHeader,
+  type IndexTable,
+  type RepodataInfo,
+} from "./index-format.ts";
 import { readInfo } from "./info.ts";
 import { OutlineWriter } from "./outline-rows.ts";
 import { KEY_EXTENSIONS, type RecordMember, type ScanSink } from "./scan.ts";
+import { repeatedNames } from "./stems.ts";
 
 /** A longer run starts a new one, so that what is parsed at once stays bounded. */
 const MAX_RUN = 8 << 20;
@@ -26,6 +34,10 @@ export class IndexBuilder implements ScanSink {
   #runName = new Uint32Array(1 << 12);
   #runOutlines = new Uint32Array(1 << 12);
   readonly #outlines = new OutlineWriter();
+  /** Hash of each record's file name without extension. */
+  #stems = new Uint32Array(1 << 12);
+  /** Names with a record that was not hashed. */
+  readonly #oddNames = new Set<number>();
   readonly #subdir: Buffer;
   /** Bytes of the name of the open run. */
   readonly #current = Buffer.alloc(256);
@@ -80,7 +92,13 @@ export class IndexBuilder implements ScanSink {
 
   #outline(kind: number, window: Buffer, base: number, member: RecordMember): void {
     const expected = { extension: KEY_EXTENSIONS[kind]!, subdir: this.#subdir };
-    if (member.plain && this.#outlines.add(window, base, member, expected)) return;
+    if (this.records > this.#stems.length)
+      this.#stems = enlarge(this.#stems, new Uint32Array(this.records * 2));
+    if (member.plain && this.#outlines.add(window, base, member, expected)) {
+      this.#stems[this.records - 1] = this.#outlines.stem;
+      return;
+    }
+    this.#oddNames.add(this.#runName[this.#runs - 1]!);
     this.#outlines.addOdd(base + member.keyStart, base + member.end);
   }
 
@@ -110,10 +128,6 @@ export class IndexBuilder implements ScanSink {
 
   #grow(): void {
     const size = this.#runs * 2;
-    const enlarge = <A extends Float64Array | Uint32Array>(from: A, to: A): A => {
-      to.set(from);
-      return to;
-    };
     this.#runStart = enlarge(this.#runStart, new Float64Array(size));
     this.#runLength = enlarge(this.#runLength, new Uint32Array(size));
     this.#runInfo = enlarge(this.#runInfo, new Uint32Array(size));
@@ -141,6 +155,19 @@ export class IndexBuilder implements ScanSink {
     this.#info = readInfo(value);
   }
 
+  #flags(removed: readonly string[]): Uint8Array {
+    const flags = repeatedNames({
+      names: this.#names.length,
+      runs: this.#runs,
+      runName: this.#runName,
+      runInfo: this.#runInfo,
+      stems: this.#stems,
+    }).map((repeated) => (repeated === 1 ? FLAG_REPEATED : 0));
+    for (const id of this.#oddNames) flags[id]! |= FLAG_REPEATED;
+    for (const fn of removed) flags[this.#ids.get(nameOfFile(fn))!]! |= FLAG_REMOVED;
+    return flags;
+  }
+
   /** Ends the index: the sections after the data and the tail, to be appended to `dataLength` bytes of data. */
   finish(
     header: Pick<IndexHeader, "id" | "url" | "source" | "validators">,
@@ -158,7 +185,7 @@ export class IndexBuilder implements ScanSink {
       runName: this.#runName,
       runOutlines: this.#runOutlines,
       outlinesLength,
-      flagged: new Set(removed.map(nameOfFile)),
+      flags: this.#flags(removed),
     };
     const full: IndexHeader = {
       ...header,
@@ -172,6 +199,11 @@ export class IndexBuilder implements ScanSink {
     };
     return { bytes: [removedBytes, ...this.#outlines.finish(), encodeTail(table, full)], header: full };
   }
+}
+
+function enlarge<A extends Float64Array | Uint32Array>(from: A, to: A): A {
+  to.set(from);
+  return to;
 }
 
 function keyOf(window: Buffer, keyStart: number): string {

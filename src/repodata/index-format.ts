@@ -17,12 +17,14 @@ import type { RandomAccessFile } from "../fs/index-files.ts";
 import type { Validators } from "../workers/protocol.ts";
 
 const MAGIC = 0x786469_6e617074n; // "tpanidx"
-const FORMAT_VERSION = 2;
+const FORMAT_VERSION = 3;
 /** Bytes of the table for each run. */
 const RUN_SIZE = 24;
 const FOOTER_SIZE = 48;
 /** Flag of a name: some of its files are listed in `removed`. */
 export const FLAG_REMOVED = 1;
+/** Flag of a name: two of its records may be one package, as `.conda` and `.tar.bz2` or listed twice. */
+export const FLAG_REPEATED = 2;
 
 export interface IndexHeader {
   /** Random: ties a state file to the index that it speaks of. */
@@ -66,7 +68,8 @@ export interface IndexTable {
   /** Where the rows of each run begin in the outlines; they end where those of the next begin. */
   runOutlines: Uint32Array;
   outlinesLength: number;
-  flagged: ReadonlySet<string>;
+  /** Of each name, in the order of `names`. */
+  flags: Uint8Array;
 }
 
 /** Table, header and footer as the bytes that end an index file. */
@@ -101,7 +104,7 @@ export function encodeTail(table: IndexTable, header: IndexHeader): Buffer {
     tail.write(name, blob + end, "latin1");
     end += name.length;
     tail.writeUInt32LE(end, nameEnds + position * 4);
-    tail[flags + position] = table.flagged.has(name) ? FLAG_REMOVED : 0;
+    tail[flags + position] = table.flags[id]!;
   });
   tail.writeUInt32LE(run, firstRuns + nameCount * 4);
   for (let i = 0; i < table.runs; i++) {

@@ -19,6 +19,8 @@ const ROW = 7;
 const COMMA = 0x2c;
 const QUOTE = 0x22;
 const ZERO = 0x30;
+const DASH = 0x2d;
+const FNV_PRIME = 16777619;
 const CHUNK = 1 << 18;
 /** Most bytes of a row, without its texts. */
 const ROW_NUMBERS = 128;
@@ -41,6 +43,8 @@ export class OutlineWriter {
   readonly #version = Buffer.alloc(64);
   #versionLength = 0;
   #lastEnd = 0;
+  /** Hash of the file name without extension of the record that was added last. */
+  stem = 0;
 
   /** Bytes written so far. */
   get length(): number {
@@ -61,7 +65,8 @@ export class OutlineWriter {
     expected: { extension: string; subdir: Buffer },
   ): boolean {
     const { keyStart, start, end } = member;
-    if (!isFileName(window, keyStart + 1, expected.extension)) return false;
+    this.stem = stemOf(window, keyStart + 1, expected.extension);
+    if (this.stem === 0) return false;
     if (!hasSoundValues(window, expected.subdir)) return false;
     const features = spans[ID.track_features + 1]! - spans[ID.track_features]!;
     this.#room(ROW_NUMBERS + 128 + features);
@@ -162,18 +167,28 @@ export class OutlineWriter {
   }
 }
 
-/** Whether the key is `name-version-build` and the extension that files of its dictionary have. */
-function isFileName(window: Buffer, start: number, extension: string): boolean {
+/**
+ * A hash, never 0, of the key when it is `name-version-build` and the extension that files of its dictionary have; else 0.
+ * The hash leaves the name out, which records are grouped by.
+ */
+function stemOf(window: Buffer, start: number, extension: string): number {
   let at = start;
+  let hash = 0;
   for (const id of FILE_NAME_PARTS) {
     const from = spans[id]!;
     const to = spans[id + 1]!;
-    if (from === to) return false;
-    for (let i = from; i < to; i++) if (window[i] !== window[at++]) return false;
-    if (id !== ID.build && window[at++] !== 0x2d) return false;
+    if (from === to) return 0;
+    for (let i = from; i < to; i++) {
+      const byte = window[i]!;
+      if (byte !== window[at++]) return 0;
+      hash = Math.imul(hash ^ byte, FNV_PRIME);
+    }
+    if (id === ID.build) break;
+    if (window[at++] !== DASH) return 0;
+    hash = id === ID.name ? 0 : Math.imul(hash ^ DASH, FNV_PRIME);
   }
-  for (let i = 0; i < extension.length; i++) if (window[at++] !== extension.charCodeAt(i)) return false;
-  return window[at] === QUOTE && at - start <= MAX_FILE_NAME;
+  for (let i = 0; i < extension.length; i++) if (window[at++] !== extension.charCodeAt(i)) return 0;
+  return window[at] === QUOTE && at - start <= MAX_FILE_NAME ? hash || 1 : 0;
 }
 
 const FILE_NAME_PARTS = [ID.name, ID.version, ID.build] as const;

@@ -168,17 +168,20 @@ export function mergeRecords(
   removed: ReadonlySet<string>,
 ): RepoDataRecord[] {
   const byFile = new Map<string, RepoDataRecord>();
-  let legacy = false;
-  for (const record of records) {
-    const { fn } = record;
-    if (removed.size > 0 && removed.has(fn)) continue;
-    byFile.set(fn, record);
-    legacy ||= fn.endsWith(".tar.bz2");
-  }
-  if (!legacy) return [...byFile.values()];
+  for (const record of records) byFile.set(record.fn, record);
+  return withoutOthers(byFile, removed);
+}
+
+/** Records by file name without those that are removed, or there as `.conda` too. */
+export function withoutOthers(
+  byFile: ReadonlyMap<string, RepoDataRecord>,
+  removed: ReadonlySet<string>,
+): RepoDataRecord[] {
   const merged: RepoDataRecord[] = [];
+  const isListed = (fn: string): boolean => byFile.has(fn) && !removed.has(fn);
   for (const [fn, record] of byFile) {
-    if (fn.endsWith(".tar.bz2") && byFile.has(`${fn.slice(0, -8)}.conda`)) continue;
+    if (removed.size > 0 && removed.has(fn)) continue;
+    if (fn.endsWith(".tar.bz2") && isListed(`${fn.slice(0, -8)}.conda`)) continue;
     merged.push(record);
   }
   return merged;

@@ -5,7 +5,7 @@ import { repodataError } from "./decoder.ts";
 import { type DependencyReader, readOutline } from "./message-outlines.ts";
 import { MessageReader } from "./message-records.ts";
 import type { OutlineOrigin } from "./outline.ts";
-import { mergeRecords, type RecordSource, toRecord } from "./record.ts";
+import { type RecordSource, toRecord, withoutOthers } from "./record.ts";
 import { fetchShard, type ShardIndex } from "./shard-index.ts";
 import type { VettedTexts } from "./vetted-texts.ts";
 
@@ -23,6 +23,7 @@ export class ShardedIndex implements PackageIndex {
   readonly channel: string;
   readonly subdir: string;
   priority = 0;
+  readonly distinct = true;
   readonly #index: ShardIndex;
   readonly #context: ShardedIndexContext;
   readonly #outlined = new Map<string, readonly RepoDataRecord[]>();
@@ -93,7 +94,8 @@ export class ShardedIndex implements PackageIndex {
   }
 
   #read(name: string, shard: Uint8Array, dependencies?: DependencyReader): readonly RepoDataRecord[] {
-    const found: RepoDataRecord[] = [];
+    // Later members of one file name replace earlier ones.
+    const found = new Map<string, RepoDataRecord>();
     const removed = new Set<string>();
     const { texts } = this.#context;
     const label = `${this.channel}/${this.subdir}`;
@@ -104,14 +106,14 @@ export class ShardedIndex implements PackageIndex {
         const at = { key, extension, start: reader.position, name, origin };
         const plain = readOutline(reader.bytes, at, { texts, dependencies });
         if (plain) {
-          found.push(plain.outline);
+          found.set(key + extension, plain.outline);
           reader.continueAt(plain.end);
           return;
         }
         const record = toRecord(reader.record() ?? null, key + extension, name, this.#context);
         if (typeof record === "string") this.#problem(key, record);
         else {
-          found.push(record);
+          found.set(record.fn, record);
           for (const list of [record.depends, ...Object.values(record.extra_depends ?? {})])
             dependencies?.list(list);
         }
@@ -127,7 +129,7 @@ export class ShardedIndex implements PackageIndex {
       else reader.skip();
     });
     if (!isDictionary) throw repodataError(label, `the shard of \`${name}\` is no dictionary`);
-    return mergeRecords(found, removed);
+    return withoutOthers(found, removed);
   }
 
   /** The shard stays in memory for the records that turn out to be needed: it is a third of what all of them would take. */

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { readText, writeAtomic } from "../fs/files.ts";
+import { readTextSync, writeAtomic } from "../fs/files.ts";
 import type { Validators } from "../workers/protocol.ts";
 
 /** Forms of a subdir's repodata, best first. */
@@ -46,10 +46,10 @@ export function cachePaths(cacheDir: string, url: string): CachePaths {
 }
 
 /** The state of a subdir; empty when there is none, it is damaged, or it is another URL's. */
-export async function readState(paths: CachePaths, url: string): Promise<SubdirState> {
+export function readState(paths: CachePaths, url: string): SubdirState {
   const empty: SubdirState = { url, absent: {} };
   try {
-    const state = JSON.parse((await readText(paths.state)) ?? "null") as SubdirState | null;
+    const state = JSON.parse(readTextSync(paths.state) ?? "null") as SubdirState | null;
     if (state?.url !== url || typeof state.absent !== "object" || state.absent === null) return empty;
     return state;
   } catch {

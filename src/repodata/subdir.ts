@@ -49,7 +49,7 @@ export async function loadSubdir(
   const key = fn === "repodata.json" ? request.url : `${request.url}/${fn}`;
   const paths = cachePaths(context.cacheDir, key);
   const now = context.now?.() ?? Date.now();
-  const job: Job = { request, options, context, paths, now, state: await readState(paths, request.url) };
+  const job: Job = { request, options, context, paths, now, state: readState(paths, request.url) };
   const { channel, subdir } = request;
   context.events({ type: "repodata", channel, subdir, state: "start" });
   const data =

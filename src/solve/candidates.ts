@@ -67,7 +67,9 @@ export function gatherCandidates(
       else if (isTooNew(record, source)) leftOut.byDate.push(record);
       else if (!installed || !isSamePackage(installed, record)) {
         const candidate = makeCandidate(record, "channel", rankOf(source, index.priority), position);
-        if (candidate) addPreferringConda(candidates, byDist, candidate);
+        if (!candidate) continue;
+        if (index.distinct) candidates.push(candidate);
+        else addPreferringConda(candidates, byDist, candidate);
       }
     }
   }

@@ -10,6 +10,8 @@ export interface PackageIndex {
   readonly subdir: string;
   /** Position of the channel in the request: 0 is the first named. Subdirs of one channel share it. */
   readonly priority: number;
+  /** No two records of a name are one file, or one package as `.conda` and `.tar.bz2`. */
+  readonly distinct?: boolean;
   /** Whether the index has records of this name, without parsing them. */
   has(name: string): boolean;
   /** All records of a package name, in no particular order; empty when there are none. The same array on each call. */

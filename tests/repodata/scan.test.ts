@@ -8,6 +8,7 @@ import { IndexFile } from "../../src/repodata/index-format.ts";
 import { indexRepodataTask } from "../../src/repodata/index-task.ts";
 import { OutlineRecord } from "../../src/repodata/outline.ts";
 import { RepodataScanner, type ScanSink } from "../../src/repodata/scan.ts";
+import { repeatedNames } from "../../src/repodata/stems.ts";
 import { completeRecord } from "../../src/specs/package-index.ts";
 import type { RepoDataRecord } from "../../src/specs/records.ts";
 import { fileNames, record, repodata, temporaryDirectory } from "./support.ts";
@@ -209,6 +210,43 @@ async function index(value: unknown): Promise<{ index: FlatIndex; problems: stri
   };
 }
 
+describe("names with repeated records", () => {
+  const table = (runs: readonly (readonly [name: number, stems: readonly number[]])[]) =>
+    repeatedNames({
+      names: 3,
+      runs: runs.length,
+      runName: Uint32Array.from(runs, ([name]) => name),
+      runInfo: Uint32Array.from(runs, ([, stems]) => (stems.length << 2) | 1),
+      stems: Uint32Array.from(runs.flatMap(([, stems]) => [...stems])),
+    });
+
+  it("are those with two equal hashes, in one run or several", () => {
+    expect([
+      ...table([
+        [0, [1, 2, 3]],
+        [1, [1, 2]],
+        [0, [4, 5]],
+        [2, [7]],
+      ]),
+    ]).toEqual([0, 0, 0]);
+    expect([
+      ...table([
+        [0, [1, 2, 1]],
+        [1, [1, 2]],
+        [2, [7]],
+      ]),
+    ]).toEqual([1, 0, 0]);
+    expect([
+      ...table([
+        [1, [9]],
+        [0, [1, 2, 3]],
+        [2, [7]],
+        [1, [8, 9]],
+      ]),
+    ]).toEqual([0, 1, 0]);
+  });
+});
+
 describe("an index file", () => {
   it("gives back every record by name, whatever the order of the file", async () => {
     await fc.assert(
@@ -252,6 +290,36 @@ describe("an index file", () => {
     expect(fileNames([made])).toEqual(["linux-64/a-0.8-0.tar.bz2", "linux-64/a-1.0-0.conda"]);
     const [newest] = made.records("a").filter(({ version }) => version === "1.0");
     expect(newest).toMatchObject({ flags: ["cuda"], extra_depends: { test: ["pytest"] } });
+    made.close();
+  });
+
+  it.each([
+    ["another form", { packages: ["a-1.0-0.tar.bz2"], "packages.conda": ["a-1.0-0.conda"] }],
+    ["v3", { "packages.conda": ["a-1.0-0.conda"], v3: ["a-1.0-0"] }],
+  ])("knows without looking at the records that a name is repeated in %s", async (_, groups) => {
+    const members = (keys: readonly string[] = []) =>
+      Object.fromEntries(
+        ["a-2.0-0.conda", "b-1.0-0.conda", ...keys].map((key) => [key, record(key[0]!, key.split("-")[1]!)]),
+      );
+    const { packages, "packages.conda": conda, v3 } = groups as Record<string, string[]>;
+    const { index: made } = await index({
+      packages: Object.fromEntries(
+        Object.entries(members(packages)).filter(([key]) => packages?.includes(key)),
+      ),
+      "packages.conda": members(conda),
+      v3: { conda: Object.fromEntries(Object.entries(members(v3)).filter(([key]) => v3?.includes(key))) },
+    });
+    expect(
+      made
+        .outlines("a")
+        .map(({ fn }) => fn)
+        .sort(),
+    ).toEqual(["a-1.0-0.conda", "a-2.0-0.conda"]);
+    expect(fileNames([made])).toEqual([
+      "linux-64/a-1.0-0.conda",
+      "linux-64/a-2.0-0.conda",
+      "linux-64/b-1.0-0.conda",
+    ]);
     made.close();
   });
 
