@@ -31,7 +31,8 @@ export async function main(argv: readonly string[]): Promise<void> {
       invocation = found;
       const { openSession } = await import("./session.ts");
       session = await openSession(found, argv, interrupt);
-      process.exitCode = await verb.run(found, session);
+      const run = found.options["printConfigOnly"] ? (await import("./print-config.ts")).run : verb.run;
+      process.exitCode = await run(found, session);
     });
     await program.parseAsync(["node", name, ...words]);
   } catch (error) {

@@ -49,12 +49,7 @@ const general: OptionSpec[] = [
     choices: ["critical", "error", "warning", "info", "debug", "trace", "off"],
   },
   { flags: "--debug", help: "same as -vv", hidden: true },
-  {
-    flags: "--print-config-only",
-    help: "",
-    hidden: true,
-    notBuilt: "`config list --all --sources` prints the configuration",
-  },
+  { flags: "--print-config-only", help: "print the configuration and what would be worked on", hidden: true },
   {
     flags: "--print-context-only",
     help: "",

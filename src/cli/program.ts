@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { ToolError } from "../errors.ts";
 import { versionText } from "../util/version.ts";
+import { refuseContradictions } from "./contradictions.ts";
 import type { Invocation, VerbModule } from "./invocation.ts";
 import { GROUPS, type GroupName, type OptionSpec } from "./options.ts";
 import { COMMANDS, type CommandSpec } from "./verbs.ts";
@@ -71,6 +72,7 @@ function addCommand(parent: Command, spec: CommandSpec, tree: Tree): void {
   command.action(async () => {
     const options = definedOptions(command);
     const warnings = checkOptions(spec, options);
+    if (spec.groups?.includes("channels")) refuseContradictions(words);
     const ignoreRc = spec.ignoreRc?.(options) ?? false;
     await execute(await load(), {
       name,

@@ -1,8 +1,8 @@
 import { homedir } from "node:os";
 import type { ChangePlan } from "../commands/change.ts";
-import type { CommandContext, Resources } from "../commands/context.ts";
+import { asMicromamba, type CommandContext, type Resources } from "../commands/context.ts";
 import { openResources } from "../commands/resources.ts";
-import type { Config } from "../config/assemble.ts";
+import type { Config, Dialect } from "../config/assemble.ts";
 import type { ConfigValues } from "../config/keys.ts";
 import { ToolError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
@@ -12,7 +12,7 @@ import { configure } from "./configure.ts";
 import type { Invocation } from "./invocation.ts";
 import { askYesNo } from "./prompt.ts";
 import { renderError } from "./render/error.ts";
-import { renderPlan } from "./render/plan.ts";
+import { renderPlan, renderPlanAsMicromamba } from "./render/plan.ts";
 import { createProgress, type ProgressMode, type ProgressRenderer } from "./render/progress.ts";
 import { type TerminalFacts, terminalFacts } from "./terminal.ts";
 
@@ -80,6 +80,9 @@ export async function openSession(
     events,
     signal,
     resources,
+    dialect: invocation.name as Dialect,
+    // conda puts its default channels behind those of the command line.
+    channelsAreDefault: invocation.name !== "conda" && config.detail("channels") === undefined,
     confirm: (plan) => confirmPlan(plan, session, invocation.path.at(-1) === "create" && !plan.fresh),
   };
   return session;
@@ -146,10 +149,15 @@ function progressMode(values: ConfigValues, facts: TerminalFacts): ProgressMode 
   return facts.interactive ? "tty" : "plain";
 }
 
+/** The transaction for the reader of stdout. */
+export function planText(plan: ChangePlan, { context, out }: Pick<Session, "context" | "out">): string {
+  return asMicromamba(context) ? renderPlanAsMicromamba(plan, out) : renderPlan(plan, out);
+}
+
 /** `replaces`: packages of an environment that is there already give way to those of a new one. */
 async function confirmPlan(plan: ChangePlan, session: Session, replaces: boolean): Promise<boolean> {
   session.settle();
-  if (!session.json && !session.quiet) session.print(renderPlan(plan, session.out));
+  if (!session.json && !session.quiet) session.print(planText(plan, session));
   return session.ask("Confirm changes:", { careful: replaces });
 }
 

@@ -10,21 +10,36 @@ import { checkChannels } from "./policy.ts";
 
 export { channelRules } from "./channel-rules.ts";
 
+export interface ChannelRequest {
+  channels: readonly string[];
+  fileChannels: readonly string[];
+  nodefaults: boolean;
+}
+
+/** The channels' names as they were given, in order of priority. */
+export function channelNames(
+  request: ChannelRequest,
+  { config, channelsAreDefault }: Pick<CommandContext, "config" | "channelsAreDefault">,
+): string[] {
+  const named = [...request.channels, ...request.fileChannels];
+  // As in micromamba: who names a channel and configures none does not mean the built-in one as well.
+  const shut = config.overrideChannels || request.nodefaults || (channelsAreDefault && named.length > 0);
+  return [...named, ...(shut ? [] : config.channels)].filter((name) => name !== "nodefaults");
+}
+
 /**
  * Channels in order of priority: those of the command line, those of files, then those of the configuration, unless
  * --override-channels or `nodefaults` shut the configuration out.
  */
 export function chooseChannels(
-  request: { channels: readonly string[]; fileChannels: readonly string[]; nodefaults: boolean },
-  context: Pick<CommandContext, "config" | "cwd" | "home" | "hostPlatform">,
+  request: ChannelRequest,
+  context: Pick<CommandContext, "config" | "cwd" | "home" | "hostPlatform" | "channelsAreDefault">,
 ): Channel[] {
   const { config } = context;
   if (config.overrideChannels && !config.overrideChannelsEnabled) {
     throw new ToolError("usage", "--override-channels is switched off by `override_channels_enabled`");
   }
-  const named = [...request.channels, ...request.fileChannels];
-  const configured = config.overrideChannels || request.nodefaults ? [] : config.channels;
-  const all = [...named, ...configured].filter((name) => name !== "nodefaults");
+  const all = channelNames(request, context);
   if (all.length === 0) {
     throw new ToolError("usage", "there is no channel to search", {
       hint: "name one with -c, such as `-c conda-forge`; --override-channels ignores the configured ones",

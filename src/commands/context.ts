@@ -1,3 +1,4 @@
+import type { Dialect } from "../config/assemble.ts";
 import type { ConfigValues } from "../config/keys.ts";
 import type { EventSink } from "../events.ts";
 import type { HttpClient } from "../net/http.ts";
@@ -19,6 +20,10 @@ export interface CommandContext {
   events: EventSink;
   signal: AbortSignal;
   resources: Resources;
+  /** The name that the program is run by: where the peers' rules differ, it decides. Default: `taipan`. */
+  dialect?: Dialect;
+  /** No source names channels: the built-in default counts only where the request names none either. */
+  channelsAreDefault?: boolean;
   /** Asked before anything changes; true means go on. */
   confirm(plan: ChangePlan): Promise<boolean>;
 }
@@ -30,6 +35,11 @@ export interface Resources {
   /** Makes the channels' credentials known to the HTTP client. */
   useChannels(channels: readonly Channel[]): void;
   close(): Promise<void>;
+}
+
+/** Run by a name of mamba's: where its rules are narrower than ours they hold, as scripts written for it expect. */
+export function asMicromamba({ dialect }: Pick<CommandContext, "dialect">): boolean {
+  return dialect === "micromamba" || dialect === "mamba";
 }
 
 export type ConfirmationContext = Pick<CommandContext, "confirm" | "config">;

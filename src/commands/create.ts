@@ -1,10 +1,10 @@
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { ToolError } from "../errors.ts";
-import { listDir, pathKind } from "../fs/files.ts";
+import { listDir, pathKind, readText, writeAtomic } from "../fs/files.ts";
 import { isEnvironment } from "../prefix/prefix.ts";
 import type { ChangeOutcome } from "./change.ts";
 import { chooseChannels } from "./channels.ts";
-import type { CommandContext } from "./context.ts";
+import { asMicromamba, type CommandContext } from "./context.ts";
 import { namesPackages, planExplicit, refuseMixed } from "./explicit.ts";
 import { carryOut } from "./finish.ts";
 import { gatherInputs, type InputSources, type Inputs } from "./inputs.ts";
@@ -26,8 +26,27 @@ export async function create(intent: CreateIntent, context: CommandContext): Pro
   const inputs = await gatherInputs(intent, context);
   const prefix = await newPrefix(intent.target, inputs, context);
   await refuseForeignDirectory(prefix);
+  await refuseRoot(prefix, context);
   const state = await readForChange(prefix, context);
-  return carryOut(await planCreate(intent, inputs, prefix, state, context), inputs, state, context);
+  const plan = await planCreate(intent, inputs, prefix, state, context);
+  const outcome = await carryOut(plan, inputs, state, context);
+  if (!outcome.dryRun && !outcome.declined && !outcome.downloadOnly) await rememberPlatform(prefix, context);
+  return outcome;
+}
+
+/**
+ * An environment for another platform says so in a configuration file of its own, as the peers' do: later commands then install for
+ * that platform, too.
+ */
+async function rememberPlatform(prefix: string, context: CommandContext): Promise<void> {
+  const { platform } = context.config;
+  if (!platform || platform === context.hostPlatform) return;
+  const [file, key] = context.dialect === "conda" ? [".condarc", "subdir"] : [".mambarc", "platform"];
+  const path = join(prefix, file);
+  const before = (await readText(path)) ?? "";
+  const line = new RegExp(`^${key}:.*$`, "m");
+  const own = `${key}: ${platform}`;
+  await writeAtomic(path, line.test(before) ? before.replace(line, own) : `${before}${own}\n`);
 }
 
 async function planCreate(
@@ -60,18 +79,34 @@ export function targetContext(context: CommandContext): TargetContext {
     activePrefix: context.config.targetPrefix || context.env["CONDA_PREFIX"] || undefined,
     cwd: context.cwd,
     home: context.home,
+    anyName: asMicromamba(context),
   };
 }
 
-/** -n or -p, else what the files say. The active environment is never created anew by accident. */
-async function newPrefix(target: TargetOptions, inputs: Inputs, context: CommandContext): Promise<string> {
+/** -n or -p, else what the files say, else `MAMBA_TARGET_PREFIX`. The active environment is never created anew by accident. */
+export async function newPrefix(
+  target: TargetOptions,
+  inputs: Inputs,
+  context: CommandContext,
+): Promise<string> {
   const where = { ...targetContext(context), activePrefix: undefined };
   const named = await resolveTarget(target, where);
   if (named) return named;
   if (inputs.prefix) return prefixFromPath(inputs.prefix, context);
   if (inputs.name) return (await resolveTarget({ name: inputs.name }, where))!;
+  if (context.config.targetPrefix) return prefixFromPath(context.config.targetPrefix, context);
   throw new ToolError("usage", "the new environment has no name", {
     hint: "give it one with -n NAME, or a path with -p PATH",
+  });
+}
+
+/** Creating the root prefix anew would take every package out of it. For micromamba, its directory is enough to refuse. */
+async function refuseRoot(prefix: string, context: CommandContext): Promise<void> {
+  if (prefix !== context.config.rootPrefix || context.config.dryRun) return;
+  const there = asMicromamba(context) ? (await pathKind(prefix)) !== undefined : await isEnvironment(prefix);
+  if (!there) return;
+  throw new ToolError("usage", `the root prefix \`${prefix}\` exists and is not created anew`, {
+    hint: "`install -n base` adds packages to it",
   });
 }
 

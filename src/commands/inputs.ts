@@ -5,7 +5,7 @@ import type { EnvironmentFile } from "../specs/environment-file.ts";
 import { parseMatchSpec } from "../specs/match-spec.ts";
 import { similarNames } from "../specs/names.ts";
 import { checkExplicit, checkSpecs, type ExplicitEntry, parseSpecFile } from "../specs/spec-file.ts";
-import type { CommandContext } from "./context.ts";
+import { asMicromamba, type CommandContext } from "./context.ts";
 import type { LockChoice, LockedPackage } from "./locked.ts";
 
 /** Everything that files and arguments ask for, merged in order. */
@@ -39,7 +39,7 @@ export interface InputSources extends LockChoice {
 
 type InputContext = Pick<
   CommandContext,
-  "cwd" | "home" | "env" | "config" | "resources" | "events" | "signal" | "hostPlatform"
+  "cwd" | "home" | "env" | "config" | "resources" | "events" | "signal" | "hostPlatform" | "dialect"
 >;
 
 export async function gatherInputs(sources: InputSources, context: InputContext): Promise<Inputs> {
@@ -59,9 +59,10 @@ export async function gatherInputs(sources: InputSources, context: InputContext)
     if (explicit) inputs.explicit.push(explicit);
     else inputs.specs.push(argument);
   }
-  let locks = 0;
-  for (const file of sources.files) if ((await readInput(file, sources, inputs, context)) === "lock") locks++;
-  if (locks === 0 && (sources.categories?.length || sources.environment !== undefined)) {
+  const kinds = new Set<FileKind>();
+  for (const file of sources.files) kinds.add(await readInput(file, sources, inputs, context));
+  if (asMicromamba(context)) applyRulesOfMicromamba(kinds, inputs, context);
+  if (!kinds.has("lock") && (sources.categories?.length || sources.environment !== undefined)) {
     throw new ToolError(
       "usage",
       `${sources.categories?.length ? "--category" : "--environment"} chooses a part of a lock file, but none is given`,
@@ -69,6 +70,25 @@ export async function gatherInputs(sources: InputSources, context: InputContext)
     );
   }
   return inputs;
+}
+
+type FileKind = "lock" | "yaml" | "explicit" | "specs";
+
+/** micromamba's files are of one kind, and specs beside an @EXPLICIT file do not count. */
+function applyRulesOfMicromamba(kinds: ReadonlySet<FileKind>, inputs: Inputs, context: InputContext): void {
+  if (kinds.size > 1) {
+    throw new ToolError("usage", `found multiple spec file types: ${[...kinds].join(", ")}`, {
+      hint: "give files of one kind; run as `taipan`, kinds can be mixed",
+    });
+  }
+  if (!kinds.has("explicit") || inputs.specs.length === 0) return;
+  context.events({
+    type: "warning",
+    code: "specs-ignored",
+    message: `beside an @EXPLICIT file, specs do not count: ${inputs.specs.map((spec) => `\`${spec}\``).join(", ")}`,
+    hint: "`install` them afterwards",
+  });
+  inputs.specs = [];
 }
 
 /** A package URL or an existing-looking path to an archive, given where a spec is expected. */
@@ -93,7 +113,7 @@ async function readInput(
   sources: InputSources,
   inputs: Inputs,
   context: InputContext,
-): Promise<"lock" | "other"> {
+): Promise<FileKind> {
   const text = await readSource(file, sources, context);
   const shown = file === "-" ? "standard input" : file;
   // The readers of YAML load where a file is given: a request without one starts 30 ms sooner.
@@ -115,7 +135,7 @@ async function readInput(
     });
     mergeEnvironment(parsed, file, inputs, context);
     checkDependencies(parsed, parseMatchSpec);
-    return "other";
+    return "yaml";
   }
   const parsed = parseSpecFile(text, { fileName: shown, cwd: context.cwd, home: context.home });
   if (parsed.kind === "explicit") {
@@ -125,7 +145,7 @@ async function readInput(
     checkSpecs(parsed, shown, parseMatchSpec);
     inputs.specs.push(...parsed.specs);
   }
-  return "other";
+  return parsed.kind;
 }
 
 /** Where relative paths of a file count from. */
@@ -139,6 +159,11 @@ function mergeEnvironment(
   inputs: Inputs,
   context: InputContext,
 ): void {
+  const lost = parsed.warnings.find((warning) => warning.losesDependencies);
+  if (lost !== undefined && parsed.dependencies.length === 0)
+    throw new ToolError("env-file-invalid", `${lost.message}, and nothing else is asked for`, {
+      hint: lost.hint,
+    });
   for (const warning of parsed.warnings) {
     context.events({ type: "warning", code: "env-file", message: warning.message, hint: warning.hint });
   }
@@ -159,11 +184,6 @@ function mergeEnvironment(
 
 function isUrl(file: string): boolean {
   return /^[a-z][a-z0-9+.-]+:\/\//i.test(file);
-  const lost = parsed.warnings.find((warning) => warning.losesDependencies);
-  if (lost !== undefined && parsed.dependencies.length === 0)
-    throw new ToolError("env-file-invalid", `${lost.message}, and nothing else is asked for`, {
-      hint: lost.hint,
-    });
 }
 
 /** YAML by its ending; text without one (standard input, URLs) by a key in the first column. */

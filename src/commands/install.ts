@@ -83,8 +83,8 @@ async function planInstall(
   );
 }
 
-async function existingPrefix(
-  intent: InstallIntent,
+export async function existingPrefix(
+  intent: Pick<InstallIntent, "target" | "createMissing">,
   inputs: Inputs,
   context: CommandContext,
 ): Promise<string> {

@@ -55,6 +55,7 @@ export function createContext(options: LibraryOptions = {}): CommandContext {
     events,
     signal: options.signal ?? new AbortController().signal,
     resources: openResources(config.values, { env, home, events }),
+    channelsAreDefault: config.detail("channels") === undefined,
     confirm: options.confirm ?? (async () => true),
   };
 }

@@ -14,6 +14,8 @@ export interface TargetContext {
   activePrefix?: string | undefined;
   cwd: string;
   home: string;
+  /** micromamba's names: anything that is one directory. */
+  anyName?: boolean;
 }
 
 /**
@@ -55,7 +57,7 @@ async function prefixFromName(name: string, context: TargetContext): Promise<str
   for (const dir of safe ? context.envsDirs : []) {
     if ((await pathKind(join(dir, name, "conda-meta"))) === "directory") return join(dir, name);
   }
-  checkEnvironmentName(name);
+  if (!safe || !context.anyName) checkEnvironmentName(name);
   for (const dir of context.envsDirs) if (await isWritable(dir)) return join(dir, name);
   return join(context.envsDirs[0] ?? join(context.rootPrefix, "envs"), name);
 }

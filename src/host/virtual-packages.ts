@@ -134,7 +134,8 @@ function archspecOf({ env, platform, hostPlatform }: VirtualPackagesInput): {
     );
   }
   const machine = platform.split("-")[1] ?? "";
-  const family = FAMILY[machine];
+  // libmamba: an architecture that is a number nobody knows is a family of its own.
+  const family = FAMILY[machine] ?? (/^\d+$/.test(machine) ? machine : undefined);
   if (!family) return { version: "0", build: machine || "0" };
   if (platform !== hostPlatform) return { version: "1", build: family };
   if (platform === "osx-arm64") return { version: "1", build: appleName() };

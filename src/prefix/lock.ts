@@ -1,4 +1,4 @@
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { ToolError } from "../errors.ts";
 import {
   breakLock,
@@ -11,6 +11,7 @@ import {
 } from "../fs/lock-file.ts";
 import { kindAt, makeDirectory, removeIfEmpty } from "../fs/tree.ts";
 import { processExists, systemFacts } from "../host/system.ts";
+import { beside } from "./beside.ts";
 
 /** Held while a prefix is changed. `release` may be called more than once. */
 export interface PrefixLock {
@@ -55,7 +56,7 @@ export function lockPath(prefix: string): string {
   return kindAt(prefix) !== undefined ? join(prefix, "conda-meta", LOCK_NAME) : besidePath(prefix);
 }
 
-const besidePath = (prefix: string): string => join(dirname(prefix), `.${basename(prefix)}.taipan-lock`);
+const besidePath = (prefix: string): string => beside(prefix, "taipan-lock");
 
 /** Removes what processes left that died: files they were about to lock with, and a lock beside a prefix that has appeared since. */
 export function sweepLocks(prefix: string): void {

@@ -1,5 +1,6 @@
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import { kindAt, move, removeAll, removeIfEmpty } from "../fs/tree.ts";
+import { beside } from "./beside.ts";
 import { discard, journalDirectory, readJournal, undo } from "./journal.ts";
 import { isLocked, type LockOptions, lockPrefix, sweepLocks } from "./lock.ts";
 
@@ -7,10 +8,9 @@ import { isLocked, type LockOptions, lockPrefix, sweepLocks } from "./lock.ts";
 export type Recovery = "clean" | "rolled-back" | "completed";
 
 /** Where a new environment is built before it appears by one rename. */
-export const stageOf = (prefix: string): string => join(dirname(prefix), `.${basename(prefix)}.taipan-new`);
+export const stageOf = (prefix: string): string => beside(prefix, "taipan-new");
 /** Where an environment goes by one rename before it is deleted. */
-export const trashOf = (prefix: string): string =>
-  join(dirname(prefix), `.${basename(prefix)}.taipan-removed`);
+export const trashOf = (prefix: string): string => beside(prefix, "taipan-removed");
 
 /** Whether a transaction on this prefix was stopped, or is under way. Costs four lstat calls. */
 export function needsRecovery(prefix: string): boolean {

@@ -1,5 +1,13 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { Sandbox } from "./cli.ts";
 import { FIXED_ENV } from "./cli-world.ts";
@@ -10,20 +18,18 @@ import { repoRoot } from "./shared.ts";
  * node_modules/.cache. Undefined, after saying so, where python or the registry is not there.
  */
 export function pythonPrograms(...packages: string[]): string | undefined {
-  const directory = join(
-    repoRoot,
-    "node_modules",
-    ".cache",
-    `venv-${packages.join("-").replace(/[^\w.-]/g, "_")}`,
-  );
+  // A virtual environment holds its own path: behind a link, or after its directory was moved, it is made anew.
+  const modules = realpathSync(join(repoRoot, "node_modules"));
+  const directory = join(modules, ".cache", `venv-${packages.join("-").replace(/[^\w.-]/g, "_")}`);
   const done = join(directory, "complete");
-  if (existsSync(done)) return join(directory, "bin");
+  if (existsSync(done) && readFileSync(done, "utf8") === directory) return join(directory, "bin");
   try {
+    rmSync(directory, { recursive: true, force: true });
     mkdirSync(directory, { recursive: true });
     const quiet = { stdio: "ignore", timeout: 240_000 } as const;
     execFileSync("python3", ["-m", "venv", directory], quiet);
     execFileSync(join(directory, "bin", "pip"), ["install", "--quiet", ...packages], quiet);
-    writeFileSync(done, "");
+    writeFileSync(done, directory);
     return join(directory, "bin");
   } catch (error) {
     rmSync(directory, { recursive: true, force: true });

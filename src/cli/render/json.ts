@@ -66,7 +66,10 @@ export function changeDocument(
     return { ...base, message: "All requested packages already installed" };
   return {
     actions: {
-      ...(plan.fetch.length ? { FETCH: plan.fetch.map(packageDocument) } : {}),
+      // micromamba's dry run of an empty environment has an empty list.
+      ...(plan.fetch.length || (dryRun && operations.length === 0)
+        ? { FETCH: plan.fetch.map(packageDocument) }
+        : {}),
       ...(link.length ? { LINK: link.map(packageDocument) } : {}),
       ...(unlink.length ? { UNLINK: unlink.map(packageDocument) } : {}),
       PREFIX: plan.prefix,

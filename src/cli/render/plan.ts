@@ -49,6 +49,20 @@ export function renderPlan(plan: ChangePlan, look: Look): string {
   return lines.join("\n");
 }
 
+/** What scripts written for micromamba look for in its text, around our own: the specs that count, and the bytes to come. */
+export function renderPlanAsMicromamba(plan: ChangePlan, look: Look): string {
+  const { operations, newlyRequested } = plan.transaction;
+  const specs = new Set([
+    ...operations.flatMap(({ requestedSpecs }) => requestedSpecs),
+    ...[...newlyRequested.values()].flat(),
+  ]);
+  const updating = specs.size
+    ? `Transaction\n\n  Prefix: ${printable(plan.prefix)}\n\n  Updating specs:\n\n${[...specs].map((spec) => `   - ${oneLine(spec)}\n`).join("")}\n\n`
+    : "";
+  const bytes = plan.fetch.reduce((sum, record) => sum + (record.size ?? 0), 0);
+  return `${updating}${renderPlan(plan, look)}\n\n  Total download: ${formatBytes(bytes)}`;
+}
+
 /** The columns that fit, in order. Without a terminal all do. */
 function shownColumns(widths: readonly number[], available: number | undefined): number[] {
   const shown = new Set(COLUMNS.keys());

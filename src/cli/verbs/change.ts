@@ -4,8 +4,8 @@ import { displayName } from "../../commands/target.ts";
 import { EXIT } from "../exit-codes.ts";
 import { type Invocation, list, text } from "../invocation.ts";
 import { changeDocument } from "../render/json.ts";
-import { renderPlan, summaryLine } from "../render/plan.ts";
-import type { Session } from "../session.ts";
+import { summaryLine } from "../render/plan.ts";
+import { planText, type Session } from "../session.ts";
 
 /** What create, install and update share: specs, files, channels and the target. */
 export function changeSources(invocation: Invocation) {
@@ -44,7 +44,7 @@ export function reportChange(
     return EXIT.ok;
   }
   if (outcome.dryRun) {
-    if (!session.quiet) session.print(renderPlan(plan, session.out));
+    if (!session.quiet) session.print(planText(plan, session));
     session.say("\nDry run: nothing was changed.");
     return EXIT.ok;
   }

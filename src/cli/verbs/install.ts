@@ -1,6 +1,8 @@
+import { asMicromamba } from "../../commands/context.ts";
 import { install } from "../../commands/install.ts";
 import { installRevision } from "../../commands/revision.ts";
 import { ToolError } from "../../errors.ts";
+import { EXIT } from "../exit-codes.ts";
 import { flag, type Invocation, text } from "../invocation.ts";
 import type { Session } from "../session.ts";
 import { changeSources, reportChange } from "./change.ts";
@@ -8,9 +10,14 @@ import { changeSources, reportChange } from "./change.ts";
 export async function run(invocation: Invocation, session: Session): Promise<number> {
   const revision = text(invocation, "revision");
   if (revision !== undefined) return toRevision(revision, invocation, session);
+  const sources = changeSources(invocation);
+  if (asMicromamba(session.context) && sources.specs.length + sources.files.length === 0 && !session.json) {
+    session.print("Nothing to do.");
+    return EXIT.ok;
+  }
   const outcome = await install(
     {
-      ...changeSources(invocation),
+      ...sources,
       command: "install",
       updateDeps: flag(invocation, "updateDeps"),
       // For mamba, what is installed and satisfies the spec is good enough.

@@ -1,3 +1,4 @@
+import { asMicromamba } from "../../commands/context.ts";
 import { type RunOutcome, run as runProgram, type StandardStream } from "../../commands/run.ts";
 import { ToolError } from "../../errors.ts";
 import { flag, type Invocation, list, text } from "../invocation.ts";
@@ -35,6 +36,14 @@ export async function run(invocation: Invocation, session: Session): Promise<num
 function cannotRun(error: unknown, program: string | undefined, session: Session): RunOutcome {
   const errno =
     error instanceof ToolError && error.details?.["file"] === program ? error.details?.["errno"] : undefined;
+  if (error instanceof ToolError && error.code === "environment-not-found" && asMicromamba(session.context)) {
+    // In micromamba's words, which programs look for.
+    const location = String(error.details?.["location"] ?? "");
+    throw new ToolError(error.code, `critical libmamba The given prefix does not exist: "${location}"`, {
+      hint: error.hint,
+      details: error.details,
+    });
+  }
   if (!(error instanceof ToolError) || (errno !== "ENOENT" && errno !== "EACCES")) throw error;
   session.fail(error);
   return { exitCode: errno === "ENOENT" ? 127 : 126 };

@@ -1,0 +1,231 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { createSandbox, type Sandbox } from "../support/cli.ts";
+import { writeWorld } from "../support/cli-world.ts";
+import { runAs as runByName } from "../support/names.ts";
+
+let sandbox: Sandbox;
+let channel: string;
+
+beforeAll(async () => {
+  sandbox = createSandbox();
+  channel = (await writeWorld(join(sandbox.dir, "channel"))).url;
+});
+afterAll(() => sandbox.close());
+
+const micromamba = async (args: readonly string[], env: Record<string, string> = {}) => {
+  const result = await runByName(sandbox, "micromamba", args, env);
+  return { ...result, json: () => JSON.parse(result.stdout) };
+};
+const write = (name: string, text: string) => {
+  const path = join(sandbox.dir, name);
+  writeFileSync(path, text);
+  return path;
+};
+/** What `--print-config-only` says. */
+async function described(args: readonly string[], env: Record<string, string> = {}) {
+  const result = await micromamba([...args, "--print-config-only"], env);
+  expect(result.stderr).not.toContain("error");
+  expect(result.code).toBe(0);
+  return parse(result.stdout) as Record<string, unknown>;
+}
+
+describe("--print-config-only", () => {
+  it("says where an environment would be created, and does nothing", async () => {
+    const prefix = join(sandbox.dir, "elsewhere");
+    const file = write("named.yml", "name: from-file\nchannels: [x]\ndependencies: [libx >1]\n");
+    expect(await described(["create", "-p", prefix, "app", "-f", file, "-c", "y"])).toMatchObject({
+      root_prefix: sandbox.root,
+      target_prefix: prefix,
+      target_prefix_checks: 10,
+      use_target_prefix_fallback: false,
+      env_name: "",
+      spec_file_env_name: "from-file",
+      specs: ["app", "libx >1"],
+      channels: ["y", "x"],
+      file_specs: [file],
+    });
+    expect(existsSync(prefix)).toBe(false);
+    expect(await described(["create", "-f", file], { MAMBA_TARGET_PREFIX: prefix })).toMatchObject({
+      target_prefix: join(sandbox.root, "envs", "from-file"),
+    });
+    expect(await described(["create", "app"], { MAMBA_TARGET_PREFIX: prefix })).toMatchObject({
+      target_prefix: prefix,
+    });
+    const both = await micromamba(["create", "-n", "a", "-p", prefix, "--print-config-only"]);
+    expect(both.code).not.toBe(0);
+  });
+
+  it("needs the environment that install, update and remove change", async () => {
+    const prefix = join(sandbox.dir, "there");
+    mkdirSync(join(prefix, "conda-meta"), { recursive: true });
+    writeFileSync(join(prefix, "conda-meta", "history"), "");
+    for (const command of ["install", "update", "remove"]) {
+      expect(await described([command, "app"], { CONDA_PREFIX: prefix })).toMatchObject({
+        target_prefix: prefix,
+        target_prefix_checks: 18,
+        use_target_prefix_fallback: true,
+        specs: ["app"],
+      });
+      expect((await micromamba([command, "-n", "nowhere", "app", "--print-config-only"])).code).not.toBe(0);
+    }
+  });
+
+  it("hides credentials", async () => {
+    const { channels } = await described(["create", "-n", "x", "-c", "https://me:secret@host/chan"]);
+    expect(JSON.stringify(channels)).not.toContain("secret");
+  });
+
+  it("knows the root prefix that micromamba's tests set", async () => {
+    const root = join(sandbox.dir, "other-root");
+    const env = { MAMBA_ROOT_PREFIX: "", MAMBA_DEFAULT_ROOT_PREFIX: root };
+    expect(await described(["create", "-n", "x", "app"], env)).toMatchObject({
+      root_prefix: root,
+      target_prefix: join(root, "envs", "x"),
+    });
+  });
+});
+
+describe("channels", () => {
+  it("are those that are named: the built-in one counts only where none is", async () => {
+    expect((await described(["create", "-n", "x", "app"]))["channels"]).toEqual(["conda-forge"]);
+    expect((await described(["create", "-n", "x", "app", "-c", "a"]))["channels"]).toEqual(["a"]);
+    const env = { CONDA_CHANNELS: "configured" };
+    expect((await described(["create", "-n", "x", "-c", "a"], env))["channels"]).toEqual(["a", "configured"]);
+    // No other host is asked: this would fail without a network.
+    const result = await sandbox.taipan("create", "-n", "only", "-c", channel, "app", "--dry-run", "--json");
+    expect(result.code).toBe(0);
+    // conda puts its defaults behind the named ones.
+    const asConda = await runByName(sandbox, "conda", [
+      "create",
+      "-n",
+      "x",
+      "-c",
+      "a",
+      "--print-config-only",
+    ]);
+    expect(parse(asConda.stdout).channels).toEqual(["a", "conda-forge"]);
+  });
+
+  it.each([
+    [["--channel-priority", "strict", "--no-channel-priority"], false],
+    [["--no-channel-priority", "--channel-priority=flexible"], false],
+    [["--strict-channel-priority", "--no-channel-priority"], false],
+    [["--channel-priority", "disabled", "--no-channel-priority"], true],
+    [["--channel-priority", "strict", "--strict-channel-priority"], true],
+  ])("%j may be said together: %s", async (options, fine) => {
+    const result = await sandbox.taipan("create", "-n", "x", ...options, "--print-config-only");
+    expect(result.code === 0).toBe(fine);
+    if (!fine) expect(result.stderr).toContain("contradict each other");
+  });
+});
+
+describe("environments", () => {
+  it("of other platforms say so in a file of their own", async () => {
+    const prefix = join(sandbox.root, "envs", "foreign");
+    const create = (platform: string) =>
+      micromamba(["create", "-y", "-n", "foreign", "--platform", platform]);
+    expect((await create("ptf-128")).code).toBe(0);
+    expect(readFileSync(join(prefix, ".mambarc"), "utf8")).toBe("platform: ptf-128\n");
+    const info = (await micromamba(["info", "-n", "foreign", "--json"])).json();
+    expect(info["platform"]).toBe("ptf-128");
+    expect(info["virtual packages"]).toContain("__archspec=1=128");
+    writeFileSync(join(prefix, ".mambarc"), "offline: true\nplatform: ptf-128\n");
+    expect((await create("win-32")).code).toBe(0);
+    expect(readFileSync(join(prefix, ".mambarc"), "utf8")).toBe("offline: true\nplatform: win-32\n");
+    expect((await micromamba(["info", "-n", "foreign", "--json"])).json()["platform"]).toBe("win-32");
+  });
+
+  it("have names of micromamba's kind where it is called so", async () => {
+    const name = "32 áγ家 x";
+    const create = await micromamba(["create", "-y", "-n", name, "-c", channel, "libx", "--json"]);
+    expect(create.code).toBe(0);
+    expect(create.json().actions.PREFIX).toBe(join(sandbox.root, "envs", name));
+    expect((await micromamba(["create", "-y", "-n", "a/b"])).code).not.toBe(0);
+    expect((await sandbox.taipan("create", "-y", "-n", "a b")).code).not.toBe(0);
+  });
+
+  it("have names as long as the file system takes", async () => {
+    const name = "long_prefix_".repeat(21);
+    expect(Buffer.byteLength(name)).toBe(252);
+    const result = await sandbox.taipan("create", "-y", "-n", name, "-c", channel, "libx", "--json");
+    expect(result.code).toBe(0);
+    expect(basename(result.json<{ prefix: string }>().prefix)).toBe(name);
+    expect((await sandbox.taipan("env", "remove", "-y", "-n", name)).code).toBe(0);
+    expect(existsSync(join(sandbox.root, "envs", name))).toBe(false);
+  });
+
+  it("are not made over the root prefix", async () => {
+    const root = join(sandbox.dir, "fresh-root");
+    const env = { MAMBA_ROOT_PREFIX: root };
+    const create = () => micromamba(["create", "-y", "-n", "base", "-c", channel, "libx"], env);
+    expect((await create()).code).toBe(0);
+    const again = await create();
+    expect(again.code).not.toBe(0);
+    expect(again.stderr).toContain("install -n base");
+    const bare = { MAMBA_ROOT_PREFIX: join(sandbox.dir, "bare-root") };
+    mkdirSync(bare.MAMBA_ROOT_PREFIX);
+    expect((await micromamba(["create", "-y", "-n", "base"], bare)).code).not.toBe(0);
+    expect((await runByName(sandbox, "taipan", ["create", "-y", "-n", "base"], bare)).code).toBe(0);
+  });
+});
+
+describe("what scripts written for micromamba look for", () => {
+  it("the specs that are updated, and the size of the download", async () => {
+    const args = ["create", "-n", "seen", "-c", channel, "app=1", "--dry-run"];
+    const { stdout } = await micromamba(args);
+    expect(stdout).toContain("\n  Updating specs:\n\n   - app=1\n");
+    expect(stdout).toMatch(/\n {2}Total download: \d+ B\n/);
+    expect((await sandbox.taipan(...args)).stdout).not.toContain("Updating specs");
+  });
+
+  it("`Nothing to do.` and the words for an environment that is not there", async () => {
+    const empty = await micromamba(["install", "-y"]);
+    expect([empty.code, empty.stdout]).toEqual([0, "Nothing to do.\n"]);
+    const run = await micromamba(["run", "-n", "not-there", "true"]);
+    expect(run.code).not.toBe(0);
+    expect(run.stderr).toContain("critical libmamba The given prefix does not exist:");
+  });
+
+  it("an empty list of downloads", async () => {
+    const prefix = join(sandbox.dir, "none");
+    const result = await micromamba(["create", "-p", prefix, "--dry-run", "--json"]);
+    expect(result.json()).toEqual({
+      actions: { FETCH: [], PREFIX: prefix },
+      dry_run: true,
+      prefix,
+      success: true,
+    });
+  });
+
+  it("files of one kind; specs beside an @EXPLICIT file do not count", async () => {
+    const yaml = write("one.yml", "dependencies: [libx]\n");
+    const text = write("two.txt", "app\n");
+    const mixed = await micromamba(["create", "-n", "m", "-f", yaml, "-f", text, "--print-config-only"]);
+    expect(mixed.code).not.toBe(0);
+    expect(mixed.stderr).toContain("found multiple spec file types");
+    const all = await sandbox.taipan("create", "-n", "m", "-f", yaml, "-f", text, "--print-config-only");
+    expect(parse(all.stdout).specs).toEqual(["libx", "app"]);
+    const url = `${channel}/linux-64/libx-1.0-0.conda`;
+    const explicit = write("explicit.txt", `@EXPLICIT\n${url}\n`);
+    const result = await micromamba(["create", "-y", "-n", "ex", "app", "-f", explicit, "--json"]);
+    expect(result.code).toBe(0);
+    expect(result.stderr).toContain("specs do not count: `app`");
+    expect(existsSync(join(sandbox.root, "envs", "ex", "share", "libx"))).toBe(true);
+    expect(existsSync(join(sandbox.root, "envs", "ex", "share", "app"))).toBe(false);
+    expect((await sandbox.taipan("create", "-y", "-n", "ex2", "app", "-f", explicit)).code).not.toBe(0);
+  });
+
+  it("CONDA_ENVS_DIRS, separated by commas or colons", async () => {
+    const dir = join(sandbox.dir, "envs-dir");
+    mkdirSync(dir);
+    const env = { CONDA_ENVS_DIRS: `/not-there,${dir}` };
+    expect((await described(["create", "-n", "x"], env))["envs_dirs"]).toEqual([
+      "/not-there",
+      dir,
+      join(sandbox.root, "envs"),
+    ]);
+  });
+});
