@@ -1,9 +1,18 @@
 import { join } from "node:path";
 import { ToolError } from "../errors.ts";
+import { type KeptTree, keepTree } from "../fs/kept-tree.ts";
 import { kindAt, makeDirectory, move } from "../fs/tree.ts";
 import { prefixRecordFile } from "./conda-meta.ts";
 import { type ConflictPlan, clobberedPaths, nameFolding } from "./conflicts.ts";
-import { applyMoves, discard, type Journal, journalDirectory, undo, writeJournal } from "./journal.ts";
+import {
+  applyMoves,
+  discard,
+  type Journal,
+  journalDirectory,
+  keptDirectory,
+  undoMoves,
+  writeJournal,
+} from "./journal.ts";
 import type { PrefixLock } from "./lock.ts";
 import { type Moves, planMoves } from "./moves.ts";
 import { discardPrefix } from "./recover.ts";
@@ -92,9 +101,15 @@ export async function commitInPlace(input: CommitInput): Promise<void> {
   const { request, context, root, lock } = input;
   const { prefix } = request;
   const moves = plannedMoves(input, root);
-  await runPreUnlink(input);
-  await runPreLink(input);
-  if (context.signal?.aborted) throw new ToolError("interrupted", "interrupted");
+  const kept = keepFromScripts(input);
+  try {
+    await runPreUnlink(input);
+    await runPreLink(input);
+    if (context.signal?.aborted) throw new ToolError("interrupted", "interrupted");
+  } catch (error) {
+    takeBack(kept, input);
+    throw error;
+  }
   const journal: Journal = {
     version: 1,
     state: "applying",
@@ -109,7 +124,9 @@ export async function commitInPlace(input: CommitInput): Promise<void> {
     await runPostLink(input);
     writeJournal(prefix, { ...journal, state: "committed" });
   } catch (error) {
-    undo(prefix, journal);
+    undoMoves(prefix, journal);
+    takeBack(kept, input);
+    discard(prefix, journal.createdMeta);
     throw error;
   }
   tidy(input);
@@ -117,6 +134,34 @@ export async function commitInPlace(input: CommitInput): Promise<void> {
     if (old)
       context.events({ type: "link", id: old.fn, state: "done", action: "unlink", files: old.files.length });
   }
+}
+
+/** What is in the prefix before the first link script of this transaction runs; undefined when none will. */
+function keepFromScripts({ request, planned }: CommitInput): KeptTree | undefined {
+  const { prefix, transaction, options } = request;
+  if (options.linkScripts !== "run") return undefined;
+  const scripts =
+    planned.some(({ plan }) => plan.scripts.preLink ?? plan.scripts.postLink) ||
+    transaction.operations.some(
+      ({ old }) => old && recordedScript(old, "pre-unlink", options.platform) !== undefined,
+    );
+  return scripts ? keepTree(prefix, keptDirectory(prefix), NOT_KEPT) : undefined;
+}
+
+/** Ours, and changed by us meanwhile. */
+const NOT_KEPT = new Set(["conda-meta/.taipan-transaction", "conda-meta/.taipan-lock"]);
+
+/** Undoes what link scripts did to the prefix. Only while this process lives: later, nobody could tell their files from the user's. */
+function takeBack(kept: KeptTree | undefined, { request, context }: CommitInput): void {
+  const changed = kept?.restore() ?? [];
+  if (changed.length === 0) return;
+  const more = changed.length > 1 ? ` and ${changed.length - 1} more` : "";
+  context.events({
+    type: "warning",
+    code: "changed-by-script",
+    message: `a link script wrote into \`${request.prefix}/${changed[0]}\`${more}, which could not be taken back`,
+    hint: "`taipan verify --fix` links changed files of packages again",
+  });
 }
 
 function plannedMoves({ request, conflicts, context }: CommitInput, root: string): Moves {

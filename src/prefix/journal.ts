@@ -9,6 +9,7 @@ import type { Moves } from "./moves.ts";
  * The write-ahead journal of a transaction: `conda-meta/.taipan-transaction/` with
  *   new/           the new files, staged and complete, laid out like the prefix
  *   old/N          what the N-th `out` move took away
+ *   kept/          names of all files, when link scripts run, for taking back what these did
  *   journal.json   the moves and how far they are
  * Without journal.json nothing has been touched. `applying`: each move has happened or not, and which is seen from where its file is, so
  * undoing needs no further record and may itself be stopped and done again. `committed`: only rubbish is left.
@@ -27,6 +28,7 @@ export interface Journal {
 
 export const journalDirectory = (prefix: string): string => join(prefix, "conda-meta", ".taipan-transaction");
 export const stagedDirectory = (prefix: string): string => join(journalDirectory(prefix), "new");
+export const keptDirectory = (prefix: string): string => join(journalDirectory(prefix), "kept");
 const journalFile = (prefix: string): string => join(journalDirectory(prefix), "journal.json");
 const oldPath = (prefix: string, index: number): string =>
   join(journalDirectory(prefix), "old", String(index));
@@ -76,13 +78,18 @@ export function applyMoves(prefix: string, moves: Pick<Moves, "out" | "in">): vo
 
 /** Takes the prefix back to the state before the transaction. May be repeated after having been stopped anywhere. */
 export function undo(prefix: string, journal: Journal): void {
+  undoMoves(prefix, journal);
+  discard(prefix, journal.createdMeta);
+}
+
+/** The moves alone, backwards; the journal and what is kept beside it stay. */
+export function undoMoves(prefix: string, journal: Pick<Journal, "out" | "in">): void {
   const staged = stagedDirectory(prefix);
   for (const path of [...journal.in].reverse()) {
     if (kindAt(join(staged, path)) === undefined) move(join(prefix, path), join(staged, path));
   }
   for (let index = journal.out.length - 1; index >= 0; index--)
     move(oldPath(prefix, index), join(prefix, journal.out[index]!));
-  discard(prefix, journal.createdMeta);
 }
 
 /** Removes the journal and everything staged or kept. The journal goes last: until then a stopped removal is done again. */
@@ -90,6 +97,7 @@ export function discard(prefix: string, createdMeta: boolean): void {
   const directory = journalDirectory(prefix);
   removeAll(join(directory, "new"));
   removeAll(join(directory, "old"));
+  removeAll(keptDirectory(prefix));
   removeAll(directory);
   if (createdMeta) removeIfEmpty(join(prefix, "conda-meta"));
 }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { EventSink } from "../events.ts";
 import { readTextSync, replaceFile } from "../fs/link.ts";
-import { kindAt, makeDirectory, removeAll } from "../fs/tree.ts";
+import { entriesOf as entriesIn, kindAt, makeDirectory, removeAll } from "../fs/tree.ts";
 import { type DesktopEntry, desktopEntries, type MenuContext } from "../plan/menu.ts";
 import type { PythonInfo } from "../plan/transaction.ts";
 import type { PrefixRecord } from "../specs/records.ts";
@@ -21,6 +21,10 @@ export interface MenuInput {
 /** Paths of menu documents in a list of a package's files. */
 export const menuFiles = (files: readonly string[]): string[] =>
   files.filter((path) => /^Menu\/[^/]+\.json$/i.test(path));
+
+/** Menu documents that are in the prefix, whoever owns them. */
+export const presentMenus = (prefix: string): string[] =>
+  menuFiles([...(entriesIn(join(prefix, "Menu"))?.keys() ?? [])].map((name) => `Menu/${name}`));
 
 function directoryOf(options: LinkOptions): string | undefined {
   if (options.menuDirectory) return options.menuDirectory;

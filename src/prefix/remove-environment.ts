@@ -1,14 +1,15 @@
 import { join } from "node:path";
 import { ToolError } from "../errors.ts";
 import { kindAt, move, removeAll } from "../fs/tree.ts";
+import type { PrefixRecord } from "../specs/records.ts";
 import { unregisterEnvironment } from "./environments-txt.ts";
 import { refuseFrozen } from "./frozen.ts";
 import { lockPrefix } from "./lock.ts";
-import { plannedMenuRemovals, removeMenus } from "./menus.ts";
+import { plannedMenuRemovals, presentMenus, removeMenus } from "./menus.ts";
 import type { LinkOptions } from "./options.ts";
 import { isEnvironment, readPrefix } from "./prefix.ts";
 import { recoverLocked, trashOf } from "./recover.ts";
-import { recordedScript, runLinkScript } from "./scripts.ts";
+import { presentScripts, recordedScript, runLinkScript } from "./scripts.ts";
 import type { TransactionContext } from "./transaction.ts";
 
 /**
@@ -36,8 +37,7 @@ export async function removeEnvironment(
     await refuseFrozen(prefix, options.overrideFrozen ?? false);
     if (options.linkScripts === "run") await runAllPreUnlink(prefix, options, context);
     const menus = { prefix, options, events: context.events };
-    const records = (await readPrefix(prefix).catch(() => undefined))?.records ?? [];
-    removeMenus(plannedMenuRemovals(records, menus), menus);
+    removeMenus(plannedMenuRemovals(await ownersOf(prefix, presentMenus(prefix)), menus), menus);
     const trash = trashOf(prefix);
     let at = trash;
     try {
@@ -53,18 +53,24 @@ export async function removeEnvironment(
   }
 }
 
+/** Installed packages that list one of these paths. Most environments have none of them, and their records are not read then. */
+async function ownersOf(prefix: string, paths: readonly string[]): Promise<PrefixRecord[]> {
+  if (paths.length === 0) return [];
+  const records = (await readPrefix(prefix).catch(() => undefined))?.records ?? [];
+  const wanted = new Set(paths);
+  return records.filter((record) => record.files.some((path) => wanted.has(path)));
+}
+
 async function runAllPreUnlink(
   prefix: string,
   options: LinkOptions,
   context: TransactionContext,
 ): Promise<void> {
-  const state = await readPrefix(prefix).catch(() => undefined);
-  for (const record of state?.records ?? []) {
-    if (
-      !recordedScript(record, "pre-unlink", options.platform) ||
-      kindAt(join(prefix, "conda-meta")) === undefined
-    )
-      continue;
+  const { platform } = options;
+  for (const record of await ownersOf(prefix, presentScripts(prefix, "pre-unlink", platform))) {
+    if (!recordedScript(record, "pre-unlink", platform)) continue;
+    // A script may have removed the environment itself.
+    if (kindAt(join(prefix, "conda-meta")) === undefined) return;
     await runLinkScript(record, "pre-unlink", {
       prefix,
       options,

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { ToolError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
 import { readTextSync } from "../fs/link.ts";
-import { kindAt, removeAll } from "../fs/tree.ts";
+import { entriesOf, kindAt, removeAll } from "../fs/tree.ts";
 import { exec } from "../host/exec.ts";
 import { distString, type PackageRecord, type PrefixRecord } from "../specs/records.ts";
 import type { LinkOptions } from "./options.ts";
@@ -19,6 +19,16 @@ export interface ScriptContext {
 /** Path of a package's script relative to the prefix (CEP 32). */
 export function scriptPath(name: string, action: LinkScript, platform: string): string {
   return platform.startsWith("win-") ? `Scripts/.${name}-${action}.bat` : `bin/.${name}-${action}.sh`;
+}
+
+/** Link scripts of any package that are in the prefix, relative to it. */
+export function presentScripts(prefix: string, action: LinkScript, platform: string): string[] {
+  const path = scriptPath("", action, platform);
+  const slash = path.indexOf("/");
+  const [directory, ending] = [path.slice(0, slash), path.slice(slash + 2)];
+  return [...(entriesOf(join(prefix, directory))?.keys() ?? [])]
+    .filter((name) => name.startsWith(".") && name.endsWith(ending))
+    .map((name) => `${directory}/${name}`);
 }
 
 /** Script of an installed package, if its record has one. */

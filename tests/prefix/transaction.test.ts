@@ -550,6 +550,62 @@ describe("link scripts", () => {
   });
 });
 
+describe("link scripts of a transaction that fails", () => {
+  const package_ = (box: Sandbox, name: string, script: string, version = "1.0", action = "post-link") =>
+    makePackage(box.pkgs, {
+      name,
+      version,
+      files: { [`bin/.${name}-${action}.sh`]: { content: `#!/bin/sh\n${script}\n`, mode: 0o755 } },
+    });
+  test("leave nothing of what they did in an environment: new, replaced, changed and removed files", async () => {
+    const box = sandbox();
+    const a = makePackage(box.pkgs, { name: "a", files: { "lib/a": "a", "lib/b": "b", "bin/x": "x" } });
+    const old = package_(
+      box,
+      "old",
+      'rm -rf "$PREFIX/mine"; echo gone > "$PREFIX/lib/gone"',
+      "1.0",
+      "pre-unlink",
+    );
+    await box.set([a, old]);
+    mkdirSync(join(box.prefix, "mine"));
+    writeFileSync(join(box.prefix, "mine/cache"), "user's");
+    const before = snapshot(box.prefix);
+    const first = package_(
+      box,
+      "first",
+      'cd "$PREFIX"; mkdir -p var/cache; echo x > var/cache/x; echo changed >> mine/cache; rm lib/a; echo other > lib/.b; mv lib/.b lib/b; chmod 700 bin/x',
+    );
+    const last = package_(box, "last", "exit 3");
+    await expect(box.set([a, first, last])).rejects.toMatchObject({ code: "script-failed" });
+    expect(snapshot(box.prefix)).toEqual(before);
+    expect(box.events.filter((event) => event.type === "warning")).toEqual([]);
+    // The package cache has its files, too.
+    expect(readFileSync(join(a.extracted_package_dir, "lib/b"), "utf8")).toBe("b");
+  });
+  test("a file of the package cache that a script wrote into is named", async () => {
+    const box = sandbox();
+    const a = makePackage(box.pkgs, { name: "a", files: { "lib/a": "a" } });
+    await box.set([a]);
+    await expect(
+      box.set([a, package_(box, "bad", 'echo more >> "$PREFIX/lib/a"; exit 1')]),
+    ).rejects.toMatchObject({
+      code: "script-failed",
+    });
+    expect(box.events.find((event) => event.type === "warning")).toMatchObject({
+      code: "changed-by-script",
+      message: expect.stringContaining("lib/a"),
+    });
+  });
+  test("what they did stays when it succeeds, and no names are kept", async () => {
+    const box = sandbox();
+    await box.set([]);
+    await box.set([package_(box, "good", 'echo kept > "$PREFIX/made"')]);
+    expect(read(box, "made")).toBe("kept\n");
+    expect(readdirSync(join(box.prefix, "conda-meta")).sort()).toEqual(["good-1.0-0.json", "history"]);
+  });
+});
+
 describe("refusals", () => {
   test("a frozen environment (CEP 22) is not changed", async () => {
     const box = sandbox();
@@ -633,5 +689,23 @@ describe("removing an environment", () => {
       code: "not-an-environment",
     });
     expect(existsSync(join(box.prefix, "data"))).toBe(true);
+  });
+  test("pre-unlink scripts of installed packages run, those that nobody owns do not", async () => {
+    const box = sandbox();
+    const script = (name: string) => ({
+      [`bin/.${name}-pre-unlink.sh`]: {
+        content: `#!/bin/sh\necho ${name} >> "$PREFIX/../ran"\n`,
+        mode: 0o755,
+      },
+    });
+    await box.set([
+      makePackage(box.pkgs, { name: "a", files: { ...script("a"), ...script("b") } }),
+      makePackage(box.pkgs, { name: "c", files: { "lib/c": "c" } }),
+    ]);
+    writeFileSync(join(box.prefix, "bin/.c-pre-unlink.sh"), '#!/bin/sh\necho c >> "$PREFIX/../ran"\n');
+    const context = { pool: createPool({ size: 1, mode: "inline", handlers }), events: () => {} };
+    await removeEnvironment(box.prefix, defaultOptions, context);
+    expect(readFileSync(join(box.root, "envs/ran"), "utf8")).toBe("a\n");
+    expect(existsSync(box.prefix)).toBe(false);
   });
 });
