@@ -3,8 +3,8 @@ import type { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { ToolError } from "../errors.ts";
 import { type Attempt, describeAttempts, describeFailure } from "./failures.ts";
+import type { RawResponse } from "./raw.ts";
 import { abortError } from "./retry.ts";
-import type { RawResponse } from "./transport.ts";
 
 /** What the body of one resource needs to go on after its connection broke. */
 export interface BodySource {

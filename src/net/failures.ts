@@ -52,6 +52,9 @@ export function describeFailure(error: unknown): NetworkFailure {
       hint: "check `proxy_servers` and the proxy's user name and password",
     };
   }
+  // Node's client has one code for a reset and for a close in the middle; its words tell them apart.
+  if (code === "ECONNRESET" && (message === "socket hang up" || message === "aborted"))
+    return { reason: REASONS["UND_ERR_SOCKET"]!, retryable: true };
   if (code === "ENOTFOUND")
     return {
       reason: REASONS[code]!,

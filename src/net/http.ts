@@ -6,10 +6,11 @@ import { type Attempt, describeFailure, failedFetch } from "./failures.ts";
 import { fetchFile } from "./file.ts";
 import { createMirrors } from "./mirrors.ts";
 import { type OciOpened, OciRegistries } from "./oci.ts";
+import type { RawResponse } from "./raw.ts";
 import { makeResponse } from "./response.ts";
 import { abortError, isRetryable, parseRetryAfter, pause, type RetryPolicy, retryDelay } from "./retry.ts";
 import { sendFollowing } from "./send.ts";
-import { createTransport, type RawResponse, type Transport } from "./transport.ts";
+import { createTransport, type Transport } from "./transport.ts";
 import type { FetchOptions, HttpClient, HttpOptions, HttpResponse } from "./types.ts";
 
 export type { FetchOptions, HttpClient, HttpOptions, HttpResponse, RetryInfo } from "./types.ts";

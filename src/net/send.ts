@@ -1,7 +1,8 @@
 import { ToolError } from "../errors.ts";
 import { redactUrl, splitCredentials, type UrlAuth, withCredentials } from "../specs/credentials.ts";
+import type { RawResponse } from "./raw.ts";
 import { s3Address, signS3 } from "./s3.ts";
-import type { RawResponse, Transport } from "./transport.ts";
+import type { Transport } from "./transport.ts";
 import type { HttpOptions } from "./types.ts";
 
 const MAX_REDIRECTS = 10;

@@ -1,22 +1,14 @@
-import type { Readable } from "node:stream";
 import type { Dispatcher } from "undici";
 import type { EventSink } from "../events.ts";
+import { createPlainHttp } from "./plain-http.ts";
 import { proxyFor } from "./proxy.ts";
+import { flattenHeaders, type RawRequest, type RawResponse } from "./raw.ts";
 import { loadTls } from "./tls.ts";
 import type { HttpOptions } from "./types.ts";
 
-export interface RawResponse {
-  status: number;
-  headers: Record<string, string>;
-  body: Readable;
-}
-
 /** Sends one request over one connection of the right pool. No retries, no redirects, no credentials. */
 export interface Transport {
-  send(
-    url: URL,
-    init: { method: string; headers: Record<string, string>; signal?: AbortSignal | undefined },
-  ): Promise<RawResponse>;
+  send(url: URL, request: RawRequest): Promise<RawResponse>;
   close(): Promise<void>;
 }
 
@@ -66,6 +58,7 @@ class Protocols {
 export function createTransport(options: HttpOptions, events: EventSink): Transport {
   const pools = new Map<string, Dispatcher>();
   const protocols = new Protocols();
+  const plain = createPlainHttp(options);
   // undici costs 40 ms to load: only when something is fetched.
   let loading: Promise<{ undici: typeof import("undici"); common: object; tlsMaterial: object }> | undefined;
   const load = async (): Promise<{
@@ -93,9 +86,10 @@ export function createTransport(options: HttpOptions, events: EventSink): Transp
     return loading;
   };
 
-  const poolFor = async (url: URL): Promise<{ undici: typeof import("undici"); pool: Dispatcher }> => {
+  const poolFor = async (
+    proxy: string | undefined,
+  ): Promise<{ undici: typeof import("undici"); pool: Dispatcher }> => {
     const { undici, common, tlsMaterial } = await loaded();
-    const proxy = proxyFor(url, options.proxies, options.noProxy);
     const key = proxy ?? "";
     let pool = pools.get(key);
     if (!pool) {
@@ -115,8 +109,11 @@ export function createTransport(options: HttpOptions, events: EventSink): Transp
   };
 
   return {
-    send: async (url, { method, headers, signal }) => {
-      const { undici, pool } = await poolFor(url);
+    send: async (url, request) => {
+      const proxy = proxyFor(url, options.proxies, options.noProxy);
+      if (url.protocol === "http:" && proxy === undefined) return plain.send(url, request);
+      const { undici, pool } = await poolFor(proxy);
+      const { method, headers, signal } = request;
       const probing =
         options.http2 !== false && url.protocol === "https:" && (await protocols.enter(url.origin));
       try {
@@ -128,12 +125,17 @@ export function createTransport(options: HttpOptions, events: EventSink): Transp
         });
         // A body that is thrown away emits its error with nobody listening; readers get it all the same.
         response.body.on("error", () => {});
-        return { status: response.statusCode, headers: flatten(response.headers), body: response.body };
+        return {
+          status: response.statusCode,
+          headers: flattenHeaders(response.headers),
+          body: response.body,
+        };
       } finally {
         if (probing) protocols.settle(url.origin);
       }
     },
     close: async () => {
+      plain.close();
       await Promise.all([...pools.values()].map((pool) => pool.destroy()));
       pools.clear();
     },
@@ -166,11 +168,4 @@ function directAgent(
     protocols.settle(url.origin);
   });
   return agent;
-}
-
-function flatten(headers: Record<string, string | string[] | undefined>): Record<string, string> {
-  const flat: Record<string, string> = Object.create(null) as Record<string, string>;
-  for (const [name, value] of Object.entries(headers))
-    if (value !== undefined) flat[name.toLowerCase()] = Array.isArray(value) ? value.join(", ") : value;
-  return flat;
 }
