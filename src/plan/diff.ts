@@ -110,8 +110,3 @@ export function requestedSpecsOf(record: Pick<PrefixRecord, "requested_spec" | "
   const spec = record.requested_spec;
   return spec && spec !== "None" ? [spec] : [];
 }
-
-/** Nothing to do on disk: no package changes and no request is new. */
-export function isEmptyTransaction(transaction: Transaction): boolean {
-  return transaction.operations.length === 0 && transaction.newlyRequested.size === 0;
-}

@@ -3,6 +3,7 @@ import { ToolError } from "../errors.ts";
 import { ensureDir } from "../fs/files.ts";
 import { discardFile } from "../fs/index-files.ts";
 import type { Channel } from "../specs/channel.ts";
+import { type ChannelRelation, orderRelatedChannels, readRelation } from "../specs/channel-relations.ts";
 import type { PackageIndex } from "../specs/package-index.ts";
 import { settleAll } from "../util/settle.ts";
 import { resolveBase } from "./archive-base.ts";
@@ -11,7 +12,6 @@ import type { LoadContext, LoadOptions, SubdirRequest } from "./context.ts";
 import { FlatIndex } from "./flat-index.ts";
 import type { RepodataInfo } from "./index-format.ts";
 import type { RecordSource } from "./record.ts";
-import { type ChannelRelation, orderChannels, readRelation } from "./relations.ts";
 import { ShardedIndex } from "./sharded-index.ts";
 import { loadSubdir } from "./subdir.ts";
 import { VettedTexts } from "./vetted-texts.ts";
@@ -81,7 +81,7 @@ export async function loadChannels(
     await load.closure.settled();
     for (const subdirs of load.indexes.values())
       for (const index of subdirs.values()) if (index instanceof ShardedIndex) index.announce();
-    const order = orderChannels(
+    const order = orderRelatedChannels(
       user.map((channel) => channel.baseUrl),
       load.relations,
     );

@@ -80,8 +80,3 @@ export function platformArch(platform: string): string {
 export function isWindows(platform: string): boolean {
   return platformOs(platform) === "win";
 }
-
-/** Whether the platform has `__unix` (CEP 30): everything that publishes packages but Windows, `noarch` and wasi. */
-export function isUnix(platform: string): boolean {
-  return ["linux", "osx", "freebsd", "emscripten", "zos"].includes(platformOs(platform));
-}

@@ -30,8 +30,6 @@ const VARIABLES: Readonly<Record<string, (os: string, arch: string) => boolean>>
   wasm32: (_, arch) => arch === "wasm32",
 };
 
-export const SELECTOR_VARIABLES: readonly string[] = Object.keys(VARIABLES);
-
 /** Nobody writes more; deeper nesting would only exhaust the stack. */
 const MAX_LENGTH = 500;
 

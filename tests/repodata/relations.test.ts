@@ -1,77 +1,10 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { orderChannels, readRelation, resolveReference } from "../../src/repodata/relations.ts";
 import { type ChannelServer, startServer } from "../support/channel-server.ts";
 import { load, record, repodata, shard, shardFiles, temporaryDirectory, under } from "./support.ts";
 
 const servers: ChannelServer[] = [];
 afterAll(async () => {
   for (const server of servers) await server.close();
-});
-
-describe("references to channels (CEP 42)", () => {
-  it.each([
-    ["../conda-forge", "https://h/bioconda", "https://h/conda-forge"],
-    ["../..", "https://h/conda-forge/label/rc", "https://h/conda-forge"],
-    ["../../", "https://h/conda-forge/label/rc", "https://h/conda-forge"],
-    ["../x", "file:///srv/channels/y", "file:///srv/channels/x"],
-  ])("%s from %s is %s", (reference, base, url) => {
-    expect(resolveReference(reference, base)).toBe(url);
-  });
-
-  it.each([
-    "conda-forge",
-    "https://evil/x",
-    "//evil/x",
-    "../\\evil",
-    "../a?b",
-    "../a#b",
-    "..//evil/x",
-    "/x",
-    "../a b",
-    "",
-  ])("refuses %j", (reference) => {
-    expect(() => resolveReference(reference, "https://h/c")).toThrow(/no path that starts with/);
-  });
-
-  it("refuses one channel as both, and a channel that names itself", () => {
-    expect(() => readRelation("https://h/c", { base: "../x", overrides: "../x" })).toThrow(/both/);
-    expect(() => readRelation("https://h/c", { base: "../c" })).toThrow(/itself/);
-  });
-});
-
-describe("the order of related channels", () => {
-  const order = (
-    user: string[],
-    ...relations: [from: string, kind: "base" | "overrides", to: string][]
-  ): string[] =>
-    orderChannels(
-      user,
-      relations.map(([from, kind, to]) => ({ from, [kind]: to })),
-    );
-
-  it("follows the examples of CEP 42", () => {
-    expect(order(["bioconda"], ["bioconda", "base", "conda-forge"])).toEqual(["conda-forge", "bioconda"]);
-    expect(order(["rc"], ["rc", "overrides", "main"])).toEqual(["rc", "main"]);
-    expect(order(["my"], ["my", "base", "bioconda"], ["bioconda", "base", "cf"])).toEqual([
-      "cf",
-      "bioconda",
-      "my",
-    ]);
-    expect(order(["my"], ["my", "base", "cf"], ["my", "overrides", "hot"])).toEqual(["cf", "my", "hot"]);
-    expect(order(["cf", "bio"], ["bio", "base", "cf"])).toEqual(["cf", "bio"]);
-    expect(order(["bio", "cf"], ["bio", "base", "cf"])).toEqual(["bio", "cf"]);
-  });
-
-  it("keeps the user's order and puts related channels beside theirs", () => {
-    expect(order(["a", "b", "c"])).toEqual(["a", "b", "c"]);
-    expect(order(["a", "b"], ["b", "base", "x"])).toEqual(["a", "x", "b"]);
-    expect(order(["a", "b"], ["a", "overrides", "x"])).toEqual(["a", "x", "b"]);
-  });
-
-  it("takes cycles through channels that the user did not name for errors", () => {
-    expect(() => order(["a"], ["a", "base", "x"], ["x", "base", "a"])).toThrow(/cycle/);
-    expect(() => order(["a"], ["a", "base", "x"], ["x", "base", "y"], ["y", "base", "x"])).toThrow(/cycle/);
-  });
 });
 
 describe("loading related channels", () => {
