@@ -257,16 +257,6 @@ export function ignoresCase(path: string): boolean {
   return false;
 }
 
-/** Bytes of a file, or undefined when there is none. For many small files: a thread-pool round trip each costs more than the call. */
-export function readFileBytes(path: string): Buffer | undefined {
-  try {
-    return fs.readFileSync(path);
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw fromSystemError(error, "read", path);
-  }
-}
-
 export interface FileEnds {
   /** The first bytes: the whole file when `end` is missing. */
   start: Buffer;
