@@ -5,6 +5,7 @@ import type { Transaction } from "../plan/transaction.ts";
 import type { PrefixState } from "../prefix/prefix.ts";
 import { preflightFetch } from "../prefix/preflight.ts";
 import { applyTransaction } from "../prefix/transaction.ts";
+import type { PendingNotices } from "../repodata/notices.ts";
 import type { PackageCacheRecord, PrefixRecord, RepoDataRecord } from "../specs/records.ts";
 import type { CommandContext } from "./context.ts";
 import { linkOptions } from "./link-options.ts";
@@ -58,7 +59,10 @@ export function packageCache(context: CommandContext): PackageCache {
 const LOOKUPS = 8;
 
 /** What is known of a change before the caches were asked. */
-export type PartialPlan = Omit<ChangePlan, "fetch" | "cached">;
+export interface PartialPlan extends Omit<ChangePlan, "fetch" | "cached"> {
+  /** Messages of the channels' owners that were asked for meanwhile. */
+  notices?: PendingNotices | undefined;
+}
 
 /** Looks up which of the new packages must be fetched. The answers are kept: each one compares a package with its paths.json. */
 export async function completePlan(plan: PartialPlan, context: CommandContext): Promise<ChangePlan> {

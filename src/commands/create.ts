@@ -8,6 +8,7 @@ import { asMicromamba, type CommandContext } from "./context.ts";
 import { namesPackages, planExplicit, refuseMixed } from "./explicit.ts";
 import { carryOut } from "./finish.ts";
 import { gatherInputs, type InputSources, type Inputs } from "./inputs.ts";
+import { withNotices } from "./notices.ts";
 import { readForChange } from "./prefix-state.ts";
 import { solveChange } from "./solve-change.ts";
 import { prefixFromPath, resolveTarget, type TargetContext, type TargetOptions } from "./target.ts";
@@ -69,7 +70,9 @@ async function planCreate(
           { channels: intent.channels, fileChannels: inputs.channels, nodefaults: inputs.nodefaults },
           context,
         );
-  return solveChange({ command: "create", prefix, specs, channels }, state, context);
+  return withNotices(channels, context, () =>
+    solveChange({ command: "create", prefix, specs, channels }, state, context),
+  );
 }
 
 export function targetContext(context: CommandContext): TargetContext {

@@ -9,6 +9,7 @@ import { targetContext } from "./create.ts";
 import { namesPackages, planExplicit, refuseMixed } from "./explicit.ts";
 import { carryOut } from "./finish.ts";
 import { gatherInputs, type InputSources, type Inputs } from "./inputs.ts";
+import { withNotices } from "./notices.ts";
 import { readForChange } from "./prefix-state.ts";
 import { solveChange } from "./solve-change.ts";
 import { listEnvironments, prefixFromPath, resolveTarget, type TargetOptions } from "./target.ts";
@@ -66,20 +67,22 @@ async function planInstall(
       )
     : [];
   const { updateAll = false, updateDeps = false, prune = false, onlyRequested = false } = intent;
-  return solveChange(
-    {
-      command: intent.command,
-      prefix,
-      specs: inputs.specs,
-      channels,
-      updateAll,
-      updateDeps,
-      upgradeNamed: intent.upgradeNamed ?? false,
-      prune,
-      onlyRequested,
-    },
-    state,
-    context,
+  return withNotices(channels, context, () =>
+    solveChange(
+      {
+        command: intent.command,
+        prefix,
+        specs: inputs.specs,
+        channels,
+        updateAll,
+        updateDeps,
+        upgradeNamed: intent.upgradeNamed ?? false,
+        prune,
+        onlyRequested,
+      },
+      state,
+      context,
+    ),
   );
 }
 

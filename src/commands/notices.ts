@@ -1,5 +1,11 @@
 import { join } from "node:path";
-import { type ChannelNotice, fetchNotices } from "../repodata/notices.ts";
+import {
+  type ChannelNotice,
+  fetchNotices,
+  type PendingNotices,
+  requestNotices,
+} from "../repodata/notices.ts";
+import type { Channel } from "../specs/channel.ts";
 import { chooseChannels, writablePkgsDir } from "./channels.ts";
 import type { CommandContext } from "./context.ts";
 
@@ -16,4 +22,51 @@ export async function notices(
     { limit: 1000, unseenOnly: false, interval: 0 },
     { http: context.resources.http(), cacheDir, signal: context.signal },
   );
+}
+
+/**
+ * Asks the channels of a command for notices that were not shown yet, while it goes on. None with --json, --quiet and --offline, and
+ * with `number_channel_notices: 0`.
+ */
+async function startNotices(
+  channels: readonly Channel[],
+  { config, resources, signal }: CommandContext,
+): Promise<PendingNotices | undefined> {
+  const { numberChannelNotices: limit, json, quiet, offline } = config;
+  if (limit <= 0 || json || quiet || offline || channels.length === 0) return undefined;
+  const cacheDir = join(await writablePkgsDir(config.pkgsDirs), "cache");
+  return requestNotices(channels, { limit }, { http: resources.http(), cacheDir, signal });
+}
+
+/** Tells of the notices that have arrived, as conda does: once each. */
+export async function showNotices(
+  pending: PendingNotices,
+  { events }: Pick<CommandContext, "events">,
+): Promise<void> {
+  const { notices, more } = await pending.take();
+  for (const { channel, level, message } of notices) {
+    const text = `the channel \`${channel}\` says: ${message}`;
+    if (level === "info") events({ type: "note", message: text });
+    else events({ type: "warning", code: "channel-notice", message: text });
+  }
+  if (more > 0)
+    events({
+      type: "note",
+      message: `there are ${more} more messages of channels: \`taipan notices\` shows them`,
+    });
+}
+
+/** Makes a plan while the channels are asked for notices, which then wait in it. */
+export async function withNotices<P extends object>(
+  channels: readonly Channel[],
+  context: CommandContext,
+  plan: () => Promise<P>,
+): Promise<P & { notices?: PendingNotices | undefined }> {
+  const notices = await startNotices(channels, context);
+  try {
+    return { ...(await plan()), notices };
+  } catch (error) {
+    notices?.cancel();
+    throw error;
+  }
 }

@@ -76,6 +76,11 @@ export const CHANNEL_KEYS = named({
     true,
     "Warn about the terms of use of Anaconda's channels",
   ),
+  number_channel_notices: integer(
+    "Channels",
+    5,
+    "Most messages of channels' owners that create, install and update show; 0: none",
+  ),
 
   repodata_use_zst: boolean("Repodata", true, "Fetch repodata.json.zst where a channel has it", {
     env: "none",

@@ -48,7 +48,7 @@ export const FOREIGN_KEYS: ReadonlySet<string> = new Set(
   envvars_force_uppercase error_upload_url experimental_solver export_platforms force force_32bit
   force_remove http_timeout_secs
   ignore_pinned local_build_root migrated_channel_aliases migrated_custom_channels no_lock no_plugins
-  non_admin_enabled notify_outdated_conda number_channel_notices override_virtual_packages pinned_file plugins
+  non_admin_enabled notify_outdated_conda override_virtual_packages pinned_file plugins
   report_errors
   reporters repodata_threads restore_free_channel root_dir sat_solver separate_format_cache solver
   solver_ignore_timestamps subdirs trace unsatisfiable_hints

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { ToolError } from "../errors.ts";
-import { ensureDir, readText, writeAtomic } from "../fs/files.ts";
+import { ensureDir, readTextSync, writeAtomic } from "../fs/files.ts";
 import type { HttpClient } from "../net/http.ts";
 import type { Channel } from "../specs/channel.ts";
 
@@ -34,6 +34,14 @@ export interface NoticeContext {
   now?: (() => number) | undefined;
 }
 
+/** Notices on their way while a command does something else. */
+export interface PendingNotices {
+  /** What has arrived by now and is to be shown, and how many more there are; the rest is given up. */
+  take(): Promise<{ notices: ChannelNotice[]; more: number }>;
+  /** Gives up; nothing counts as shown. */
+  cancel(): void;
+}
+
 interface NoticeState {
   url: string;
   /** When the channel was last asked, milliseconds since the epoch. */
@@ -56,37 +64,75 @@ export async function fetchNotices(
   options: NoticeOptions,
   context: NoticeContext,
 ): Promise<ChannelNotice[]> {
-  const limit = options.limit ?? 5;
-  if (limit <= 0) return [];
+  if ((options.limit ?? 5) <= 0) return [];
   const now = context.now?.() ?? Date.now();
-  const directory = join(context.cacheDir, "notices");
   const states = await Promise.all(
-    channels.map((channel) => channelState(channel, directory, { ...options, now }, context)),
+    channels.map((channel) => channelState(channel, { ...options, now }, context)),
   );
+  return (await choose(states, { ...options, now })).notices;
+}
+
+/**
+ * As fetchNotices, in the background: it neither delays nor fails the command that it belongs to. A channel that has not
+ * answered when the command is done is asked again by the next one.
+ */
+export function requestNotices(
+  channels: readonly Pick<Channel, "name" | "baseUrl">[],
+  options: NoticeOptions,
+  context: NoticeContext,
+): PendingNotices {
+  const over = new AbortController();
+  const signal = context.signal ? AbortSignal.any([context.signal, over.signal]) : over.signal;
+  const now = context.now?.() ?? Date.now();
+  const arrived: LoadedState[] = [];
+  for (const channel of channels)
+    channelState(channel, { ...options, now }, { ...context, signal }).then(
+      (state) => arrived.push(state),
+      () => {},
+    );
+  return {
+    take: () => {
+      over.abort();
+      return choose(arrived.slice(), { ...options, now });
+    },
+    cancel: () => over.abort(),
+  };
+}
+
+interface LoadedState {
+  path: string;
+  state: NoticeState;
+  /** It is newer than its file. */
+  changed: boolean;
+}
+
+/** Chooses what to show, and writes down what was learnt and what counts as shown. */
+async function choose(
+  states: readonly LoadedState[],
+  options: NoticeOptions & { now: number },
+): Promise<{ notices: ChannelNotice[]; more: number }> {
   const found = states.flatMap(({ state }) =>
     state.notices.filter(({ id, expires_at }) => {
-      if (expires_at !== undefined && expires_at <= now) return false;
+      if (expires_at !== undefined && expires_at <= options.now) return false;
       return options.unseenOnly === false || !state.shown.includes(id);
     }),
   );
-  const shown = found.sort((a, b) => b.created_at - a.created_at).slice(0, limit);
+  const notices = found.sort((a, b) => b.created_at - a.created_at).slice(0, options.limit ?? 5);
   for (const { path, state, changed } of states) {
-    const fresh = shown.filter(
-      ({ channel, id }) =>
-        state.notices.some((n) => n.channel === channel && n.id === id) && !state.shown.includes(id),
+    const fresh = notices.filter(
+      (notice) => state.notices.includes(notice) && !state.shown.includes(notice.id),
     );
     // Ids of notices that are gone need not be remembered.
     const kept = state.shown.filter((id) => state.notices.some((notice) => notice.id === id));
     if (!changed && fresh.length === 0) continue;
-    const next: NoticeState = { ...state, shown: [...kept, ...fresh.map(({ id }) => id)] };
-    await save(path, directory, next);
+    await save(path, { ...state, shown: [...kept, ...fresh.map(({ id }) => id)] });
   }
-  return shown;
+  return { notices, more: found.length - notices.length };
 }
 
-async function save(path: string, directory: string, state: NoticeState): Promise<void> {
+async function save(path: string, state: NoticeState): Promise<void> {
   try {
-    await ensureDir(directory);
+    await ensureDir(dirname(path));
     await writeAtomic(path, JSON.stringify(state));
   } catch (error) {
     // A read-only cache shows a notice once more; that is no reason to fail a command.
@@ -96,13 +142,16 @@ async function save(path: string, directory: string, state: NoticeState): Promis
 
 async function channelState(
   channel: Pick<Channel, "name" | "baseUrl">,
-  directory: string,
   options: NoticeOptions & { now: number },
   context: NoticeContext,
-): Promise<{ path: string; state: NoticeState; changed: boolean }> {
+): Promise<LoadedState> {
   const url = `${channel.baseUrl}/notices.json`;
-  const path = join(directory, `${createHash("md5").update(url).digest("hex").slice(0, 16)}.json`);
-  const state = await readState(path, url);
+  const path = join(
+    context.cacheDir,
+    "notices",
+    `${createHash("md5").update(url).digest("hex").slice(0, 16)}.json`,
+  );
+  const state = readState(path, url);
   const { now } = options;
   const expired = state.notices.some(
     ({ expires_at }) => expires_at !== undefined && expires_at <= now && expires_at > state.askedAt,
@@ -113,10 +162,10 @@ async function channelState(
   return { path, state: { ...state, askedAt: now, notices }, changed: true };
 }
 
-async function readState(path: string, url: string): Promise<NoticeState> {
+function readState(path: string, url: string): NoticeState {
   const empty: NoticeState = { url, askedAt: 0, notices: [], shown: [] };
   try {
-    const state = JSON.parse((await readText(path)) ?? "null") as NoticeState | null;
+    const state = JSON.parse(readTextSync(path) ?? "null") as NoticeState | null;
     if (state?.url !== url || !Array.isArray(state.notices) || !Array.isArray(state.shown)) return empty;
     return typeof state.askedAt === "number" ? state : empty;
   } catch {
