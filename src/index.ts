@@ -31,10 +31,11 @@ export { noarchTarget, pycPath, pythonInfo, pythonMinor, sitePackagesPath } from
 export { type Summary, type SummaryRow, summarize } from "./plan/summary.ts";
 export type * from "./plan/transaction.ts";
 export { cloneEnvironment, renameEnvironment } from "./prefix/clone.ts";
+export { isEnvironment } from "./prefix/environment-marks.ts";
 export { type History, parseHistory, parseSpecList } from "./prefix/history.ts";
 export type { LinkOptions } from "./prefix/options.ts";
 export { replaceBinary, replacePrefix, replaceShebang, replaceText } from "./prefix/placeholder.ts";
-export { isEnvironment, type PrefixState, readPrefix } from "./prefix/prefix.ts";
+export { type PrefixState, readPrefix } from "./prefix/prefix.ts";
 export { recoverPrefix } from "./prefix/recover.ts";
 export { removeEnvironment } from "./prefix/remove-environment.ts";
 export { listRevisions, packagesAtRevision } from "./prefix/revisions.ts";

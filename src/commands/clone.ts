@@ -2,16 +2,14 @@ import { ToolError } from "../errors.ts";
 import { pathKind } from "../fs/files.ts";
 import { planTransaction } from "../plan/diff.ts";
 import { cloneEnvironment, renameEnvironment } from "../prefix/clone.ts";
-import { isEnvironment } from "../prefix/prefix.ts";
+import { isEnvironment } from "../prefix/environment-marks.ts";
 import { removeEnvironment } from "../prefix/remove-environment.ts";
 import { linkOrder } from "../solve/order.ts";
 import type { ChangeOutcome, ChangePlan } from "./change.ts";
-import type { CommandContext } from "./context.ts";
-import { targetContext } from "./create.ts";
-import { requireEnvironment } from "./install.ts";
+import { type CommandContext, platformOf } from "./context.ts";
+import { requireEnvironment, targetContext } from "./environment.ts";
 import { linkOptions } from "./link-options.ts";
 import { readEnvironment } from "./list.ts";
-import { platformOf } from "./solve-change.ts";
 import { looksLikePath, resolveTarget, type TargetOptions } from "./target.ts";
 
 export interface CloneIntent {

@@ -6,8 +6,8 @@ import { closeIndexes } from "../repodata/load.ts";
 import { type CompletionContext, complete } from "../shell/completion.ts";
 import { chooseChannels, loadIndexes } from "./channels.ts";
 import type { CommandContext } from "./context.ts";
-import { targetContext } from "./create.ts";
-import { knownEnvironments } from "./info.ts";
+import { targetContext } from "./environment.ts";
+import { knownEnvironments } from "./environments.ts";
 import { displayName, resolveTarget } from "./target.ts";
 
 type Kind = Parameters<CompletionContext["candidates"]>[0];

@@ -43,3 +43,8 @@ export function asMicromamba({ dialect }: Pick<CommandContext, "dialect">): bool
 }
 
 export type ConfirmationContext = Pick<CommandContext, "confirm" | "config">;
+
+/** The platform that is installed for. */
+export function platformOf(context: Pick<CommandContext, "config" | "hostPlatform">): string {
+  return context.config.platform || context.hostPlatform;
+}

@@ -1,17 +1,17 @@
 import { join, resolve } from "node:path";
 import { ToolError } from "../errors.ts";
 import { listDir, pathKind, readText, writeAtomic } from "../fs/files.ts";
-import { isEnvironment } from "../prefix/prefix.ts";
+import { isEnvironment } from "../prefix/environment-marks.ts";
 import type { ChangeOutcome } from "./change.ts";
 import { chooseChannels } from "./channels.ts";
 import { asMicromamba, type CommandContext } from "./context.ts";
+import { targetContext } from "./environment.ts";
 import { namesPackages, planExplicit, refuseMixed } from "./explicit.ts";
 import { carryOut } from "./finish.ts";
 import { gatherInputs, type InputSources, type Inputs } from "./inputs.ts";
-import { withNotices } from "./notices.ts";
 import { readForChange } from "./prefix-state.ts";
 import { solveChange } from "./solve-change.ts";
-import { prefixFromPath, resolveTarget, type TargetContext, type TargetOptions } from "./target.ts";
+import { prefixFromPath, resolveTarget, type TargetOptions } from "./target.ts";
 
 export interface CreateIntent extends InputSources {
   target: TargetOptions;
@@ -70,20 +70,7 @@ async function planCreate(
           { channels: intent.channels, fileChannels: inputs.channels, nodefaults: inputs.nodefaults },
           context,
         );
-  return withNotices(channels, context, () =>
-    solveChange({ command: "create", prefix, specs, channels }, state, context),
-  );
-}
-
-export function targetContext(context: CommandContext): TargetContext {
-  return {
-    rootPrefix: context.config.rootPrefix,
-    envsDirs: context.config.envsDirs,
-    activePrefix: context.config.targetPrefix || context.env["CONDA_PREFIX"] || undefined,
-    cwd: context.cwd,
-    home: context.home,
-    anyName: asMicromamba(context),
-  };
+  return solveChange({ command: "create", prefix, specs, channels }, state, context);
 }
 
 /** -n or -p, else what the files say, else `MAMBA_TARGET_PREFIX`. The active environment is never created anew by accident. */

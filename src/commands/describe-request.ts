@@ -1,8 +1,9 @@
 import { channelNames } from "./channels.ts";
 import type { CommandContext } from "./context.ts";
-import { newPrefix, targetContext } from "./create.ts";
+import { newPrefix } from "./create.ts";
+import { requireEnvironment, targetContext } from "./environment.ts";
 import { gatherInputs, type InputSources } from "./inputs.ts";
-import { existingPrefix, requireEnvironment } from "./install.ts";
+import { existingPrefix } from "./install.ts";
 import { resolveTarget, type TargetOptions } from "./target.ts";
 
 /** What `target_prefix_checks` is made of: libmamba's flags of what a prefix may or must be. */

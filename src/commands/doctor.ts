@@ -6,9 +6,8 @@ import type { PrefixState } from "../prefix/prefix.ts";
 import { damagedPackages, type VerifyProblem } from "../prefix/verify.ts";
 import { matchSpecMatches, tryParseMatchSpec } from "../specs/match-spec.ts";
 import { distString, type PackageRecord } from "../specs/records.ts";
-import type { CommandContext } from "./context.ts";
+import { type CommandContext, platformOf } from "./context.ts";
 import { readEnvironment } from "./list.ts";
-import { platformOf } from "./solve-change.ts";
 import type { TargetOptions } from "./target.ts";
 import { findProblems, relink } from "./verify.ts";
 

@@ -10,9 +10,8 @@ import { distString, type RepoDataRecord } from "../specs/records.ts";
 import type { ExplicitEntry } from "../specs/spec-file.ts";
 import { type PartialPlan, packageCache } from "./change.ts";
 import { channelRules } from "./channels.ts";
-import type { CommandContext } from "./context.ts";
+import { type CommandContext, platformOf } from "./context.ts";
 import type { LockedPackage } from "./locked.ts";
-import { platformOf } from "./solve-change.ts";
 
 /** Packages that were named exactly: no solve decides about them. */
 export interface NamedPackages {

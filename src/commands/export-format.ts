@@ -9,9 +9,8 @@ import {
   writeSpdx,
 } from "../specs/export/index.ts";
 import { VERSION } from "../util/version.ts";
-import type { CommandContext } from "./context.ts";
+import { type CommandContext, platformOf } from "./context.ts";
 import { channelName, type ExportIntent, type ExportResult, exportEnvironment } from "./export.ts";
-import { platformOf } from "./solve-change.ts";
 
 export const EXPORT_FORMATS = [
   "environment-yml",

@@ -1,16 +1,13 @@
 import { basename, join } from "node:path";
-import { isWritable, pathKind, readText } from "../fs/files.ts";
+import { isWritable, pathKind } from "../fs/files.ts";
 import { detectVirtualPackages } from "../host/virtual-packages.ts";
-import { readEnvironmentsTxt } from "../prefix/environments-txt.ts";
-import { readFrozen } from "../prefix/frozen.ts";
-import { parseHistory } from "../prefix/history.ts";
-import { isEnvironment } from "../prefix/prefix.ts";
+import { isEnvironment } from "../prefix/environment-marks.ts";
 import { redactUrl } from "../specs/credentials.ts";
 import { chooseChannels } from "./channels.ts";
-import type { CommandContext } from "./context.ts";
-import { targetContext } from "./create.ts";
-import { platformOf } from "./solve-change.ts";
-import { displayName, listEnvironments, resolveTarget, type TargetOptions } from "./target.ts";
+import { type CommandContext, platformOf } from "./context.ts";
+import { targetContext } from "./environment.ts";
+import { knownEnvironments } from "./environments.ts";
+import { displayName, resolveTarget, type TargetOptions } from "./target.ts";
 
 export interface InfoResult {
   platform: string;
@@ -73,41 +70,4 @@ async function describeTarget(target: TargetOptions, context: CommandContext): P
   if (prefix === context.env["CONDA_PREFIX"]) return { prefix, name, state: "active" };
   if (await isEnvironment(prefix)) return { prefix, name, state: "" };
   return { prefix, name, state: (await pathKind(prefix)) === undefined ? "not found" : "not env" };
-}
-
-/** Every environment that taipan can find: below the envs_dirs and in ~/.conda/environments.txt. */
-export async function knownEnvironments(context: Pick<CommandContext, "config" | "home">): Promise<string[]> {
-  const registered = await readEnvironmentsTxt(join(context.home, ".conda", "environments.txt"));
-  return listEnvironments(registered, context.config);
-}
-
-export interface EnvironmentDetails {
-  name: string;
-  /** Dates of the first and last revision, `null` without a history. */
-  created: string | null;
-  last_modified: string | null;
-  active: boolean;
-  base: boolean;
-  frozen: boolean;
-  writable: boolean;
-}
-
-/** What conda's `envs_details` says about an environment. */
-export async function describeEnvironment(
-  prefix: string,
-  context: Pick<CommandContext, "config" | "env">,
-): Promise<EnvironmentDetails> {
-  const { config, env } = context;
-  const history = await readText(join(prefix, "conda-meta", "history"));
-  const { revisions } = parseHistory(history ?? "");
-  const name = displayName(prefix, config);
-  return {
-    name: name === prefix ? "" : name,
-    created: revisions[0]?.date ?? null,
-    last_modified: revisions.at(-1)?.date ?? null,
-    active: prefix === env["CONDA_PREFIX"],
-    base: prefix === config.rootPrefix,
-    frozen: (await readFrozen(prefix)) !== undefined,
-    writable: await isWritable(prefix),
-  };
 }

@@ -1,18 +1,14 @@
-import { basename, dirname } from "node:path";
 import { ToolError } from "../errors.ts";
-import { isEnvironment } from "../prefix/prefix.ts";
-import { similarNames } from "../specs/names.ts";
 import type { ChangeOutcome } from "./change.ts";
 import { chooseChannels } from "./channels.ts";
 import type { CommandContext } from "./context.ts";
-import { targetContext } from "./create.ts";
+import { requireEnvironment, targetContext } from "./environment.ts";
 import { namesPackages, planExplicit, refuseMixed } from "./explicit.ts";
 import { carryOut } from "./finish.ts";
 import { gatherInputs, type InputSources, type Inputs } from "./inputs.ts";
-import { withNotices } from "./notices.ts";
 import { readForChange } from "./prefix-state.ts";
 import { solveChange } from "./solve-change.ts";
-import { listEnvironments, prefixFromPath, resolveTarget, type TargetOptions } from "./target.ts";
+import { prefixFromPath, resolveTarget, type TargetOptions } from "./target.ts";
 
 export interface InstallIntent extends InputSources {
   /** `update` brings what is named (or all) up to date; `install` leaves alone what satisfies the request. */
@@ -67,22 +63,20 @@ async function planInstall(
       )
     : [];
   const { updateAll = false, updateDeps = false, prune = false, onlyRequested = false } = intent;
-  return withNotices(channels, context, () =>
-    solveChange(
-      {
-        command: intent.command,
-        prefix,
-        specs: inputs.specs,
-        channels,
-        updateAll,
-        updateDeps,
-        upgradeNamed: intent.upgradeNamed ?? false,
-        prune,
-        onlyRequested,
-      },
-      state,
-      context,
-    ),
+  return solveChange(
+    {
+      command: intent.command,
+      prefix,
+      specs: inputs.specs,
+      channels,
+      updateAll,
+      updateDeps,
+      upgradeNamed: intent.upgradeNamed ?? false,
+      prune,
+      onlyRequested,
+    },
+    state,
+    context,
   );
 }
 
@@ -101,36 +95,4 @@ export async function existingPrefix(
     ...context,
     createMissing: intent.createMissing ?? prefix === context.config.rootPrefix,
   });
-}
-
-/** The prefix, if it is an environment; an error that says how to make one otherwise. */
-export async function requireEnvironment(
-  prefix: string | undefined,
-  context: Pick<CommandContext, "config"> & { createMissing?: boolean },
-): Promise<string> {
-  if (prefix === undefined) {
-    throw new ToolError("environment-not-found", "no environment is named and none is active", {
-      hint: "name one with -n NAME or -p PATH; `env list` shows them",
-    });
-  }
-  if (!context.createMissing && !(await isEnvironment(prefix))) {
-    const near = await similarEnvironments(prefix, context.config);
-    throw new ToolError("environment-not-found", `there is no environment at \`${prefix}\``, {
-      hint: near.length
-        ? `did you mean ${near.map((name) => `\`${name}\``).join(" or ")}? \`env list\` shows all`
-        : "`env list` shows the environments, `create` makes a new one",
-      details: { location: prefix },
-    });
-  }
-  return prefix;
-}
-
-/** Names of environments beside the one that is missing, when they are spelt almost like it. */
-async function similarEnvironments(prefix: string, config: CommandContext["config"]): Promise<string[]> {
-  if (!config.envsDirs.includes(dirname(prefix))) return [];
-  const names = await listEnvironments([], config);
-  return similarNames(
-    basename(prefix),
-    names.filter((path) => path !== config.rootPrefix).map((path) => basename(path)),
-  );
 }

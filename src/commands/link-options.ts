@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import type { LinkOptions } from "../prefix/options.ts";
-import type { CommandContext } from "./context.ts";
-import { platformOf } from "./solve-change.ts";
+import { type CommandContext, platformOf } from "./context.ts";
 
 /** The part of the configuration that linking reads. */
 export function linkOptions(context: CommandContext): LinkOptions {

@@ -2,11 +2,9 @@ import { ToolError } from "../errors.ts";
 import { type PipPackage, pipPackages } from "../prefix/pip-packages.ts";
 import type { PrefixState } from "../prefix/prefix.ts";
 import type { PrefixRecord } from "../specs/records.ts";
-import type { CommandContext } from "./context.ts";
-import { targetContext } from "./create.ts";
-import { requireEnvironment } from "./install.ts";
+import { type CommandContext, platformOf } from "./context.ts";
+import { requireEnvironment, targetContext } from "./environment.ts";
 import { readForQuery } from "./prefix-state.ts";
-import { platformOf } from "./solve-change.ts";
 import { resolveTarget, type TargetOptions } from "./target.ts";
 
 export interface ListIntent {

@@ -9,10 +9,10 @@ import { isPlatform, PLATFORMS } from "../specs/platform.ts";
 import type { RepoDataRecord } from "../specs/records.ts";
 import { newRecords } from "./change.ts";
 import { chooseChannels } from "./channels.ts";
-import type { CommandContext } from "./context.ts";
+import { type CommandContext, platformOf } from "./context.ts";
 import { namesPackages } from "./explicit.ts";
 import { gatherInputs, type InputSources } from "./inputs.ts";
-import { platformOf, solveChange } from "./solve-change.ts";
+import { solveChange } from "./solve-change.ts";
 
 export const LOCK_FORMATS = ["conda-lock", "pixi-lock", "explicit"] as const;
 export type LockFormatName = (typeof LOCK_FORMATS)[number];

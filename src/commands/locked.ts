@@ -11,8 +11,7 @@ import {
   selectLocked,
 } from "../specs/lock/index.ts";
 import { isLockFileName } from "../specs/spec-file.ts";
-import type { CommandContext } from "./context.ts";
-import { platformOf } from "./solve-change.ts";
+import { type CommandContext, platformOf } from "./context.ts";
 
 /** Which part of a lock file is meant: --category and --environment. */
 export interface LockChoice {

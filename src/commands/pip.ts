@@ -3,8 +3,7 @@ import { ToolError } from "../errors.ts";
 import { pathKind, removeTree, writeAtomic } from "../fs/files.ts";
 import { exec } from "../host/exec.ts";
 import { activatedEnvironment } from "../shell/environment.ts";
-import type { CommandContext } from "./context.ts";
-import { platformOf } from "./solve-change.ts";
+import { type CommandContext, platformOf } from "./context.ts";
 
 export interface PipRequest {
   /** Lines of a requirements file. */

@@ -1,12 +1,12 @@
 import { ToolError } from "../errors.ts";
-import { isEnvironment } from "../prefix/prefix.ts";
+import { isEnvironment } from "../prefix/environment-marks.ts";
 import { closeIndexes } from "../repodata/load.ts";
 import { type MatchSpec, matchSpecMatches, parseMatchSpec, tryParseMatchSpec } from "../specs/match-spec.ts";
 import { similarNames } from "../specs/names.ts";
 import type { RepoDataRecord } from "../specs/records.ts";
 import { chooseChannels, loadIndexes } from "./channels.ts";
 import type { CommandContext } from "./context.ts";
-import { targetContext } from "./create.ts";
+import { targetContext } from "./environment.ts";
 import { readEnvironment } from "./list.ts";
 import { channelSource, installedSource, newestFirst, type PackageSource } from "./package-source.ts";
 import { resolveTarget, type TargetOptions } from "./target.ts";

@@ -14,9 +14,8 @@ import { isKnownSubdir } from "../specs/platform.ts";
 import { distString, type RepoDataRecord } from "../specs/records.ts";
 import { type ChangeOutcome, completePlan, executePlan } from "./change.ts";
 import { chooseChannels, loadIndexes } from "./channels.ts";
-import type { CommandContext } from "./context.ts";
+import { type CommandContext, platformOf } from "./context.ts";
 import { readEnvironment } from "./list.ts";
-import { platformOf } from "./solve-change.ts";
 import type { TargetOptions } from "./target.ts";
 
 export interface RevisionIntent {

@@ -4,8 +4,7 @@ import { pathKind } from "../fs/files.ts";
 import { spawnAttached, spawnDetached } from "../host/spawn.ts";
 import { activatedEnvironment } from "../shell/environment.ts";
 import type { CommandContext } from "./context.ts";
-import { targetContext } from "./create.ts";
-import { requireEnvironment } from "./install.ts";
+import { requireEnvironment, targetContext } from "./environment.ts";
 import { checkLabel, registerProcess } from "./processes.ts";
 import { resolveTarget, type TargetOptions } from "./target.ts";
 

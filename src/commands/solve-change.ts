@@ -12,7 +12,7 @@ import { type MatchSpec, parseMatchSpec } from "../specs/match-spec.ts";
 import type { PackageIndex } from "../specs/package-index.ts";
 import type { PartialPlan } from "./change.ts";
 import { type LoadVariant, loadIndexes } from "./channels.ts";
-import type { CommandContext } from "./context.ts";
+import { type CommandContext, platformOf } from "./context.ts";
 import { allowedIndexes } from "./policy.ts";
 import { parseWhen } from "./when.ts";
 
@@ -104,10 +104,6 @@ async function timedSolve(
   const failed = result.kind === "conflict" ? { failed: true } : {};
   context.events({ type: "phase", phase: "solve", state: "end", seconds, ...failed });
   return result;
-}
-
-export function platformOf(context: Pick<CommandContext, "config" | "hostPlatform">): string {
-  return context.config.platform || context.hostPlatform;
 }
 
 interface SolveInputs {

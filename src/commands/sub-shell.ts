@@ -2,8 +2,7 @@ import { ToolError } from "../errors.ts";
 import { spawnAttached } from "../host/spawn.ts";
 import { activatedEnvironment } from "../shell/environment.ts";
 import type { CommandContext } from "./context.ts";
-import { targetContext } from "./create.ts";
-import { requireEnvironment } from "./install.ts";
+import { requireEnvironment, targetContext } from "./environment.ts";
 import { resolveTarget, type TargetOptions } from "./target.ts";
 
 /** Runs the user's shell inside an environment until it is left; from `onStart` on signals are the shell's. Resolves to its exit code. */

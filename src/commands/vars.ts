@@ -2,8 +2,7 @@ import { ToolError } from "../errors.ts";
 import { refuseFrozen } from "../prefix/frozen.ts";
 import { readStateFile, UNSET, writeVariables } from "../prefix/state.ts";
 import type { CommandContext } from "./context.ts";
-import { targetContext } from "./create.ts";
-import { requireEnvironment } from "./install.ts";
+import { requireEnvironment, targetContext } from "./environment.ts";
 import { resolveTarget, type TargetOptions } from "./target.ts";
 
 export interface VariablesOutcome {

@@ -4,9 +4,8 @@ import { damagedPackages, type VerifyProblem, verifyPrefix } from "../prefix/ver
 import { linkOrder } from "../solve/order.ts";
 import type { PrefixRecord, RepoDataRecord } from "../specs/records.ts";
 import { type ChangeOutcome, completePlan, executePlan } from "./change.ts";
-import type { CommandContext } from "./context.ts";
+import { type CommandContext, platformOf } from "./context.ts";
 import { readEnvironment } from "./list.ts";
-import { platformOf } from "./solve-change.ts";
 import type { TargetOptions } from "./target.ts";
 
 export interface VerifyIntent {

@@ -1,12 +1,11 @@
 import { join } from "node:path";
-import { listDir, pathKind, readText } from "../fs/files.ts";
+import { listDir, readText } from "../fs/files.ts";
 import { requestedSpecsOf } from "../plan/diff.ts";
 import { tryParseMatchSpec } from "../specs/match-spec.ts";
 import type { PrefixRecord } from "../specs/records.ts";
 import { readPrefixRecord } from "./conda-meta.ts";
 import { type Frozen, readFrozen } from "./frozen.ts";
 import { type History, parseHistory, requestedSpecs } from "./history.ts";
-import { journalDirectory } from "./journal.ts";
 import { type EnvironmentStateFile, readStateFile } from "./state.ts";
 
 /** An environment as conda-meta describes it. */
@@ -21,14 +20,6 @@ export interface PrefixState {
   state: EnvironmentStateFile;
   /** What the user asked for, by package name: requested_specs of records, and history for records without. */
   requestedSpecs: Map<string, string[]>;
-}
-
-/** Whether a directory is an environment: one with `conda-meta/history`, or with any package record (CEP 32 wants the former). */
-export async function isEnvironment(path: string): Promise<boolean> {
-  if ((await pathKind(join(path, "conda-meta", "history"))) === "file") return true;
-  // In the middle of a change, history may be away: the journal knows where.
-  if ((await pathKind(join(journalDirectory(path), "journal.json"))) === "file") return true;
-  return (await listDir(join(path, "conda-meta"))).some((name) => name.endsWith(".json"));
 }
 
 /** Reads a prefix; undefined when it is no environment. A broken record is an error that names the file. */

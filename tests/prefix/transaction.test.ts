@@ -14,7 +14,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { isEnvironment, readPrefix } from "../../src/prefix/prefix.ts";
+import { isEnvironment } from "../../src/prefix/environment-marks.ts";
+import { readPrefix } from "../../src/prefix/prefix.ts";
 import { preflightFetch } from "../../src/prefix/preflight.ts";
 import { removeEnvironment } from "../../src/prefix/remove-environment.ts";
 import type { PrefixRecord } from "../../src/specs/records.ts";

@@ -43,7 +43,10 @@ function condaPackage(record: PrefixRecord): ListedPackage {
     build: record.build,
     subdir: record.subdir,
     license: record.license ?? "",
-    size: installedSize(record),
+    // The longest part of a record, read only where it is shown.
+    get size() {
+      return installedSize(record);
+    },
     timestamp: record.timestamp ?? 0,
     requested_spec: record.requested_specs?.join(" ") || record.requested_spec || "",
   };

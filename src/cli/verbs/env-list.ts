@@ -1,4 +1,4 @@
-import { describeEnvironment, knownEnvironments } from "../../commands/info.ts";
+import { describeEnvironment, knownEnvironments } from "../../commands/environments.ts";
 import { displayName } from "../../commands/target.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { Invocation } from "../invocation.ts";

@@ -1,9 +1,9 @@
+import { platformOf } from "../../commands/context.ts";
 import { installedSize, type ListResult, list } from "../../commands/list.ts";
-import { platformOf } from "../../commands/solve-change.ts";
 import { ToolError } from "../../errors.ts";
 import { linkOrder } from "../../solve/order.ts";
 import { redactUrl } from "../../specs/credentials.ts";
-import { explicitLine } from "../../specs/export/index.ts";
+import { explicitLine } from "../../specs/export/explicit.ts";
 import { similarNames } from "../../specs/names.ts";
 import { formatBytes } from "../../util/format.ts";
 import { EXIT } from "../exit-codes.ts";
