@@ -9,6 +9,7 @@ import { targetContext } from "./environment.ts";
 import { namesPackages, planExplicit, refuseMixed } from "./explicit.ts";
 import { carryOut } from "./finish.ts";
 import { gatherInputs, type InputSources, type Inputs } from "./inputs.ts";
+import { withNotices } from "./notices.ts";
 import { readForChange } from "./prefix-state.ts";
 import { solveChange } from "./solve-change.ts";
 import { prefixFromPath, resolveTarget, type TargetOptions } from "./target.ts";
@@ -70,7 +71,9 @@ async function planCreate(
           { channels: intent.channels, fileChannels: inputs.channels, nodefaults: inputs.nodefaults },
           context,
         );
-  return solveChange({ command: "create", prefix, specs, channels }, state, context);
+  return withNotices(channels, context, () =>
+    solveChange({ command: "create", prefix, specs, channels }, state, context),
+  );
 }
 
 /** -n or -p, else what the files say, else `MAMBA_TARGET_PREFIX`. The active environment is never created anew by accident. */

@@ -6,6 +6,7 @@ import { requireEnvironment, targetContext } from "./environment.ts";
 import { namesPackages, planExplicit, refuseMixed } from "./explicit.ts";
 import { carryOut } from "./finish.ts";
 import { gatherInputs, type InputSources, type Inputs } from "./inputs.ts";
+import { withNotices } from "./notices.ts";
 import { readForChange } from "./prefix-state.ts";
 import { solveChange } from "./solve-change.ts";
 import { prefixFromPath, resolveTarget, type TargetOptions } from "./target.ts";
@@ -63,20 +64,22 @@ async function planInstall(
       )
     : [];
   const { updateAll = false, updateDeps = false, prune = false, onlyRequested = false } = intent;
-  return solveChange(
-    {
-      command: intent.command,
-      prefix,
-      specs: inputs.specs,
-      channels,
-      updateAll,
-      updateDeps,
-      upgradeNamed: intent.upgradeNamed ?? false,
-      prune,
-      onlyRequested,
-    },
-    state,
-    context,
+  return withNotices(channels, context, () =>
+    solveChange(
+      {
+        command: intent.command,
+        prefix,
+        specs: inputs.specs,
+        channels,
+        updateAll,
+        updateDeps,
+        upgradeNamed: intent.upgradeNamed ?? false,
+        prune,
+        onlyRequested,
+      },
+      state,
+      context,
+    ),
   );
 }
 
