@@ -14,11 +14,8 @@ import { type TarEntry, TarReader } from "./tar.ts";
 import { StoredZipReader } from "./zip.ts";
 import { type Decompressor, loadDecompressor, type ZstdBackend } from "./zstd.ts";
 
-/**
- * Also where node:zlib has zstd: WASM hands out views of one buffer, zlib a new buffer each time, which are garbage until the
- * next collection. 121 MB of packages on two workers: the same processor time (3.0 s), 60 MB less memory at the peak.
- */
-const PACKAGE_BACKEND: ZstdBackend = "wasm";
+/** Those that decode on this thread into one buffer: a new one for each piece is garbage until the next collection (60 MB). */
+const PACKAGE_BACKENDS: readonly ZstdBackend[] = ["zlib-sync", "wasm"];
 
 export type ArchiveKind = "conda" | "tar.bz2";
 
@@ -57,7 +54,7 @@ export interface Extractor {
 /** Starts to extract; throws `io-error` when the destination is not empty. */
 export async function createExtractor(options: ExtractOptions): Promise<Extractor> {
   const createZstd =
-    options.kind === "conda" ? await loadDecompressor(options.backend ?? PACKAGE_BACKEND) : undefined;
+    options.kind === "conda" ? await loadDecompressor(options.backend ?? PACKAGE_BACKENDS) : undefined;
   const writer = new TreeWriter(options.destination);
   const tree = new PackageTree(writer, {
     windows: options.windows ?? process.platform === "win32",

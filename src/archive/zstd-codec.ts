@@ -1,6 +1,6 @@
 import { ToolError } from "../errors.ts";
 
-export type ZstdBackend = "zlib" | "addon" | "wasm";
+export type ZstdBackend = "zlib" | "addon" | "wasm" | "zlib-sync";
 
 export type ByteSink = (bytes: Uint8Array) => void;
 

@@ -3,17 +3,26 @@
  *   zlib    node:zlib since Node 22.15, native; a stream that decodes on Node's thread pool
  *   addon   a prebuilt native add-on, an optional dependency; decodes whole frames only
  *   wasm    zstddec, everywhere; a synchronous stream (zstd-codec to encode)
+ *   zlib-sync  node:zlib on the calling thread, for packages
  * Small frames are decoded whole, others in pieces: memory stays near the window whatever the archive holds.
  */
 import { ToolError } from "../errors.ts";
 import type { ByteSink, Codec, FrameStream, ZstdBackend } from "./zstd-codec.ts";
 import { FrameScanner } from "./zstd-frame.ts";
 import { addonCodec, zlibCodec } from "./zstd-native.ts";
+import { syncCodec } from "./zstd-sync.ts";
 import { wasmCodec } from "./zstd-wasm.ts";
 
 export type { ByteSink, ZstdBackend } from "./zstd-codec.ts";
 
-export const ZSTD_BACKENDS: readonly ZstdBackend[] = ["zlib", "addon", "wasm"];
+export const ZSTD_BACKENDS: readonly ZstdBackend[] = ["zlib", "addon", "wasm", "zlib-sync"];
+
+const OPENERS: Readonly<Record<ZstdBackend, () => Promise<Codec | undefined>>> = {
+  zlib: zlibCodec,
+  addon: addonCodec,
+  wasm: wasmCodec,
+  "zlib-sync": syncCodec,
+};
 
 /**
  * Frames that decode to at most this much are decoded at once. Larger ones are faster in pieces that stay in the processor's
@@ -44,18 +53,18 @@ const codecs = new Map<ZstdBackend, Promise<Codec | undefined>>();
 function loadCodec(backend: ZstdBackend): Promise<Codec | undefined> {
   let codec = codecs.get(backend);
   if (!codec) {
-    codec = backend === "zlib" ? zlibCodec() : backend === "addon" ? addonCodec() : wasmCodec();
+    codec = OPENERS[backend]();
     codecs.set(backend, codec);
   }
   return codec;
 }
 
-async function pickCodec(backend?: ZstdBackend): Promise<Codec> {
-  for (const name of backend ? [backend] : ZSTD_BACKENDS) {
+async function pickCodec(backends: ZstdBackend | readonly ZstdBackend[] = ZSTD_BACKENDS): Promise<Codec> {
+  for (const name of typeof backends === "string" ? [backends] : backends) {
     const codec = await loadCodec(name);
     if (codec) return codec;
   }
-  throw new ToolError("internal", `no zstd codec \`${backend ?? "any"}\` on this platform`);
+  throw new ToolError("internal", `no zstd codec \`${String(backends)}\` on this platform`);
 }
 
 /** Backends that work here, best first. */
@@ -72,11 +81,11 @@ export async function createDecompressor(
   return (await loadDecompressor(options.backend))(sink, options);
 }
 
-/** Loads the codec once; the function then makes decoders synchronously. */
+/** Loads the first codec that is there, once; the function then makes decoders synchronously. */
 export async function loadDecompressor(
-  backend?: ZstdBackend,
+  backends?: ZstdBackend | readonly ZstdBackend[],
 ): Promise<(sink: ByteSink, options?: DecompressorOptions) => Decompressor> {
-  const codec = await pickCodec(backend);
+  const codec = await pickCodec(backends);
   return (sink, options = {}) => new FrameDecompressor(codec, sink, options);
 }
 
