@@ -258,6 +258,18 @@ export function variableNames(name: KeyName, dialect: Dialect): string[] {
   ];
 }
 
+/** Variables that micromamba reads and lists nowhere: the second is meant for tests. */
+const UNLISTED: Partial<Record<KeyName, string>> = {
+  envs_dirs: "CONDA_ENVS_DIRS",
+  root_prefix: "MAMBA_DEFAULT_ROOT_PREFIX",
+};
+
+/** micromamba reads variables as YAML, where 1 and 0 are numbers. Everybody else takes them for true and false. */
+function isWordOfYaml(name: KeyName, text: string, dialect: Dialect): boolean {
+  if (keyDefinition(name).kind !== "boolean" || dialect === "taipan" || dialect === "conda") return true;
+  return !/^\s*[01]\s*$/.test(text);
+}
+
 interface VariableContext {
   dialect: Dialect;
   context: ConvertContext;
@@ -272,15 +284,17 @@ function variableLayer(env: ConfigInput["env"], { dialect, context, yaml }: Vari
   );
   if (present.size === 0) return { origin: "envvars", kind: "env", values };
   for (const name of KEY_NAMES) {
-    const variable = variableNames(name, dialect).find((candidate) => present.has(candidate));
+    const names = [...variableNames(name, dialect), UNLISTED[name] ?? ""];
+    const variable = names.find((candidate) => present.has(candidate));
     if (variable === undefined) continue;
     const converted = convertValue(
       name,
       rawFromVariable(name, env[variable] ?? "", { platform: context.platform, parseValue: yaml.parseValue }),
       context,
     );
-    if ("problem" in converted) {
-      throw new ToolError("config-invalid", `environment variable \`${variable}\` ${converted.problem}`, {
+    if ("problem" in converted || !isWordOfYaml(name, env[variable] ?? "", dialect)) {
+      const problem = "problem" in converted ? converted.problem : "is not `true` or `false`";
+      throw new ToolError("config-invalid", `environment variable \`${variable}\` ${problem}`, {
         hint: `see \`config describe ${name}\``,
       });
     }

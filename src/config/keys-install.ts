@@ -7,7 +7,6 @@ export const INSTALL_KEYS = named({
   root_prefix: string("Basic", "", "Path of the root prefix", {
     rc: false,
     path: true,
-    env: ["MAMBA_ROOT_PREFIX", "MAMBA_DEFAULT_ROOT_PREFIX"],
     defaultText: "~/.local/share/mamba, or ~/micromamba where that exists already",
   }),
   create_base: boolean("Basic", false, "Create the root prefix when it does not exist", {
@@ -27,7 +26,7 @@ export const INSTALL_KEYS = named({
   env_name: string("Basic", "", "Name of the environment that a command works on", flag),
   envs_dirs: list("Basic", [], "Directories of named environments", {
     aliases: ["envs_path"],
-    env: ["CONDA_ENVS_DIRS"],
+    env: "none",
     path: true,
     separator: "path",
     defaultText: "<root prefix>/envs, always last",

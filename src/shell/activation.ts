@@ -1,5 +1,5 @@
 import { basename, dirname } from "node:path";
-import type { EnvironmentData } from "./environment-data.ts";
+import { type EnvironmentData, UNSET_WORD } from "./environment-data.ts";
 
 /** One thing that a shell does while activating or deactivating, in order. */
 export type Step =
@@ -121,9 +121,9 @@ export function deactivate(context: ActivationContext): Step[] {
   for (const step of restoreVariables(oldData, depth, env)) {
     if (!belowData?.variables.has(step.name)) steps.push(step);
   }
-  for (const [name, value] of belowData?.variables ?? []) {
-    steps.push(value === null ? { type: "unset", name } : { type: "set", name, value });
-  }
+  // Of a variable that the environment below unsets, conda and mamba leave the mark as its value when they come back to it.
+  for (const [name, value] of belowData?.variables ?? [])
+    steps.push({ type: "set", name, value: value ?? UNSET_WORD });
   for (const name of oldData.variables.keys()) {
     const saved = savedName(depth - 1, name);
     if (env[saved] !== undefined) steps.push({ type: "unset", name: saved });

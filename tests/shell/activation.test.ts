@@ -103,7 +103,8 @@ describe("activation", () => {
       CONDA_SHLVL: "1",
       PS1: "(a) $ ",
     });
-    expect(a["GONE"]).toBeUndefined();
+    // As conda and mamba: the mark stays as the value, until the environment is left.
+    expect(a["GONE"]).toBe("***unset***");
     expect(a["CONDA_PREFIX_1"]).toBeUndefined();
     expect(off(a)).toMatchObject({ SHARED: "user's", GONE: "user's too", PS1: "$ " });
   });
