@@ -7,7 +7,7 @@ const fs = require("node:fs");
 const { dirname, isAbsolute, join } = require("node:path");
 const { Script } = require("node:vm");
 
-const LONG_RUN_MS = 1500;
+const LONG_RUN_SECONDS = 1.5;
 const WORTH_WRITING = 1.02;
 
 /**
@@ -49,7 +49,7 @@ exports.openBundle = function openBundle(directory, entry, name) {
      * compiled more functions of what was loaded before: it looks. It is no failure when nothing can be kept.
      */
     keepCompiled() {
-      if (!folder || !(news || performance.now() > LONG_RUN_MS)) return;
+      if (!folder || !(news || process.uptime() > LONG_RUN_SECONDS)) return;
       const parts = new Map(known);
       for (const { id, script } of chunks.values()) parts.set(id, script.createCachedData());
       if (!news && sizeOf(parts) < sizeOf(known) * WORTH_WRITING) return;

@@ -10,15 +10,27 @@ const OUTSIDE = ["@toondepauw/node-zstd", "libbzip2-wasm", "zstd-codec"];
 /** Modules of Node.js that every run has loaded anyway. The others cost up to 4 ms each and load with their first use. */
 const AT_HAND = new Set(["path", "fs", "os", "url", "events", "buffer"]);
 
+/** commander loads node:child_process for subcommands that are programs of their own. There are none, and it takes 3 ms. */
+const unusedByCommander = (id, importer) =>
+  id === "node:child_process" && /[\\/]commander[\\/]/.test(importer ?? "");
+const NOTHING = "\0nothing";
+const commanderAlone = {
+  name: "commander-alone",
+  resolveId: (id, importer) => (unusedByCommander(id, importer) ? NOTHING : undefined),
+  load: (id) => (id === NOTHING ? "export default {};" : undefined),
+};
+
 /** Writes the bundle into `directory`: `main.cjs`, `tasks.cjs` (what worker threads do), `worker.cjs` (starts them), `chunks/`. */
 export async function writeCliBundle(directory, { root, outside = OUTSIDE }) {
   const bundle = await rolldown({
     cwd: root,
     platform: "node",
     input: { main: "src/cli/main.ts", tasks: "src/worker.ts" },
-    external: (id) =>
-      id.startsWith("node:") || outside.some((name) => id === name || id.startsWith(`${name}/`)),
+    external: (id, importer) =>
+      (id.startsWith("node:") && !unusedByCommander(id, importer)) ||
+      outside.some((name) => id === name || id.startsWith(`${name}/`)),
     logLevel: "warn",
+    plugins: [commanderAlone],
   });
   const { output } = await bundle.generate({
     format: "cjs",

@@ -3,7 +3,8 @@ import { ToolError } from "../errors.ts";
 import { redactUrl } from "../specs/credentials.ts";
 import type { S3Settings } from "./types.ts";
 
-const EMPTY_SHA256 = createHash("sha256").update("").digest("hex");
+/** Of no bytes. Written out: node:crypto takes milliseconds to load. */
+const EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /** The HTTP address of `s3://bucket/key`: the bucket's own host at AWS, a path component at other endpoints (MinIO, Ceph). */
 export function s3Address(url: string, settings: S3Settings): string {
