@@ -230,7 +230,7 @@ export function replaceText(path: string, change: (text: string) => string): voi
 }
 
 /** Writes a small file whole, replacing what is there. */
-export function replaceFile(path: string, text: string, mode: number): void {
+export function replaceFile(path: string, text: string | Uint8Array, mode: number): void {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
     fs.writeFileSync(temporary, text, { mode });

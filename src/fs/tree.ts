@@ -116,6 +116,25 @@ function unlockDirectories(path: string): void {
     if (entry.isDirectory()) unlockDirectories(join(path, entry.name));
 }
 
+/** Copies a file, replacing what is there. */
+export function copyInto(source: string, target: string): void {
+  try {
+    fs.copyFileSync(source, target);
+  } catch (error) {
+    throw fromSystemError(error, "copy", source);
+  }
+}
+
+/** Makes a symlink, replacing a file or link that is there. */
+export function makeSymlink(target: string, path: string): void {
+  try {
+    fs.rmSync(path, { force: true });
+    fs.symlinkSync(target, path);
+  } catch (error) {
+    throw fromSystemError(error, "link", path);
+  }
+}
+
 /** Removes a directory when it is empty; says whether it did. */
 export function removeIfEmpty(path: string): boolean {
   try {

@@ -38,7 +38,8 @@ export async function removeEnvironment(
     await refuseFrozen(prefix, options.overrideFrozen ?? false);
     if (options.linkScripts === "run") await runAllPreUnlink(prefix, options, context);
     const menus = { prefix, options, events: context.events };
-    removeMenus(plannedMenuRemovals(await ownersOf(prefix, presentMenus(prefix)), menus), menus);
+    const owners = await ownersOf(prefix, presentMenus(prefix));
+    await removeMenus(await plannedMenuRemovals(owners, menus), menus);
     const trash = trashOf(prefix);
     let at = trash;
     try {

@@ -87,10 +87,10 @@ export async function applyTransaction(
     await refuseFrozen(prefix, options.overrideFrozen ?? false);
     checkUnchanged(request);
     const menus: MenuInput = { prefix, options, events: context.events, python: request.transaction.python };
-    const oldMenus = plannedMenuRemovals(oldRecords(request.transaction), menus);
+    const oldMenus = await plannedMenuRemovals(oldRecords(request.transaction), menus);
     const result = await change(request, context, lock);
-    removeMenus(oldMenus, menus);
-    createMenus(result.menus, menus);
+    await removeMenus(oldMenus, menus);
+    await createMenus(result.menus, menus);
     if (options.environmentsTxt) await registerEnvironment(options.environmentsTxt, prefix);
     return result;
   } finally {

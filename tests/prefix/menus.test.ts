@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { desktopEntries, slug } from "../../src/plan/menu.ts";
+import { menuPlans, slug } from "../../src/plan/menu.ts";
 import { removeEnvironment } from "../../src/prefix/remove-environment.ts";
 import { handlers } from "../../src/worker.ts";
 import { createPool } from "../../src/workers/pool.ts";
@@ -22,12 +22,23 @@ const document = {
     { name: "Not here", command: ["x"], platforms: { osx: {} } },
   ],
 };
-const context = { prefix: "/envs/my env", rootPrefix: "/root", home: "/home/u" };
+const context = {
+  platform: "linux-64",
+  prefix: "/envs/my env",
+  rootPrefix: "/root",
+  home: "/home/u",
+  folders: { applications: "/home/u/apps" },
+};
+const entriesOf = (from: unknown, more: object = {}) =>
+  menuPlans(from, { ...context, ...more }).map((plan) => {
+    const [file] = plan.files;
+    return { path: file!.path, text: "content" in file! ? String(file.content) : "" };
+  });
 
 describe("menuinst documents on Linux", () => {
   test("become desktop entries; values stay in their line", () => {
-    const entries = desktopEntries(document, context);
-    expect(entries.map((entry) => entry.fileName)).toEqual(["tools-of-my-env_say-its-100.desktop"]);
+    const entries = entriesOf(document);
+    expect(entries.map((entry) => entry.path)).toEqual(["/home/u/apps/tools-of-my-env_say-its-100.desktop"]);
     const lines = entries[0]!.text.trimEnd().split("\n");
     expect(lines.slice(0, 4)).toEqual([
       "[Desktop Entry]",
@@ -55,8 +66,25 @@ describe("menuinst documents on Linux", () => {
         menu_items: [1, null, { name: "x" }, { name: "x", command: [], platforms: { linux: {} } }],
       },
     ]) {
-      expect(desktopEntries(bad, context)).toEqual([]);
+      for (const platform of ["linux-64", "osx-arm64", "win-64", "emscripten-wasm32"])
+        expect(menuPlans(bad, { ...context, platform })).toEqual([]);
     }
+  });
+
+  test("the name may depend on the environment; lists may be written as one text; precommand runs first", () => {
+    const item = {
+      name: { target_environment_is_base: "Base", target_environment_is_not_base: "Other" },
+      command: ["x", "{{ MENU_ITEM_LOCATION }}"],
+      precommand: "echo first",
+      platforms: { linux: { Categories: "Utility;Science;" } },
+    };
+    const menu = { menu_name: "m", menu_items: [item] };
+    const [other] = entriesOf(menu);
+    expect(other).toMatchObject({ path: "/home/u/apps/m_other.desktop" });
+    expect(other!.text).toContain("\nCategories=Utility;Science;\n");
+    expect(other!.text).toContain("'/home/u/apps/m_other.desktop'");
+    expect(other!.text).toMatch(/Exec=sh -c "echo first; export CONDA_PREFIX=/);
+    expect(entriesOf(menu, { rootPrefix: context.prefix })[0]!.path).toBe("/home/u/apps/m_base.desktop");
   });
 
   test("entries come and go with their package, and start its command in the environment", async () => {
@@ -94,5 +122,84 @@ describe("menuinst documents on Linux", () => {
     );
     expect(readdirSync(menuDirectory)).toEqual([]);
     expect(existsSync(box.prefix)).toBe(false);
+  });
+});
+
+describe("bundles of macOS, made on this machine", () => {
+  const menu = (name: string) =>
+    JSON.stringify({
+      menu_name: "m",
+      menu_items: [
+        {
+          name,
+          command: ["{{ PREFIX }}/bin/say", "it's"],
+          icon: "{{ MENU_DIR }}/say.{{ ICON_EXT }}",
+          precreate: 'touch "{{ PREFIX }}/precreated"',
+          platforms: { osx: { link_in_bundle: { "{{ PREFIX }}/bin/say": "Contents/Resources/say" } } },
+        },
+      ],
+    });
+  const app = (box: ReturnType<typeof sandbox>, version = "1.0") =>
+    makePackage(box.pkgs, {
+      name: "app",
+      version,
+      files: {
+        "Menu/app.json": menu(version === "1.0" ? "Say" : "Say more"),
+        "Menu/say.icns": "icon",
+        "bin/say": { content: '#!/bin/sh\nprintf "%s|" "$CONDA_PREFIX" "$@"\n', mode: 0o755 },
+      },
+    });
+
+  test("start the command in the environment, follow an upgrade, and go with their package", async () => {
+    const box = sandbox("my env");
+    const menuDirectory = join(box.root, "Applications");
+    const options = { shortcuts: true, menuDirectory, platform: "osx-64" };
+    await box.set([app(box)], options);
+    const bundle = join(menuDirectory, "Say.app");
+    const say = () => execFileSync(join(bundle, "Contents/MacOS/say"), { encoding: "utf8" });
+    expect(say()).toBe(`${box.prefix}|it's|`);
+    expect(readFileSync(join(bundle, "Contents/Resources/say.icns"), "utf8")).toBe("icon");
+    expect(readlinkSync(join(bundle, "Contents/Resources/say"))).toBe(join(box.prefix, "bin/say"));
+    expect(existsSync(join(box.prefix, "precreated"))).toBe(true);
+    expect(box.events.filter((event) => event.type === "warning")).toEqual([]);
+    await box.set([app(box, "2.0")], options);
+    expect(readdirSync(menuDirectory)).toEqual(["Say more.app"]);
+    await box.set([], options);
+    expect(readdirSync(menuDirectory)).toEqual([]);
+  });
+
+  test("an application of the same name that is not ours is left alone, with a warning", async () => {
+    const box = sandbox();
+    const menuDirectory = join(box.root, "Applications");
+    mkdirSync(join(menuDirectory, "Say.app/Contents/MacOS"), { recursive: true });
+    writeFileSync(join(menuDirectory, "Say.app/Contents/MacOS/say"), "somebody's");
+    const options = { shortcuts: true, menuDirectory, platform: "osx-64" };
+    await box.set([app(box)], options);
+    expect(box.events.find((event) => event.type === "warning")).toMatchObject({
+      code: "menu",
+      message: expect.stringContaining("Say.app` is there already"),
+    });
+    await box.set([], options);
+    expect(readFileSync(join(menuDirectory, "Say.app/Contents/MacOS/say"), "utf8")).toBe("somebody's");
+  });
+
+  test("nothing is made for another system, without shortcuts, or for Windows on this one", async () => {
+    const box = sandbox();
+    const menuDirectory = join(box.root, "Applications");
+    await box.set([app(box)], { shortcuts: true, platform: "osx-64", env: { HOME: box.root, PATH: "/bin" } });
+    await box.set([]);
+    await box.set([app(box)], { shortcuts: false, platform: "osx-64", menuDirectory });
+    await box.set([]);
+    await box.set([app(box)], { shortcuts: true, platform: "win-64", menuDirectory });
+    expect(existsSync(menuDirectory)).toBe(process.platform === "darwin");
+    expect(box.events.filter((event) => event.type === "warning")).toEqual([]);
+  });
+
+  test("precreate code is a script: it does not run where scripts may not", async () => {
+    const box = sandbox();
+    const menuDirectory = join(box.root, "Applications");
+    await box.set([app(box)], { shortcuts: true, menuDirectory, platform: "osx-64", linkScripts: "skip" });
+    expect(readdirSync(menuDirectory)).toEqual(["Say.app"]);
+    expect(existsSync(join(box.prefix, "precreated"))).toBe(false);
   });
 });

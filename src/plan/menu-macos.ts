@@ -1,0 +1,179 @@
+/** Menu items on macOS: application bundles (Apple, "Bundle Programming Guide", "Information Property List Key Reference"). */
+import {
+  fileName,
+  isObject,
+  type Json,
+  type MenuContext,
+  type MenuFile,
+  type MenuItem,
+  type MenuPlan,
+  shellActivation,
+  shellQuote,
+  slug,
+} from "./menu-item.ts";
+import { prefixPathProblem } from "./prefix-path.ts";
+
+/** Keys of Info.plist that a package may set. */
+const KEYS = [
+  "CFBundleDisplayName",
+  "CFBundleIdentifier",
+  "CFBundleName",
+  "CFBundleSpokenName",
+  "CFBundleVersion",
+  "CFBundleURLTypes",
+  "CFBundleDocumentTypes",
+  "LSApplicationCategoryType",
+  "LSBackgroundOnly",
+  "LSEnvironment",
+  "LSMinimumSystemVersion",
+  "LSMultipleInstancesProhibited",
+  "LSRequiresNativeExecution",
+  "NSSupportsAutomaticGraphicsSwitching",
+  "UTExportedTypeDeclarations",
+  "UTImportedTypeDeclarations",
+] as const;
+
+const LSREGISTER =
+  "/System/Library/Frameworks/CoreServices.framework/Frameworks/LaunchServices.framework/Support/lsregister";
+
+export const bundlePath = (context: MenuContext, name: string): string =>
+  `${context.folders.applications}/${fileName(name)}.app`;
+
+export function macosPlan(item: MenuItem, context: MenuContext): MenuPlan {
+  const bundle = bundlePath(context, item.name);
+  const contents = `${bundle}/Contents`;
+  const program = slug(item.name);
+  const script = `${contents}/MacOS/${program}`;
+  const icon = item.text("icon");
+  const files: MenuFile[] = [
+    { path: `${contents}/PkgInfo`, content: `APPL${program.slice(0, 8)}`, mode: 0o644 },
+    { path: `${contents}/Info.plist`, content: propertyList(infoOf(item, program, icon)), mode: 0o644 },
+    // A script is as good a program of a bundle as a binary.
+    { path: script, content: scriptOf(item, context), mode: 0o755 },
+  ];
+  if (icon) files.push({ path: `${contents}/Resources/${baseName(icon)}`, copyOf: icon });
+  files.push(...linksInto(bundle, item));
+  const entitlements = item.list("entitlements").filter((key) => /^[a-z0-9.-]+$/i.test(key));
+  const plist = `${contents}/Entitlements.plist`;
+  if (entitlements.length > 0) {
+    const granted = Object.fromEntries(entitlements.map((key) => [key, true]));
+    files.push({ path: plist, content: propertyList(granted), mode: 0o644 });
+  }
+  // Launch Services finds out by itself, but later.
+  const registered = item.value("CFBundleURLTypes") ?? item.value("CFBundleDocumentTypes");
+  return {
+    files,
+    precreate: item.text("precreate"),
+    afterCreate: [
+      ...(entitlements.length > 0
+        ? [
+            {
+              command: [
+                "/usr/bin/codesign",
+                ...["--sign", "-", "--prefix", `com.${program}`, "--options", "runtime"],
+                ...["--force", "--deep", "--entitlements", plist, bundle],
+              ],
+            },
+          ]
+        : []),
+      ...(registered ? [{ command: [LSREGISTER, "-R", bundle] }] : []),
+    ],
+    remove: [bundle],
+    removeIfEmpty: [],
+    afterRemove: registered ? [{ command: [LSREGISTER, "-u", bundle] }] : [],
+    proof: script,
+  };
+}
+
+const baseName = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
+
+function infoOf(item: MenuItem, program: string, icon: string | undefined): Json {
+  const version = item.text("CFBundleVersion") ?? "1.0.0";
+  const info: Json = {
+    CFBundleName: program.slice(0, 16),
+    CFBundleDisplayName: item.name,
+    CFBundleExecutable: program,
+    CFBundleGetInfoString: `${program}-${version}`,
+    CFBundleIdentifier: `com.${program}`,
+    CFBundlePackageType: "APPL",
+    CFBundleVersion: version,
+    CFBundleShortVersionString: version,
+  };
+  if (icon) info["CFBundleIconFile"] = baseName(icon);
+  for (const key of KEYS) {
+    const value = item.value(key);
+    if (value !== undefined && value !== null) info[key] = rendered(value, item);
+  }
+  return info;
+}
+
+function rendered(value: unknown, item: MenuItem): unknown {
+  if (typeof value === "string") return item.render(value);
+  if (Array.isArray(value)) return value.map((part) => rendered(part, item));
+  if (!isObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, rendered(part, item)]));
+}
+
+/** `link_in_bundle`: symlinks at relative paths inside the bundle; others are left out. */
+function linksInto(bundle: string, item: MenuItem): MenuFile[] {
+  const links = item.value("link_in_bundle");
+  if (!isObject(links)) return [];
+  return Object.entries(links).flatMap(([source, target]) => {
+    if (typeof target !== "string") return [];
+    const path = item.render(target).replace(/^\.\//, "");
+    if (prefixPathProblem(path) !== undefined) return [];
+    return [{ path: `${bundle}/${path}`, linkTo: item.render(source) }];
+  });
+}
+
+function scriptOf(item: MenuItem, context: MenuContext): string {
+  const lines = ["#!/bin/sh"];
+  if (item.value("terminal") === true)
+    lines.push(
+      `if [ "\${__CFBundleIdentifier:-}" != "com.apple.Terminal" ]; then`,
+      `    exec open -b com.apple.terminal "$0"`,
+      "fi",
+    );
+  const directory = item.text("working_dir");
+  if (directory) lines.push(`mkdir -p ${shellQuote(directory)} && cd ${shellQuote(directory)}`);
+  lines.push(...shellActivation(item, context.prefix));
+  lines.push(`exec ${item.command.map(shellQuote).join(" ")}`);
+  return `${lines.join("\n")}\n`;
+}
+
+const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
+/** What XML 1.0 cannot hold, not even escaped: control characters and halves of a surrogate pair. */
+const NOT_XML = /[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|\p{Cs}/gu;
+const escapeXml = (text: string): string => text.replace(NOT_XML, "").replace(/[&<>]/g, (c) => ENTITIES[c]!);
+
+/** An XML property list. What has no place in one is left out. */
+export function propertyList(value: Json): string {
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    '<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">',
+    '<plist version="1.0">',
+    ...(element(value, "") ?? []),
+    "</plist>",
+    "",
+  ].join("\n");
+}
+
+function element(value: unknown, indent: string): string[] | undefined {
+  const inner = `${indent}\t`;
+  if (typeof value === "string") return [`${indent}<string>${escapeXml(value)}</string>`];
+  if (typeof value === "boolean") return [`${indent}<${value}/>`];
+  if (typeof value === "number" && Number.isFinite(value))
+    return [
+      `${indent}<${Number.isInteger(value) ? "integer" : "real"}>${value}</${Number.isInteger(value) ? "integer" : "real"}>`,
+    ];
+  if (Array.isArray(value))
+    return [`${indent}<array>`, ...value.flatMap((item) => element(item, inner) ?? []), `${indent}</array>`];
+  if (!isObject(value)) return undefined;
+  const entries = Object.keys(value)
+    .sort()
+    .flatMap((key) => {
+      const lines = element(value[key], inner);
+      return lines ? [`${inner}<key>${escapeXml(key)}</key>`, ...lines] : [];
+    });
+  return [`${indent}<dict>`, ...entries, `${indent}</dict>`];
+}
