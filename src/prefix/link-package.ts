@@ -71,6 +71,10 @@ export async function planPackageTask(input: PlanPackageInput): Promise<PlannedP
   return {
     paths: paths.join("\n"),
     longest: paths.reduce((most, path) => Math.max(most, path.length), 0),
+    longestName: paths.reduce(
+      (most, path) => (path.length > most ? Math.max(most, longestName(path)) : most),
+      0,
+    ),
     softlinks: links.files
       .filter((file) => file.entry.path_type === "softlink")
       .map((file) => file.target)
@@ -82,6 +86,15 @@ export async function planPackageTask(input: PlanPackageInput): Promise<PlannedP
     scripts: links.scripts,
     menus: links.menus,
   };
+}
+
+function longestName(path: string): number {
+  let most = 0;
+  for (let from = 0, to = 0; to >= 0; from = to + 1) {
+    to = path.indexOf("/", from);
+    most = Math.max(most, (to < 0 ? path.length : to) - from);
+  }
+  return most;
 }
 
 /** Maps a target through directories that are symlinks. */

@@ -129,8 +129,8 @@ function checkLengths(prefix: string, planned: readonly PlannedOperation[], plat
   const limit = pathLimit(platform);
   const room = limit - Buffer.byteLength(prefix) - 2;
   for (const { dist, paths, plan } of planned) {
-    // A UTF-16 unit is three bytes at most: only packages with a long path are looked at path by path.
-    if (plan.longest * 3 <= Math.min(room, NAME_MAX)) continue;
+    // A UTF-16 unit is three bytes at most: only packages with a long path or name are looked at path by path.
+    if (plan.longest * 3 <= room && plan.longestName * 3 <= NAME_MAX) continue;
     for (const path of paths) {
       if (Buffer.byteLength(path) > room) {
         throw new ToolError(

@@ -20,8 +20,9 @@ export interface PlannedPackage {
   paths: string;
   /** Targets that are symlinks, joined with newlines: they may stand where another package has a directory. */
   softlinks: string;
-  /** Length of the longest path in UTF-16 units. */
+  /** Length of the longest path, and of the longest name in one, in UTF-16 units. */
   longest: number;
+  longestName: number;
   pycCount: number;
   fileCount: number;
   bytes: number;

@@ -672,6 +672,45 @@ describe("before anything is fetched", () => {
   });
 });
 
+describe("before anything is linked", () => {
+  test("names that the file system has no room for are refused, others of many bytes are not", async () => {
+    const box = sandbox();
+    const named = (name: string) =>
+      makePackage(box.pkgs, { name: `a${name.length}`, files: { [name]: "x" } });
+    await box.set([named(`lib/${"ü".repeat(127)}`), named(`${"long/".repeat(100)}x`)]);
+    // Byte code has a longer name than its source.
+    const python = pythonPackage(box.pkgs, { executable: "/bin/true", version: "3.11.1" });
+    const source = makePackage(box.pkgs, {
+      name: "source",
+      noarch: "python",
+      files: { [`site-packages/${"x".repeat(240)}.py`]: "" },
+    });
+    await expect(box.set([python, source])).rejects.toMatchObject({
+      code: "io-error",
+      message: expect.stringContaining("longer than 255 bytes"),
+    });
+    await box.set([python, source], { compilePyc: false });
+    const deep = named(`${"long/".repeat(199)}y`);
+    await expect(box.set([deep], { platform: "osx-64" })).rejects.toMatchObject({
+      code: "io-error",
+      message: expect.stringContaining("longer than 1024 bytes"),
+    });
+    await box.set([deep]);
+  });
+  test("extra_safety_checks: a file of the cache that is not what was built is refused, and nothing has changed", async () => {
+    const box = sandbox();
+    const a = makePackage(box.pkgs, { name: "a", files: { "lib/a": "a", "lib/b": "b" } });
+    writeFileSync(join(a.extracted_package_dir, "lib/b"), "B");
+    await expect(box.set([a], { extraSafetyChecks: true })).rejects.toMatchObject({
+      code: "checksum-mismatch",
+      message: expect.stringContaining("lib/b"),
+    });
+    expect(siblings(box)).toEqual([]);
+    await box.set([a]);
+    expect(read(box, "lib/b")).toBe("B");
+  });
+});
+
 describe("removing an environment", () => {
   test("nothing of it stays, others do", async () => {
     const box = sandbox();
