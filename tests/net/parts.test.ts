@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { ignoreEvents } from "../../src/events.ts";
 import { loadCredentials, readAuthStore, removeLogin, storeLogin } from "../../src/net/credentials.ts";
 import { describeAttempts, describeFailure, statusError } from "../../src/net/failures.ts";
+import { createMirrors } from "../../src/net/mirrors.ts";
 import { parseNetrc } from "../../src/net/netrc.ts";
 import { bypassesProxy, proxyFor } from "../../src/net/proxy.ts";
 import { parseRetryAfter, retryDelay } from "../../src/net/retry.ts";
@@ -163,10 +164,48 @@ describe("stored credentials", () => {
     expect(find("no url")).toBeUndefined();
   });
 
+  it("of a channel below another one come first, in whatever order they are given", async () => {
+    const [outer, inner] = [
+      { prefix: "https://c.example/a", auth: { token: "outer" } },
+      { prefix: "https://c.example/a/private", auth: { token: "inner" } },
+    ];
+    for (const channels of [
+      [outer!, inner!],
+      [inner!, outer!],
+    ]) {
+      const find = await loadCredentials({ home, channels }, ignoreEvents);
+      expect(find("https://c.example/a/private/noarch/x")).toEqual({ token: "inner" });
+      expect(find("https://c.example/a/noarch/x")).toEqual({ token: "outer" });
+    }
+  });
+
   it("a broken file is a warning, not an end", async () => {
     writeFileSync(file, "{");
     const seen: string[] = [];
     await loadCredentials({ home }, (event) => seen.push(event.type));
     expect(seen).toEqual(["warning"]);
+  });
+});
+
+describe("mirrors", () => {
+  it("of a channel below another one are its own", () => {
+    const { candidates } = createMirrors({
+      "https://c.example/a": ["https://m1.example"],
+      "https://c.example/a/private/": ["https://m2.example/"],
+    });
+    expect(candidates("https://c.example/a/noarch/x")).toEqual(["https://m1.example/noarch/x"]);
+    expect(candidates("https://c.example/a/private/noarch/x")).toEqual(["https://m2.example/noarch/x"]);
+    expect(candidates("https://c.example/ab")).toEqual(["https://c.example/ab"]);
+  });
+
+  it("are all tried again when all have failed", () => {
+    const mirrors = createMirrors({ "https://c.example": ["https://m1.example", "https://m2.example"] });
+    mirrors.fail("https://m1.example/x");
+    expect(mirrors.candidates("https://c.example/x")).toEqual(["https://m2.example/x"]);
+    mirrors.fail("https://m2.example/x");
+    expect(mirrors.candidates("https://c.example/x")).toEqual([
+      "https://m1.example/x",
+      "https://m2.example/x",
+    ]);
   });
 });

@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { buildRequest, MemoryIndex, parseMatchSpec, type Solution } from "../../src/index.ts";
+import {
+  buildRequest,
+  MemoryIndex,
+  parseMatchSpec,
+  type RepoDataRecord,
+  type Solution,
+} from "../../src/index.ts";
 import { solveWithPauses } from "../../src/solve/solve.ts";
 import { ask, dists, installed, record } from "./world.ts";
 
@@ -62,6 +68,39 @@ describe("what stays", () => {
       "lib-2-0",
       "other-1-0",
     ]);
+  });
+});
+
+describe("which of several builds", () => {
+  const chosen = (...records: RepoDataRecord[]): string => {
+    // Whatever the order in which the channel lists them.
+    const answers = [records, records.toReversed()].map((world) => {
+      const { records: answer } = ask([world], { specs: ["a"] }) as Solution;
+      return answer.map(({ name, version, build, subdir, fn }) =>
+        [name, version, build, subdir, (fn ?? "").replace(/^.*\.(?=conda$|bz2$)/, "")].join(" "),
+      );
+    });
+    expect(answers[0]).toEqual(answers[1]);
+    return answers[0]!.join(", ");
+  };
+  const noarch = { subdir: "noarch" };
+
+  it("fewest track_features before the version, then the build number, the time, arch, and the form", () => {
+    expect(chosen(record("a 1 0"), record("a 2 0", [], { track_features: "slow" }))).toMatch(/^a 1 0/);
+    expect(chosen(record("a 1 x_0", [], { timestamp: 9e12 }), record("a 1 y_1"))).toMatch(/^a 1 y_1/);
+    expect(
+      chosen(
+        // Seconds, as in the first years; a later moment than the milliseconds of the other.
+        record("a 1 x_0", [], { timestamp: 1_600_000_000 }),
+        record("a 1 y_0", [], { timestamp: 1_500_000_000_000 }),
+      ),
+    ).toMatch(/^a 1 x_0/);
+    expect(chosen(record("a 1 z_0", [], noarch), record("a 1 b_0"))).toMatch(/^a 1 b_0 linux-64/);
+    // Also where another channel has it, and no channel comes first.
+    const channels = [[record("a 1 z_0", [], { ...noarch, channel: "one" })], [record("a 1 b_0")]];
+    expect(dists(ask(channels, { specs: ["a"], priority: "disabled" }))).toEqual(["a-1-b_0"]);
+    const legacy = { fn: "a-1-z_0.tar.bz2" };
+    expect(chosen(record("a 1 z_0", [], legacy), record("a 1 b_0"))).toMatch(/^a 1 b_0/);
   });
 });
 
