@@ -5,6 +5,7 @@ import { checkRecordNames } from "../specs/names.ts";
 import type { RepoDataRecord } from "../specs/records.ts";
 import type { ArchiveFacts, WorkerPool } from "../workers/protocol.ts";
 import type { CacheOptions } from "./package-cache.ts";
+import { withFacts, writeRepodataRecord } from "./record-file.ts";
 
 export interface Fetched {
   facts: ArchiveFacts;
@@ -37,20 +38,18 @@ export async function checkContents(
   events({ type: "warning", code: "package-contents", message });
 }
 
-/** Adds what the bytes told; for explicit URLs everything that info/index.json says. */
+/** Adds what the bytes told, as the worker has written it; for explicit URLs everything that info/index.json says. */
 export async function completeRecord(
   record: RepoDataRecord,
   { facts, extracted }: Fetched,
   learn: boolean,
 ): Promise<RepoDataRecord> {
-  const found = {
-    sha256: record.sha256 ?? facts.sha256,
-    md5: record.md5 ?? facts.md5,
-    size: record.size ?? facts.size,
-  };
-  if (!learn) return { ...record, ...found };
+  const known = withFacts(record, facts);
+  if (!learn) return known;
   const { index } = await readInfo(extracted);
-  const full = { ...index, ...found, fn: record.fn, url: record.url, channel: record.channel };
+  const { sha256, md5, size, fn, url, channel } = known;
+  const full = { ...index, sha256, md5, size, fn, url, channel };
   checkRecordNames(full);
+  await writeRepodataRecord(extracted, full);
   return full;
 }

@@ -29,7 +29,7 @@ const PROGRESS_BYTES = 256 * 1024;
 /** Downloads and extracts at once, from one mirror after the other until the bytes are those that the record promises. */
 export async function download(
   record: RepoDataRecord,
-  input: Pick<ExtractInput, "fn" | "kind" | "expected" | "wantMd5">,
+  input: Omit<ExtractInput, "destination">,
   newTarget: NewTarget,
   context: DownloadContext,
 ): Promise<{ facts: ArchiveFacts; target: Target }> {

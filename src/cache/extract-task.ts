@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { createExtractor } from "../archive/extract.ts";
 import { ToolError } from "../errors.ts";
-import { createFileSync, fileFactsSync, readPiecesSync } from "../fs/cache-files.ts";
+import { createFileSync, fileFactsSync, readPiecesSync, writeOwnSync } from "../fs/cache-files.ts";
 import type {
   ArchiveFacts,
   ExpectedArchive,
@@ -10,6 +10,7 @@ import type {
   TaskContext,
   TaskSink,
 } from "../workers/protocol.ts";
+import { recordPath, recordText, withFacts } from "./record-file.ts";
 
 /** Runs in a worker: hash, archive file and extraction of one download, in one pass over its bytes. */
 export async function extractStreamTask(
@@ -116,6 +117,8 @@ async function openArchiveSink(input: ExtractInput, signal: AbortSignal): Promis
           `\`${input.fn}\` is no conda package: it has no info/index.json`,
         );
       }
+      if (destination !== undefined && input.record !== undefined)
+        writeOwnSync(recordPath(destination), recordText(withFacts(input.record, facts)));
       return { ...facts, files: summary.files, bytes: summary.bytes };
     },
     abort: async () => extractor?.abort(),

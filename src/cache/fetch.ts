@@ -5,17 +5,18 @@ import { fileURLToPath } from "node:url";
 import pLimit from "p-limit";
 import { ToolError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
+import { appendText } from "../fs/cache-files.ts";
 import { removeTree } from "../fs/files.ts";
 import type { HttpClient } from "../net/http.ts";
-import { redactUrl } from "../specs/credentials.ts";
+import { redactUrl, splitCredentials } from "../specs/credentials.ts";
 import { checkRecordNames } from "../specs/names.ts";
 import type { PackageCacheRecord, RepoDataRecord } from "../specs/records.ts";
 import type { ExtractInput, WorkerPool } from "../workers/protocol.ts";
 import { checkContents, completeRecord, type Fetched } from "./complete.ts";
 import { download } from "./download.ts";
 import { type ArchiveKind, archiveName } from "./layout.ts";
-import type { CacheOptions, PackageCache } from "./package-cache.ts";
-import { publish, writeRepodataRecord } from "./publish.ts";
+import type { CacheListing, CacheOptions, PackageCache } from "./package-cache.ts";
+import { publish } from "./publish.ts";
 import { createTemporary } from "./temporary.ts";
 
 export interface FetchPackagesOptions extends Partial<CacheOptions> {
@@ -47,7 +48,8 @@ export async function fetchPackages(
   const results = new Map<string, PackageCacheRecord>();
   const unique = [...new Map(records.map((record) => [record.url, record])).values()];
   for (const record of unique) checkRecord(record, options);
-  const missing = await lookupAll(unique, options, context, results);
+  const present = await context.cache.listing();
+  const missing = await lookupAll(unique, { ...options, present }, context, results);
   if (missing.length === 0) return results;
   await refuseOffline(missing, context);
 
@@ -62,6 +64,8 @@ export async function fetchPackages(
     pkgs,
     scratch: await createTemporary(pkgs),
     next: 0,
+    present,
+    published: [],
     options,
     context: { ...context, signal: stop.signal },
   };
@@ -73,15 +77,26 @@ export async function fetchPackages(
     throw error;
   } finally {
     context.signal?.removeEventListener("abort", onAbort);
+    await tellUrls(run);
   }
   await removeTree(run.scratch);
   return results;
+}
+
+/** conda's list of where packages came from; whatever keeps it from being written, the packages are there. */
+async function tellUrls({ pkgs, published }: Run): Promise<void> {
+  if (published.length > 0)
+    await appendText(join(pkgs, "urls.txt"), `${published.join("\n")}\n`).catch(() => {});
 }
 
 interface Run {
   pkgs: string;
   scratch: string;
   next: number;
+  /** What the cache held when the run began. */
+  present: CacheListing;
+  /** URLs of new packages, for urls.txt. */
+  published: string[];
   options: FetchPackagesOptions;
   context: FetchContext & { signal: AbortSignal };
 }
@@ -94,7 +109,7 @@ function checkRecord(record: RepoDataRecord, options: FetchPackagesOptions): voi
 /** Looks all records up, a few at a time, and returns those that must be fetched, largest first: the long ones must not come last. */
 async function lookupAll(
   records: readonly RepoDataRecord[],
-  options: FetchPackagesOptions,
+  options: FetchPackagesOptions & { present: CacheListing },
   context: FetchContext,
   results: Map<string, PackageCacheRecord>,
 ): Promise<RepoDataRecord[]> {
@@ -208,6 +223,7 @@ async function fetchOne(record: RepoDataRecord, run: Run): Promise<PackageCacheR
     kind,
     expected: { sha256: record.sha256, md5: record.md5, size: record.size },
     wantMd5: learn,
+    record: learn ? undefined : record,
   };
   events({
     type: "fetch",
@@ -220,7 +236,6 @@ async function fetchOne(record: RepoDataRecord, run: Run): Promise<PackageCacheR
   events({ type: "fetch", id: record.fn, state: "done", bytes: fetched.facts.size });
   const full = await completeRecord(record, fetched, learn);
   await checkContents(record.fn, fetched.extracted, run.options, run.context);
-  await writeRepodataRecord(fetched.extracted, full);
   const published = await publish(run.context.cache, run.pkgs, {
     record: full,
     scratch: run.scratch,
@@ -228,6 +243,7 @@ async function fetchOne(record: RepoDataRecord, run: Run): Promise<PackageCacheR
     archive: fetched.archive,
     learn,
   });
+  run.published.push(splitCredentials(record.url).url);
   events({ type: "extract", id: record.fn, state: "done" });
   return published;
 }
@@ -236,7 +252,7 @@ type Input = Omit<ExtractInput, "destination"> & { kind: ArchiveKind };
 
 /** Extracts an archive that a cache directory already has (`clean --packages`, an interrupted run), when its hash is right. */
 async function fromArchives(record: RepoDataRecord, input: Input, run: Run): Promise<Fetched | undefined> {
-  for (const archive of await run.context.cache.findArchives(record)) {
+  for (const archive of await run.context.cache.findArchives(record, run.present)) {
     const extracted = nextPath(run);
     try {
       const facts = await run.context.pool.run(

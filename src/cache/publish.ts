@@ -1,8 +1,7 @@
 import { dirname, join } from "node:path";
 import { ToolError } from "../errors.ts";
-import { appendText, fileIdentity, tryRename } from "../fs/cache-files.ts";
-import { ensureDir, writeAtomic } from "../fs/files.ts";
-import { splitCredentials } from "../specs/credentials.ts";
+import { fileIdentity, tryRename } from "../fs/cache-files.ts";
+import { ensureDir } from "../fs/files.ts";
 import type { PackageCacheRecord, RepoDataRecord } from "../specs/records.ts";
 import { archiveName, placesOf } from "./layout.ts";
 import type { PackageCache } from "./package-cache.ts";
@@ -16,24 +15,6 @@ export interface Prepared {
   /** Archive to keep, or undefined. */
   archive: string | undefined;
   learn: boolean;
-}
-
-/** Keys in conda's order matter to nobody, so sorted: equal records are equal files. */
-export async function writeRepodataRecord(directory: string, record: RepoDataRecord): Promise<void> {
-  const clean: Record<string, unknown> = {
-    ...record,
-    url: splitCredentials(record.url).url,
-    channel: splitCredentials(record.channel).url,
-  };
-  const sorted = Object.fromEntries(
-    Object.entries(clean)
-      .filter(([, value]) => value !== undefined)
-      .sort(([a], [b]) => (a < b ? -1 : 1)),
-  );
-  await writeAtomic(
-    join(directory, "info", "repodata_record.json"),
-    `${JSON.stringify(sorted, undefined, 2)}\n`,
-  );
 }
 
 /**
@@ -53,7 +34,6 @@ export async function publish(
     if (await settle(cache, place, prepared)) {
       const archive = join(dirname(place), record.fn);
       if (prepared.archive !== undefined) await allowed(tryRename(prepared.archive, archive));
-      if (place === flat) await appendText(join(pkgs, "urls.txt"), `${splitCredentials(record.url).url}\n`);
       return { ...record, package_tarball_full_path: archive, extracted_package_dir: place };
     }
   }
@@ -70,14 +50,18 @@ export async function publish(
 async function settle(cache: PackageCache, place: string, prepared: Prepared): Promise<boolean> {
   const { record, extracted, learn } = prepared;
   for (let attempt = 0; attempt < 20; attempt += 1) {
+    let refused: unknown;
+    // A rename never replaces a directory that holds anything, so there is no need to look first.
+    const outcome = await tryRename(extracted, place).catch((error: unknown) => {
+      refused = error;
+    });
+    if (outcome === "done") return true;
+    if (outcome === "missing")
+      throw new ToolError("io-error", `\`${extracted}\` vanished while \`${record.fn}\` was being fetched`);
     const before = await fileIdentity(place);
-    if (before === undefined) {
-      const outcome = await tryRename(extracted, place);
-      if (outcome === "done") return true;
-      if (outcome === "missing")
-        throw new ToolError("io-error", `\`${extracted}\` vanished while \`${record.fn}\` was being fetched`);
-      continue;
-    }
+    // In a directory with the sticky bit, an entry of another user refuses where another one is just in the way.
+    if (before === undefined && refused !== undefined) throw refused;
+    if (before === undefined) continue;
     // Another process was faster, or the old entry is to be replaced.
     if (await cache.check(place, record, { safetyChecks: "disabled", learn })) return true;
     if (!(await cache.isReplaceable(place, record))) return false;

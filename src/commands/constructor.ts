@@ -3,7 +3,7 @@ import { createExtractor } from "../archive/extract.ts";
 import { readIndexJson } from "../archive/info.ts";
 import { recordFromUrl } from "../cache/explicit.ts";
 import { archiveName } from "../cache/layout.ts";
-import { writeRepodataRecord } from "../cache/publish.ts";
+import { writeRepodataRecord } from "../cache/record-file.ts";
 import { ToolError } from "../errors.ts";
 import { ensureDir, listDir, readText, removeTree } from "../fs/files.ts";
 import { entriesOf, kindAt, makeDirectory, move, removeAll } from "../fs/tree.ts";

@@ -77,6 +77,30 @@ function factsOf(stat: fs.Stats): FileFacts {
   return { size: stat.size, modified: stat.mtimeMs, links: stat.nlink, kind };
 }
 
+/** Names in a directory, none when it is not there; undefined when it cannot be listed. */
+export async function listNames(directory: string): Promise<ReadonlySet<string> | undefined> {
+  try {
+    return new Set(await fs.promises.readdir(directory));
+  } catch (error) {
+    return codeOf(error) === "ENOENT" ? new Set() : undefined;
+  }
+}
+
+/** Writes a file of a private directory, in a worker. What has its name, a link too, is replaced and never followed. */
+export function writeOwnSync(path: string, text: string): void {
+  try {
+    try {
+      fs.writeFileSync(path, text, { flag: "wx" });
+    } catch (error) {
+      if (codeOf(error) !== "EEXIST") throw error;
+      fs.unlinkSync(path);
+      fs.writeFileSync(path, text, { flag: "wx" });
+    }
+  } catch (error) {
+    throw fromSystemError(error, "write", path);
+  }
+}
+
 /** Appends to a log such as urls.txt; one write call, so that lines of several processes do not mix. */
 export async function appendText(path: string, text: string): Promise<void> {
   try {

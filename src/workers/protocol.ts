@@ -3,6 +3,7 @@
  * To add a task: one entry `{ input, output }` here (types only) and one lazily imported handler in src/worker.ts.
  */
 import type { SerializedToolError } from "../errors.ts";
+import type { RepoDataRecord } from "../specs/records.ts";
 import type {
   LinkedPackage,
   LinkPackageInput,
@@ -36,6 +37,8 @@ export interface ExtractInput {
   expected: ExpectedArchive;
   /** Compute md5 also when sha256 is there to compare. */
   wantMd5: boolean;
+  /** Write it, completed with what the bytes told, to `info/repodata_record.json` of the extracted package. */
+  record?: RepoDataRecord | undefined;
 }
 
 export interface IndexRepodataInput {
