@@ -1,7 +1,7 @@
-// `node bench/link.mjs --channel URL --request "python numpy ..." [--extra SPEC] [--repeat N] [--on DIR] [--json]`: linking with a warm
-// package cache, against every peer found. See bench/README.md.
+// `node bench/link.mjs --channel URL --request "python numpy ..." [--extra SPEC] [--repeat N] [--on DIR] [--cases REGEX] [--json]`: linking
+// with a warm package cache, against every peer found. `--extra` is added and removed: nothing else may need it. See bench/README.md.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { machine, median, micromamba, rattlerPython, root, scratch, table, timed } from "./lib.mjs";
@@ -13,6 +13,7 @@ const { values: options } = parseArgs({
     extra: { type: "string" },
     repeat: { type: "string", default: "5" },
     on: { type: "string" },
+    cases: { type: "string", default: "" },
     json: { type: "boolean", default: false },
   },
 });
@@ -33,7 +34,7 @@ const CASES = [
   { name: "add one package", verb: "install", pyc: true, more: true },
   { name: "remove one package", verb: "remove", pyc: true },
   { name: "remove the environment", verb: "env remove", pyc: true },
-];
+].filter(({ name }) => name === "create, .pyc of the cache" || new RegExp(options.cases).test(name));
 
 const python = rattlerPython();
 const peers = [
@@ -46,7 +47,8 @@ const compileall = [];
 
 // Fills the caches, that of byte code too: with the package that is added later.
 for (const peer of peers) {
-  mustWork(peer, CASES[1], peer.run({ ...CASES[1], more: true }));
+  const all = { ...CASES.find(({ name }) => name === "create, .pyc of the cache"), more: true };
+  mustWork(peer, all, peer.run(all));
 }
 for (let round = 0; round < Number(options.repeat); round++) {
   for (const step of CASES) {
@@ -54,14 +56,24 @@ for (let round = 0; round < Number(options.repeat); round++) {
       if (!peer.does(step)) continue;
       if (step.fresh) rmSync(peer.prefix, { recursive: true, force: true });
       if (step.forget) rmSync(join(peer.home, "root", "pkgs", ".pyc"), { recursive: true, force: true });
+      const before = packagesIn(peer.prefix);
       const result = mustWork(peer, step, peer.run(step));
+      const changed = packagesIn(peer.prefix) - before;
+      if (/one package/.test(step.name) && changed === 0)
+        throw new Error(`${peer.name}: "${step.name}" changed nothing: something else needs ${extra}`);
       samples.get(peer.name).get(step.name).push(result);
     }
-    if (step.name === "create, no .pyc") compileWithPython(peers[0].prefix);
+    if (step.name === "create, no .pyc" && CASES.some(({ forget }) => forget))
+      compileWithPython(peers[0].prefix);
   }
 }
 report();
 rmSync(dir, { recursive: true, force: true });
+
+function packagesIn(prefix) {
+  const meta = join(prefix, "conda-meta");
+  return existsSync(meta) ? readdirSync(meta).filter((name) => name.endsWith(".json")).length : 0;
+}
 
 function mustWork(peer, step, result) {
   if (result.status === 0) return result;
