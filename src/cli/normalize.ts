@@ -40,10 +40,15 @@ function rewriteOptions(words: readonly string[], spec: CommandSpec, name: strin
       i += values.length;
       if (count === 2 && values.length === 2) result.push(`${renamed}=${values.join(VALUE_SEPARATOR)}`);
       else result.push(renamed, ...values);
+      if (!option?.greedy || spec.passThrough || !GREEDY_NAMES.has(name)) continue;
+      while (i + 1 < words.length && !isOption(words[i + 1]!)) result.push(longName(option), words[++i]!);
     }
   }
   return result;
 }
+
+/** Names of programs whose options with a list of values take every word up to the next option. */
+const GREEDY_NAMES = new Set(["mamba", "micromamba"]);
 
 /** Between the values of an option that takes two: the operating system passes no argument with a NUL. */
 export const VALUE_SEPARATOR = "\0";
@@ -57,6 +62,8 @@ function aliasesOf(options: readonly OptionSpec[], name: string): Map<string, st
   for (const option of options) {
     for (const other of option.also ?? []) aliases.set(other, longName(option));
     for (const other of option.alsoAs?.[name] ?? []) aliases.set(other, longName(option));
+    for (const [other, value] of Object.entries(option.shorthand ?? {}))
+      aliases.set(other, `${longName(option)}=${value}`);
   }
   return aliases;
 }

@@ -15,6 +15,10 @@ export interface OptionSpec {
   also?: readonly string[];
   /** Other spellings that hold only for a name that the program is run by. */
   alsoAs?: Readonly<Record<string, readonly string[]>>;
+  /** Words that stand for this option and a value: conda's `--use-local` is `--channel local`. */
+  shorthand?: Readonly<Record<string, string>>;
+  /** micromamba reads every word up to the next option as one more value. */
+  greedy?: boolean;
   /** Number of values where it is not one; they arrive joined by VALUE_SEPARATOR. */
   values?: 2;
   hidden?: boolean;
@@ -48,7 +52,14 @@ const general: OptionSpec[] = [
     help: "info, debug and trace are -v, -vv and -vvv; above warning, warnings are kept quiet",
     choices: ["critical", "error", "warning", "info", "debug", "trace", "off"],
   },
-  { flags: "--debug", help: "same as -vv", hidden: true },
+  { flags: "--debug", help: "same as -vv", hidden: true, also: ["--trace"] },
+  { flags: "--no-plugins", help: "", hidden: true, noEffect: "there are no plug-ins" },
+  {
+    flags: "--console <name>",
+    help: "",
+    hidden: true,
+    noEffect: "--progress chooses how things are shown",
+  },
   { flags: "--print-config-only", help: "print the configuration and what would be worked on", hidden: true },
   {
     flags: "--print-context-only",
@@ -56,6 +67,11 @@ const general: OptionSpec[] = [
     hidden: true,
     notBuilt: "`config list --all --sources` prints the configuration",
   },
+];
+
+const channelUrls: OptionSpec[] = [
+  { flags: "--show-channel-urls", help: "show the URL of each package's channel", hidden: true },
+  { flags: "--no-show-channel-urls", help: "show its name (default)", hidden: true },
 ];
 
 const dry: OptionSpec[] = [{ flags: "--dry-run", help: "show what would be done and stop", also: ["-d"] }];
@@ -71,6 +87,7 @@ const channels: OptionSpec[] = [
     flags: "-c, --channel <channel>",
     help: "channel to search first (may be repeated; earlier ones win)",
     repeat: true,
+    shorthand: { "--use-local": "local" },
   },
   { flags: "--override-channels", help: "ignore the channels of configuration files" },
   {
@@ -100,6 +117,9 @@ const network: OptionSpec[] = [
     help: "repodata file of the channels, such as current_repodata.json (may be repeated: tried in order)",
     repeat: true,
   },
+  { flags: "--repodata-use-zst", help: "fetch repodata.json.zst where there is one (default)", hidden: true },
+  { flags: "--no-repodata-use-zst", help: "fetch the plain repodata.json", hidden: true },
+  { flags: "--no-lock", help: "", hidden: true, noEffect: "caches are always changed under a lock" },
   { flags: "-k, --insecure", help: 'same as --ssl-verify "<false>"' },
   { flags: "--ssl-no-revoke", help: "", hidden: true, noEffect: "Node.js asks for no revocation lists" },
 ];
@@ -146,6 +166,7 @@ const linking: OptionSpec[] = [
     flags: "--trusted-channels <channel>",
     help: "channel whose signatures count (may be repeated; default: all)",
     repeat: true,
+    greedy: true,
     also: ["--trusted-channel"],
   },
   {
@@ -208,6 +229,30 @@ const solver: OptionSpec[] = [
 const change: OptionSpec[] = [
   { flags: "--experimental", help: "", hidden: true, noEffect: "nothing is experimental" },
   {
+    flags: "--experimental-feature <name>",
+    help: "",
+    hidden: true,
+    noEffect: "nothing is experimental",
+    alsoAs: { conda: ["--experimental"] },
+  },
+  { flags: "--clobber", help: "let packages overwrite each other's files without a word", hidden: true },
+  { flags: "--dev", help: "", hidden: true, noEffect: "scripts are started by the environment itself" },
+  {
+    flags: "--environment-specifier <name>",
+    help: "",
+    hidden: true,
+    noEffect: "a file says itself what it is",
+    also: ["--env-spec"],
+  },
+  {
+    flags: "--shortcuts-only <package>",
+    help: "",
+    hidden: true,
+    repeat: true,
+    notBuilt: "menu entries are made for every package, or with --no-shortcuts for none",
+  },
+  ...channelUrls,
+  {
     flags: "-f, --file <file>",
     help: "environment.yml, spec list, @EXPLICIT file or lock file; path, URL or - (may be repeated)",
     repeat: true,
@@ -216,6 +261,7 @@ const change: OptionSpec[] = [
     flags: "--category <name>",
     help: "category of a conda-lock file to install (may be repeated; default main)",
     repeat: true,
+    greedy: true,
     also: ["--categories"],
   },
   { flags: "--environment <name>", help: "environment of a pixi.lock to install (default `default`)" },
@@ -241,6 +287,7 @@ const looking: OptionSpec[] = [
 ];
 
 export const GROUPS = {
+  channelUrls,
   idle,
   looking,
   general,

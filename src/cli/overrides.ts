@@ -33,6 +33,9 @@ export function configOverrides(invocation: Invocation): Partial<ConfigValues> {
     Object.assign(overrides, { skipRunLinkScripts: false, linkScripts: "run" });
   else if (options["linkScripts"] !== undefined) overrides["skipRunLinkScripts"] = false;
   if (flag(invocation, "overrideFrozen")) overrides["protectFrozenEnvs"] = false;
+  // conda's old `env create --force` replaces what is there.
+  if (invocation.path.join(" ") === "env create" && flag(invocation, "force")) overrides["alwaysYes"] = true;
+  if (flag(invocation, "clobber")) overrides["pathConflict"] = "clobber";
   if (flag(invocation, "debug")) overrides["verbose"] = 2;
   if (flag(invocation, "insecure")) overrides["sslVerify"] = false;
   if (flag(invocation, "jsonEvents")) overrides["progress"] = "json";
@@ -77,6 +80,8 @@ const SAME_NAME = [
   "lockTimeout",
   "relocatePrefix",
   "verifyArtifacts",
+  "repodataUseZst",
+  "showChannelUrls",
 ] as const satisfies readonly (keyof ConfigValues)[];
 
 function numberOption(key: string, value: unknown): number {

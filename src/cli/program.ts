@@ -1,4 +1,4 @@
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { ToolError } from "../errors.ts";
 import { versionText } from "../util/version.ts";
 import { refuseContradictions } from "./contradictions.ts";
@@ -125,12 +125,22 @@ export function shortName(option: OptionSpec): string | undefined {
 
 function toOption(spec: OptionSpec): Option {
   const option = new Option(spec.flags, spec.help);
-  if (spec.choices) option.choices([...spec.choices]);
+  if (spec.choices) chooseFrom(option, spec.choices);
   if (spec.repeat)
     option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
   if (spec.count) option.argParser((_: string, before: number | undefined) => (before ?? 0) + 1);
   if (spec.hidden) option.hideHelp();
   return option;
+}
+
+/** As commander's `choices`, whatever the case of the letters, as micromamba reads them. */
+function chooseFrom(option: Option, choices: readonly string[]): void {
+  option.argChoices = [...choices];
+  option.argParser((value: string) => {
+    const choice = choices.find((item) => item === value.toLowerCase());
+    if (choice !== undefined) return choice;
+    throw new InvalidArgumentError(`Allowed choices are ${choices.join(", ")}.`);
+  });
 }
 
 /** Only what was given on the command line: commander sets `--no-x` options to true by default. */

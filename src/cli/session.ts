@@ -61,7 +61,7 @@ export async function openSession(
   const { values } = config;
   values.verbose = Math.max(values.verbose, VERBOSITY[values.logLevel] ?? 0);
   const err = terminalFacts(process.stderr, env);
-  const out = terminalFacts(process.stdout, env);
+  const out = { ...terminalFacts(process.stdout, env), channelUrls: values.showChannelUrls };
   const mode = progressMode(values, err);
   const progress = createProgress(mode, process.stderr, err, values.verbose);
   const events = sinkOf(values, progress);

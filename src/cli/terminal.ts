@@ -16,6 +16,8 @@ export interface TerminalFacts {
   /** Whether more than ASCII can be shown. */
   unicode: boolean;
   colors: Colors;
+  /** Show channels by their URL, not by their name (`show_channel_urls`). */
+  channelUrls?: boolean;
   /** Width at this moment: windows are resized. Undefined where the stream is no terminal. */
   columns(): number | undefined;
 }

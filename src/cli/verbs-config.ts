@@ -70,6 +70,8 @@ export const config: CommandSpec = {
     { flags: "--remove <key> <value>", help: "remove a value from a list", repeat: true, values: 2 },
     { flags: "--remove-key <key>", help: "remove a key and all its values", repeat: true },
     { flags: "--validate", help: "check every configuration file" },
+    { flags: "--stdin", help: "set what the YAML on standard input says" },
+    { flags: "--write-default", help: "write every key with its default, as comments, into a new file" },
     ...WHERE,
   ],
   ignoreRc: readsFile,

@@ -17,7 +17,15 @@ const loadPackage = () => import("./verbs/package.ts");
 export const MAINTENANCE_COMMANDS: readonly CommandSpec[] = [
   {
     name: "package",
-    summary: "extract, make and convert package archives",
+    summary: "extract, make and convert package archives; say which package has a file",
+    args: "[command]",
+    argsHelp: "extract, compress, transmute",
+    groups: ["prefix", "general", "idle"],
+    options: [
+      { flags: "-w, --which <path>", help: "say which package has a file (may be repeated)", repeat: true },
+    ],
+    examples: ["package -w ~/envs/sci/bin/python", "package extract numpy-2.1.0-py312_0.conda numpy"],
+    load: () => import("./verbs/package-which.ts"),
     commands: [
       {
         name: "extract",

@@ -15,6 +15,14 @@ const exportOptions: OptionSpec[] = [
   { flags: "--from-history", help: "only what was asked for" },
   { flags: "--channel-subdir", help: "with channel and subdir" },
   { flags: "--ignore-channels", help: "without channels in front of packages (default)" },
+  {
+    flags: "--platform <platform>",
+    help: "",
+    hidden: true,
+    repeat: true,
+    also: ["--subdir"],
+    notBuilt: "an environment is of one platform; `lock --platform` solves for others",
+  },
 ];
 
 const formatOption: OptionSpec = {
@@ -100,7 +108,7 @@ export const LOCK_COMMANDS: readonly CommandSpec[] = [
 
 const queryOptions: OptionSpec[] = [
   { flags: "-t, --tree", help: "as a tree" },
-  { flags: "--recursive", help: "everything that can be reached" },
+  { flags: "--recursive", help: "everything that can be reached", alsoAs: { conda: ["-r"] } },
   { flags: "--pretty", help: "in full: details of packages, or the tree" },
   { flags: "--platform <platform>", help: "ask about another platform", also: ["--subdir"] },
 ];
@@ -115,8 +123,16 @@ const search: CommandSpec = {
   groups: QUERY_GROUPS,
   options: [
     ...queryOptions,
-    { flags: "--local", help: "search in the environment" },
+    { flags: "--local", help: "search in the environment", also: ["--installed"] },
+    { flags: "--envs", help: "search in every environment" },
     { flags: "-i, --info", help: "everything that is known of each package" },
+    {
+      flags: "-f, --full-name",
+      help: "match whole names only (default: * is the wildcard)",
+      hidden: true,
+      also: ["--skip-flexible-search"],
+    },
+    { flags: "--all-channels", help: "every configured channel (always so)", hidden: true },
   ],
   examples: ['search "numpy>=2"', 'search "scikit*" -c conda-forge', "search numpy=2.1.0 --info"],
   load: loadSearch,
@@ -124,7 +140,8 @@ const search: CommandSpec = {
 
 const graphOptions: OptionSpec[] = [
   ...queryOptions,
-  { flags: "--local", help: "ask the environment (default)" },
+  { flags: "--local", help: "ask the environment (default)", also: ["--installed"] },
+  { flags: "--all-channels", help: "every configured channel (always so)", hidden: true },
   { flags: "--remote", help: "ask the channels (default with -c)" },
 ];
 

@@ -6,6 +6,11 @@ const SHELL: OptionSpec = {
   help: "bash, zsh, dash, posix, fish, tcsh, xonsh, nu, powershell or cmd.exe (default: the one in use)",
 };
 const STACK: OptionSpec = { flags: "--stack", help: "keep the environment below active, too" };
+const NO_STACK: OptionSpec = {
+  flags: "--no-stack",
+  help: "leave the environment below (default)",
+  hidden: true,
+};
 
 const loadActivate = () => import("./verbs/shell-activate.ts");
 const loadInit = () => import("./verbs/shell-init.ts");
@@ -83,6 +88,13 @@ export const shell: CommandSpec = {
       options: [SHELL],
       load: loadInit,
     },
+    {
+      name: "enable_long_path_support",
+      summary: "let Windows use paths of more than 260 characters (as administrator)",
+      args: null,
+      groups: ["dry", "general", "looking"],
+      load: () => import("./verbs/long-paths.ts"),
+    },
   ],
 };
 
@@ -96,6 +108,26 @@ export const init: CommandSpec = {
     { flags: "--all", help: "every shell" },
     { flags: "--reverse", help: "undo it" },
     { flags: "--user", help: "for this user (always so)" },
+    {
+      flags: "--system",
+      help: "",
+      hidden: true,
+      notBuilt: 'for all users, put `eval "$(taipan shell hook -s posix)"` into a file in /etc/profile.d',
+    },
+    {
+      flags: "--install",
+      help: "",
+      hidden: true,
+      notBuilt: "taipan is where it was installed; `init SHELL` sets up a shell",
+      also: ["--anaconda-prompt"],
+    },
+    {
+      flags: "--condabin",
+      help: "",
+      hidden: true,
+      noEffect: "the hook puts condabin on PATH",
+      also: ["--dev"],
+    },
   ],
   examples: ["init bash", "init zsh --dry-run", "init bash --reverse"],
   load: loadInit,
@@ -111,7 +143,7 @@ export const OUTSIDE: readonly CommandSpec[] = [
     args: "[environment]",
     argsHelp: "name or path",
     groups: ["prefix", "general"],
-    options: [STACK],
+    options: [STACK, NO_STACK],
     load: loadOutside,
     examples: ["activate sci", "activate ./env --stack"],
   },

@@ -30,6 +30,12 @@ export interface CommandSpec {
 
 const CHANGE_GROUPS = ["change", "prefix", "channels", "solver", "linking", "network", "general"] as const;
 
+/** What conda's install and update have in common. */
+const reinstall: OptionSpec[] = [
+  { flags: "--force-reinstall", help: "link the named packages again even if nothing changes" },
+  { flags: "--update-deps", help: "also update the dependencies of the named packages" },
+];
+
 const create: CommandSpec = {
   name: "create",
   summary: "create an environment",
@@ -40,6 +46,7 @@ const create: CommandSpec = {
   options: [
     { flags: "--clone <environment>", help: "copy an environment, by name or path" },
     { flags: "--no-default-packages", help: "do not add create_default_packages" },
+    { flags: "-m, --mkdir", help: "directories are made in any case", hidden: true },
   ],
   examples: [
     "create -n sci -c conda-forge python=3.12 numpy",
@@ -48,6 +55,13 @@ const create: CommandSpec = {
   ],
   load: () => import("./verbs/create.ts"),
 };
+
+/** What conda takes with `remove`, where no channel is asked. */
+const IN_VAIN: OptionSpec[] = [...GROUPS.channels, ...GROUPS.network, ...GROUPS.solver]
+  .filter(({ flags }) =>
+    /--(channel|override-channels|repodata-fn|use-index-cache|insecure|solver|no-pin)\b(?!-)/.test(flags),
+  )
+  .map((option) => ({ ...option, hidden: true, noEffect: "removing asks no channel" }));
 
 export const COMMANDS: readonly CommandSpec[] = [
   create,
@@ -66,8 +80,19 @@ export const COMMANDS: readonly CommandSpec[] = [
         flags: "--revision <n>",
         help: "go back to what the environment was after a revision (see list --revisions)",
       },
-      { flags: "--force-reinstall", help: "link the named packages again even if nothing changes" },
-      { flags: "--update-deps", help: "also update the dependencies of the named packages" },
+      ...reinstall,
+      {
+        flags: "-S, --satisfied-skip-solve",
+        help: "leave alone what is installed and satisfies the request (default, but for `conda`)",
+        hidden: true,
+      },
+      {
+        flags: "--update-specs",
+        help: "bring the named packages up to date (default for `conda`)",
+        hidden: true,
+      },
+      { flags: "--update-all", help: "update every package, too", hidden: true, also: ["--all"] },
+      { flags: "-m, --mkdir", help: "create the environment if it is not there", hidden: true },
     ],
     examples: ["install -n sci scipy", 'install -n sci "numpy>=2" --dry-run', "install -p ./env -f more.yml"],
     load: () => import("./verbs/install.ts"),
@@ -82,6 +107,20 @@ export const COMMANDS: readonly CommandSpec[] = [
       { flags: "-a, --all", help: "update every package", also: ["--update-all"] },
       { flags: "--prune-deps", help: "remove dependencies that nothing needs any more (default)" },
       { flags: "--no-prune-deps", help: "keep them" },
+      ...reinstall,
+      {
+        flags: "--freeze-installed",
+        help: "keep every other package as it is",
+        hidden: true,
+        also: ["--no-update-deps"],
+      },
+      {
+        flags: "-S, --satisfied-skip-solve",
+        help: "",
+        hidden: true,
+        noEffect: "`install` leaves alone what satisfies the request, `update` does not",
+      },
+      { flags: "--update-specs", help: "the same without it", hidden: true },
     ],
     examples: ["update -n sci numpy", "update -n sci --all"],
     load: () => import("./verbs/update.ts"),
@@ -101,6 +140,14 @@ export const COMMANDS: readonly CommandSpec[] = [
       },
       { flags: "--prune-deps", help: "remove dependencies that nothing needs any more (default)" },
       { flags: "--no-prune-deps", help: "keep them" },
+      { flags: "--keep-env", help: "with --all: remove the packages, keep the environment" },
+      ...IN_VAIN,
+      {
+        flags: "--features",
+        help: "",
+        hidden: true,
+        notBuilt: "features are gone from conda packages; name the packages",
+      },
     ],
     examples: ["remove -n sci scipy", "remove -n sci --all"],
     load: () => import("./verbs/remove.ts"),
@@ -110,7 +157,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: "list the packages of an environment",
     args: "[regex]",
     argsHelp: "show only packages whose name matches",
-    groups: ["prefix", "general", "looking"],
+    groups: ["prefix", "general", "looking", "channelUrls"],
     options: [
       { flags: "-f, --full-name", help: "match whole names only" },
       {
@@ -126,7 +173,8 @@ export const COMMANDS: readonly CommandSpec[] = [
       { flags: "--size", help: "with the size of each package on disk" },
       { flags: "-c, --canonical", help: "names as in channel/subdir::name-version-build" },
       { flags: "-e, --export", help: "name=version=build lines" },
-      { flags: "--revisions", help: "the history of the environment" },
+      { flags: "--revisions", help: "the history of the environment", alsoAs: { conda: ["-r"] } },
+      { flags: "--auth", help: "", hidden: true, noEffect: "records hold no credentials" },
       { flags: "--reverse", help: "in reverse order" },
       { flags: "--no-pip", help: "leave out what pip installed" },
     ],
@@ -140,8 +188,17 @@ export const COMMANDS: readonly CommandSpec[] = [
     groups: ["prefix", "general", "looking"],
     options: [
       { flags: "-e, --envs", help: "list environments" },
-      { flags: "--base", help: "print the root prefix" },
+      { flags: "--base", help: "print the root prefix", also: ["--root"] },
       { flags: "-a, --all", help: "everything" },
+      { flags: "-s, --system", help: "variables that concern conda environments" },
+      { flags: "--size", help: "with --envs, the size of each environment" },
+      {
+        flags: "--unsafe-channels",
+        help: "",
+        hidden: true,
+        notBuilt: "credentials of channels are never shown",
+      },
+      { flags: "--license", help: "", hidden: true, noEffect: "taipan is under the BSD 3-Clause licence" },
     ],
     load: () => import("./verbs/info.ts"),
   },
@@ -152,6 +209,10 @@ export const COMMANDS: readonly CommandSpec[] = [
       {
         ...create,
         description: `${create.description} Without -f it reads ./environment.yml.`,
+        options: [
+          ...(create.options ?? []),
+          { flags: "--force", help: "replace the environment that is there", hidden: true },
+        ],
         examples: ["env create -f environment.yml", "env create -p ./env -f environment.yml -f more.yml"],
       },
       {
@@ -159,7 +220,10 @@ export const COMMANDS: readonly CommandSpec[] = [
         summary: "list environments",
         args: null,
         groups: ["general", "looking"],
-        options: GROUPS.prefix.map((option) => ({ ...option, hidden: true })),
+        options: [
+          { flags: "--size", help: "with the size of each environment" },
+          ...GROUPS.prefix.map((option) => ({ ...option, hidden: true })),
+        ],
         load: () => import("./verbs/env-list.ts"),
       },
       {
@@ -167,6 +231,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         summary: "remove an environment",
         args: null,
         groups: ["dry", "prefix", "scripts", "general", "idle"],
+        options: IN_VAIN.filter(({ flags }) => flags.startsWith("--solver")),
         examples: ["env remove -n sci", "env remove -p ./env -y"],
         load: () => import("./verbs/env-remove.ts"),
       },

@@ -4,6 +4,7 @@ import {
   type EditContext,
   getValue,
   getValues,
+  mergeText,
   removeKey,
   removeValue,
   setValue,
@@ -26,7 +27,9 @@ export interface RcTarget {
 
 export type RcEdit =
   | { kind: "set" | "append" | "prepend" | "remove"; key: string; value: string }
-  | { kind: "remove-key"; key: string };
+  | { kind: "remove-key"; key: string }
+  /** Every key of a YAML text. */
+  | { kind: "merge"; key: ""; value: string };
 
 export interface RcOutcome {
   path: string;
@@ -72,6 +75,17 @@ export async function editRc(
   return { path, missing };
 }
 
+/** Writes a text into a file that says nothing yet, and returns its path. Throws `config-invalid` for one that does. */
+export async function writeNewRc(target: RcTarget, text: string, context: ConfigContext): Promise<string> {
+  const path = rcPath(target, context);
+  if (((await readText(path)) ?? "").trim() !== "")
+    throw new ToolError("config-invalid", `\`${path}\` already contains configuration`, {
+      hint: "remove the file first; `config --describe` prints the same text",
+    });
+  await replaceFile(path, text);
+  return path;
+}
+
 /** The value of a key as the file has it, or undefined. */
 export async function readRcKey(
   target: RcTarget,
@@ -108,6 +122,8 @@ function applyEdit(text: string, edit: RcEdit, context: ConfigContext): string |
       return removeValue(text, edit.key, edit.value);
     case "remove-key":
       return removeKey(text, edit.key);
+    case "merge":
+      return mergeText(text, edit.value, edits);
   }
 }
 

@@ -1,15 +1,15 @@
 import { join } from "node:path";
 import { isWritable, pathKind } from "../fs/files.ts";
-import { detectVirtualPackages } from "../host/virtual-packages.ts";
 import { readEnvironmentsTxt, registerEnvironment } from "../prefix/environments-txt.ts";
 import type { PrefixState } from "../prefix/prefix.ts";
 import { damagedPackages, type VerifyProblem } from "../prefix/verify.ts";
 import { matchSpecMatches, tryParseMatchSpec } from "../specs/match-spec.ts";
 import { distString, type PackageRecord } from "../specs/records.ts";
-import { type CommandContext, platformOf } from "./context.ts";
+import type { CommandContext } from "./context.ts";
 import { readEnvironment } from "./list.ts";
 import type { TargetOptions } from "./target.ts";
 import { findProblems, relink } from "./verify.ts";
+import { virtualPackages } from "./virtual-packages.ts";
 
 /** conda's names of its health checks, where it has the same. */
 export type CheckName =
@@ -86,8 +86,7 @@ function fileChecks(problems: readonly VerifyProblem[]): HealthCheck[] {
 
 /** Every dependency and constraint of every package holds. */
 function consistency(state: PrefixState, context: CommandContext): HealthCheck {
-  const { env, hostPlatform } = context;
-  const virtual = detectVirtualPackages({ env, platform: platformOf(context), hostPlatform });
+  const virtual = virtualPackages(context);
   const present = new Map<string, PackageRecord>(
     [...state.records, ...virtual].map((record) => [record.name, record]),
   );

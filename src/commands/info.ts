@@ -1,13 +1,14 @@
 import { basename, join } from "node:path";
 import { isWritable, pathKind } from "../fs/files.ts";
-import { detectVirtualPackages } from "../host/virtual-packages.ts";
 import { isEnvironment } from "../prefix/environment-marks.ts";
 import { redactUrl } from "../specs/credentials.ts";
 import { chooseChannels } from "./channels.ts";
 import { type CommandContext, platformOf } from "./context.ts";
 import { targetContext } from "./environment.ts";
 import { knownEnvironments } from "./environments.ts";
+import { relevantVariables } from "./relevant-variables.ts";
 import { displayName, resolveTarget, type TargetOptions } from "./target.ts";
+import { virtualPackages } from "./virtual-packages.ts";
 
 export interface InfoResult {
   platform: string;
@@ -28,6 +29,8 @@ export interface InfoResult {
   /** CONDA_SHLVL; -1 outside an activated shell, as conda says. */
   shellLevel: number;
   offline: boolean;
+  /** Variables that a conda-like program may heed, without secrets. */
+  variables: Readonly<Record<string, string>>;
 }
 
 export async function info(
@@ -51,15 +54,12 @@ export async function info(
     channels: channels.flatMap((channel) => channel.urls(platform).map((entry) => redactUrl(entry.url))),
     configFiles: request.configFiles,
     userConfigFiles: [join(context.home, ".condarc"), join(context.home, ".mambarc")],
-    virtualPackages: detectVirtualPackages({
-      env: context.env,
-      platform,
-      hostPlatform: context.hostPlatform,
-    }),
+    virtualPackages: virtualPackages(context),
     environments: await knownEnvironments(context),
     nodeVersion: process.versions.node,
     shellLevel: Number.parseInt(context.env["CONDA_SHLVL"] ?? "", 10) || -1,
     offline: config.offline,
+    variables: relevantVariables(context.env),
   };
 }
 

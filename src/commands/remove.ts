@@ -13,6 +13,8 @@ import { resolveTarget, type TargetOptions } from "./target.ts";
 export interface RemoveIntent {
   target: TargetOptions;
   specs: readonly string[];
+  /** Remove every package and leave the environment empty. */
+  everything?: boolean;
   /** Remove the named packages alone, whatever needs them. */
   force: boolean;
   prune: boolean;
@@ -24,13 +26,14 @@ export async function remove(intent: RemoveIntent, context: CommandContext): Pro
     await resolveTarget(intent.target, targetContext(context)),
     context,
   );
-  if (intent.specs.length === 0)
+  if (intent.specs.length === 0 && !intent.everything)
     throw new ToolError("usage", "nothing to remove", {
       hint: "name packages, or use --all for the whole environment",
     });
   const state = await readForChange(prefix, context);
   const installed = state?.records ?? [];
-  for (const text of intent.specs) {
+  const specs = intent.everything ? installed.map((record) => record.name) : intent.specs;
+  for (const text of specs) {
     const spec = parseMatchSpec(text);
     if (installed.some((record) => matchSpecMatches(spec, record))) continue;
     const near = similarNames(
@@ -44,9 +47,10 @@ export async function remove(intent: RemoveIntent, context: CommandContext): Pro
       hint: near.length ? `did you mean \`${near[0]}\`?` : undefined,
     });
   }
-  const { force, prune } = intent;
+  const { prune } = intent;
+  const force = intent.force || intent.everything === true;
   const plan = await solveChange(
-    { command: "remove", prefix, specs: intent.specs, channels: [], force, prune },
+    { command: "remove", prefix, specs, channels: [], force, prune },
     state,
     context,
   );

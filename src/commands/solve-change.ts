@@ -1,5 +1,4 @@
 import { ToolError } from "../errors.ts";
-import { detectVirtualPackages } from "../host/virtual-packages.ts";
 import { planTransaction } from "../plan/diff.ts";
 import type { PrefixState } from "../prefix/prefix.ts";
 import { closeIndexes } from "../repodata/load.ts";
@@ -14,6 +13,7 @@ import type { PartialPlan } from "./change.ts";
 import { type LoadVariant, loadIndexes } from "./channels.ts";
 import { type CommandContext, platformOf } from "./context.ts";
 import { allowedIndexes } from "./policy.ts";
+import { virtualPackages } from "./virtual-packages.ts";
 import { parseWhen } from "./when.ts";
 
 export interface SolveIntent {
@@ -37,6 +37,7 @@ export async function solveChange(
 ): Promise<PartialPlan> {
   const specs = intent.specs.map((text) => parseMatchSpec(text));
   warnOfNamespaces(specs, context);
+  if (intent.command !== "remove" && specs.length > 0) specs.push(...trackedFeatures(context));
   const installed = intent.command === "create" ? [] : (state?.records ?? []);
   const history = intent.command === "create" ? [] : requestedSpecs(state);
   const pins = pinnedSpecs(state, context);
@@ -146,16 +147,17 @@ async function runSolve(
     addPip: config.addPipAsPythonDependency,
     channelPriority: config.channelPriority,
     now: () => performance.now(),
-    virtualPackages: detectVirtualPackages({
-      env: context.env,
-      platform,
-      hostPlatform: context.hostPlatform,
-    }),
+    virtualPackages: virtualPackages(context),
     platform,
     signal,
   });
   // The event loop runs in between: Ctrl-C is seen and the progress is drawn.
   return solveWithPauses(request, () => new Promise((done) => setImmediate(done)));
+}
+
+/** `track_features`: as conda does, any package that tracks the feature meets the request. */
+function trackedFeatures({ config }: Pick<CommandContext, "config">): MatchSpec[] {
+  return config.trackFeatures.map((feature) => parseMatchSpec(`*[track_features=${feature}]`));
 }
 
 function requestedSpecs(state: PrefixState | undefined): MatchSpec[] {

@@ -123,6 +123,10 @@ export function assembleConfig(input: ConfigInput, yaml: YamlReader): Config {
       result !== undefined,
     );
   }
+  for (const name of ["download_threads", "extract_threads"] as const) {
+    const threads = values["defaultThreads"] as number;
+    if (threads > 0 && !merged.has(name)) values[camelCase(name)] = threads;
+  }
   const join = windows ? win32.join : posix.join;
   return {
     values: values as unknown as ConfigValues,

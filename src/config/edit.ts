@@ -56,6 +56,18 @@ export function addToList(
   return print(document);
 }
 
+/** The text with every key of another condarc in place of its own (conda's `config --stdin`). */
+export function mergeText(text: string, other: string, context: EditContext): string {
+  const document = open(text);
+  const added = open(other);
+  for (const [key, value] of Object.entries((added.toJS() as Record<string, unknown> | null) ?? {})) {
+    const known = knownKey(key, undefined, key);
+    check(known, value, context);
+    document.set(known, added.get(key, true));
+  }
+  return print(document);
+}
+
 /** The text without a key, or undefined when it is not there. */
 export function removeKey(text: string, key: string): string | undefined {
   const document = open(text);

@@ -1,4 +1,4 @@
-import { boolean, integer, list, named, number, oneOf, string } from "./key-types.ts";
+import { boolean, integer, list, map, named, number, oneOf, string } from "./key-types.ts";
 
 const flag = { rc: false, env: "none" } as const;
 
@@ -83,9 +83,15 @@ export const INSTALL_KEYS = named({
   aggressive_update_packages: list("Solver", [], "Packages brought up to date at every occasion", {
     env: "none",
   }),
-  track_features: list("Solver", [], "Features to track in every environment", {
+  track_features: list("Solver", [], "Features of which every environment gets a package that tracks them", {
     env: "none",
-    noEffect: "features are gone from conda packages",
+  }),
+  override_virtual_packages: map("Solver", "Versions of virtual packages, such as cuda: '12.4'", {
+    details:
+      "By name, with or without the underscores; an empty version means that there is none.\n" +
+      "Variables such as CONDA_OVERRIDE_CUDA count more.",
+    aliases: ["virtual_packages"],
+    env: "none",
   }),
   create_default_packages: list("Solver", [], "Specs added to every new environment", { env: "none" }),
   freeze_installed: boolean("Solver", false, "Change no package that is installed", flag),
@@ -118,6 +124,12 @@ export const INSTALL_KEYS = named({
   download_threads: integer("Extract, Link & Install", 5, "Number of packages downloaded at the same time", {
     aliases: ["fetch_threads"],
   }),
+  default_threads: integer(
+    "Extract, Link & Install",
+    0,
+    "Value of download_threads and extract_threads where they are not set; 0 leaves them their defaults",
+    { env: "none" },
+  ),
   extract_threads: integer("Extract, Link & Install", 0, "Number of packages extracted at the same time", {
     details: "0 is the number of processors; a negative number is that many fewer than the processors.",
     aliases: ["execute_threads"],

@@ -70,10 +70,18 @@ export const OUTPUT_KEYS = named({
         "{prefix} is the path of the environment, {name} its last part, {default_env} the name of a named\nenvironment and the path of any other.",
     },
   ),
-  show_channel_urls: boolean("Output, Prompt and Flow Control", false, "Show channel URLs in lists", {
-    env: "none",
-    noEffect: "lists show channel names; --json and --explicit have the URLs",
-  }),
+  envvars_force_uppercase: boolean(
+    "Output, Prompt and Flow Control",
+    false,
+    "Let `env config vars set` write names of variables in upper case",
+    { env: "none", defaultText: "true when run as `conda`, `mamba` or `micromamba`, else false" },
+  ),
+  show_channel_urls: boolean(
+    "Output, Prompt and Flow Control",
+    false,
+    "Show the URLs of channels in lists and transactions, instead of their names",
+    { env: "none" },
+  ),
   quiet: boolean("Output, Prompt and Flow Control", false, "Print less"),
   verbose: integer("Output, Prompt and Flow Control", 0, "How much more to print", {
     rc: false,

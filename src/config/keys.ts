@@ -44,11 +44,11 @@ export function findKey(name: string): KeyName | undefined {
  */
 export const FOREIGN_KEYS: ReadonlySet<string> = new Set(
   `allow_conda_downgrades allow_cycles anaconda_upload auto_update_conda bld_path binstar_upload conda_build conda-build
-  console croot default_python default_threads deps_modifier dev enable_private_envs environment_specifier
-  envvars_force_uppercase error_upload_url experimental_solver export_platforms force force_32bit
+  console croot default_python deps_modifier dev enable_private_envs environment_specifier
+  error_upload_url experimental_solver export_platforms force force_32bit
   force_remove http_timeout_secs
   ignore_pinned local_build_root migrated_channel_aliases migrated_custom_channels no_lock no_plugins
-  non_admin_enabled notify_outdated_conda override_virtual_packages pinned_file plugins
+  non_admin_enabled notify_outdated_conda pinned_file plugins
   report_errors
   reporters repodata_threads restore_free_channel root_dir sat_solver separate_format_cache solver
   solver_ignore_timestamps subdirs trace unsatisfiable_hints

@@ -24,6 +24,8 @@ export function runAs(
   name: string,
   args: readonly string[],
   env: Record<string, string> = {},
+  /** Standard input; without it, it stays open. */
+  input?: string,
 ): Promise<NamedResult> {
   const path = executableAs(sandbox, name);
   return new Promise((resolve) => {
@@ -37,9 +39,10 @@ export function runAs(
         ...env,
       },
     };
-    execFile(path, [...args], options, (error, stdout, stderr) => {
+    const child = execFile(path, [...args], options, (error, stdout, stderr) => {
       const code = error ? (typeof error.code === "number" ? error.code : 1) : 0;
       resolve({ code, stdout, stderr });
     });
+    if (input !== undefined) child.stdin?.end(input);
   });
 }

@@ -103,13 +103,16 @@ export function listColumns(fields: readonly ListField[]): Column[] {
   }));
 }
 
-export function listCells(item: ListedPackage, fields: readonly ListField[]): string[] {
-  return fields.map((field) => cell(field, item[field]));
+/** With `urls`, channels as URLs (`show_channel_urls`); what pip installed has none. */
+export function listCells(item: ListedPackage, fields: readonly ListField[], urls = false): string[] {
+  const channel = urls && item["channel"] !== "pypi" ? item["base_url"] : item["channel"];
+  return fields.map((field) => cell(field, field === "channel" && urls ? channel : item[field], urls));
 }
 
-function cell(field: ListField, value: unknown): string {
+function cell(field: ListField, value: unknown, urls: boolean): string {
   if (field === "size") return formatBytes(Number(value ?? 0));
-  if (field === "channel") return shortChannelName(String(value ?? ""));
+  if (field === "channel")
+    return urls ? redactUrl(String(value ?? "")) : shortChannelName(String(value ?? ""));
   return String(value ?? "");
 }
 

@@ -19,14 +19,14 @@ const COLUMNS = [{}, {}, {}, {}, { align: "right" as const }];
 /** Which columns go first when the window is too narrow: build, channel, size. Name and version stay. */
 const DISPENSABLE = [2, 3, 4];
 
-type Look = Pick<TerminalFacts, "colors" | "unicode" | "columns">;
+type Look = Pick<TerminalFacts, "colors" | "unicode" | "columns" | "channelUrls">;
 
 /** The transaction as aligned lines: `+ name  version  build  channel  size`, `old -> new` where there is an old one. */
 export function renderPlan(plan: ChangePlan, look: Look): string {
   const { colors } = look;
   const toFetch = new Set(plan.fetch.map((record) => record.url));
   const { operations } = plan.transaction;
-  const rows = new Map(operations.map((operation) => [operation, row(operation, toFetch)]));
+  const rows = new Map(operations.map((operation) => [operation, row(operation, toFetch, look)]));
   const widths = COLUMNS.map((_, i) =>
     Math.max(0, ...[...rows.values()].map((cells) => displayWidth(cells[i]!))),
   );
@@ -96,7 +96,7 @@ function nameOf(operation: Operation): string {
   return (operation.new ?? operation.old)!.name;
 }
 
-function row(operation: Operation, toFetch: ReadonlySet<string>): string[] {
+function row(operation: Operation, toFetch: ReadonlySet<string>, look: Pick<Look, "channelUrls">): string[] {
   const record = (operation.new ?? operation.old)!;
   const { old } = operation;
   const changed = operation.new && old && operation.kind !== "reinstall";
@@ -106,8 +106,9 @@ function row(operation: Operation, toFetch: ReadonlySet<string>): string[] {
     changed && old.version === record.version && old.build !== record.build
       ? `${old.build} -> ${record.build}`
       : record.build;
-  const moved = changed && shortChannel(old) !== shortChannel(record);
-  const channel = moved ? `${shortChannel(old)} -> ${shortChannel(record)}` : shortChannel(record);
+  const shown = look.channelUrls ? channelAddress : shortChannel;
+  const moved = changed && shown(old) !== shown(record);
+  const channel = moved ? `${shown(old)} -> ${shown(record)}` : shown(record);
   return [record.name, version, build, channel, sizeOf(operation, toFetch)].map(oneLine);
 }
 
@@ -125,6 +126,11 @@ export function shortChannel(record: RepoDataRecord): string {
   const last = /^(file|https?|s3|oci):\/\//.test(name) ? name.split("/").slice(-1)[0]! : name;
   // What is installed may have the subdir in its channel already.
   return last === record.subdir ? name.split("/").slice(-2).join("/") : withSubdir(last, record.subdir);
+}
+
+/** URL of the channel's directory that the record is from, or its channel when it has no URL. */
+function channelAddress(record: RepoDataRecord): string {
+  return redactUrl(record.url ? record.url.slice(0, record.url.lastIndexOf("/")) : record.channel);
 }
 
 function withSubdir(channel: string, subdir: string): string {

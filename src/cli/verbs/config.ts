@@ -1,4 +1,5 @@
-import { editRc, type RcEdit, readRcKeys } from "../../commands/config.ts";
+import { text as readStream } from "node:stream/consumers";
+import { editRc, type RcEdit, readRcKeys, writeNewRc } from "../../commands/config.ts";
 import { redactValue } from "../../config/redact.ts";
 import {
   describeConfig,
@@ -37,6 +38,12 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     if (session.json) session.printJson({ success: true, warnings: session.config.warnings });
     return session.config.warnings.length === 0 ? EXIT.ok : EXIT.failure;
   }
+  if (flag(invocation, "writeDefault")) {
+    const path = await writeNewRc(rcTarget(invocation), describeConfig([]), session.context);
+    if (session.json) session.printJson({ get: {}, rc_path: path, success: true, warnings: [] });
+    else session.say(`Wrote ${path}`);
+    return EXIT.ok;
+  }
   if (options["get"] !== undefined) return get(invocation, keysOf(options["get"]), session);
   return edit(invocation, session);
 }
@@ -72,6 +79,8 @@ async function get(invocation: Invocation, keys: readonly string[], session: Ses
 
 async function edit(invocation: Invocation, session: Session): Promise<number> {
   const edits = editsOf(invocation);
+  if (flag(invocation, "stdin"))
+    edits.unshift({ kind: "merge", key: "", value: await readStream(process.stdin) });
   if (edits.length === 0) {
     throw new ToolError("usage", "`config` was not told what to do", {
       hint: "such as `config list`, `config set KEY VALUE`, `config --set KEY VALUE`; see `config --help`",

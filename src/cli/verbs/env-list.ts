@@ -1,27 +1,43 @@
+import { environmentSize } from "../../commands/environment-size.ts";
 import { describeEnvironment, knownEnvironments } from "../../commands/environments.ts";
 import { displayName } from "../../commands/target.ts";
+import { formatBytes } from "../../util/format.ts";
 import { EXIT } from "../exit-codes.ts";
-import type { Invocation } from "../invocation.ts";
-import { renderTable } from "../render/table.ts";
+import { flag, type Invocation } from "../invocation.ts";
+import { type Column, renderTable } from "../render/table.ts";
 import type { Session } from "../session.ts";
 
-export async function run(_: Invocation, session: Session): Promise<number> {
-  await printEnvironments(await knownEnvironments(session.context), session);
+export async function run(invocation: Invocation, session: Session): Promise<number> {
+  await printEnvironments(await knownEnvironments(session.context), flag(invocation, "size"), session);
   return EXIT.ok;
 }
 
-export async function printEnvironments(prefixes: readonly string[], session: Session): Promise<void> {
+export async function printEnvironments(
+  prefixes: readonly string[],
+  withSizes: boolean,
+  session: Session,
+): Promise<void> {
+  const { context } = session;
+  const sizes = new Map<string, number>();
+  if (withSizes) for (const prefix of prefixes) sizes.set(prefix, await environmentSize(prefix, context));
   if (session.json) {
     const details = await Promise.all(
-      prefixes.map(async (prefix) => [prefix, await describeEnvironment(prefix, session.context)]),
+      prefixes.map(async (prefix) => {
+        const size = sizes.get(prefix);
+        const known = await describeEnvironment(prefix, context);
+        return [prefix, size === undefined ? known : { ...known, size }] as const;
+      }),
     );
     session.printJson({ envs: prefixes, envs_details: Object.fromEntries(details) });
     return;
   }
-  const active = session.context.env["CONDA_PREFIX"];
+  const active = context.env["CONDA_PREFIX"];
   const rows = prefixes.map((prefix) => {
     const name = displayName(prefix, session.config.values);
-    return [name === prefix ? "" : name, prefix === active ? "*" : "", prefix];
+    const size = withSizes ? [formatBytes(sizes.get(prefix) ?? 0)] : [];
+    return [name === prefix ? "" : name, prefix === active ? "*" : "", ...size, prefix];
   });
-  session.print(renderTable([{ title: "Name" }, { title: "Active" }, { title: "Path" }], rows).join("\n"));
+  const size: Column[] = withSizes ? [{ title: "Size", align: "right" }] : [];
+  const columns: Column[] = [{ title: "Name" }, { title: "Active" }, ...size, { title: "Path" }];
+  session.print(renderTable(columns, rows).join("\n"));
 }

@@ -6,22 +6,27 @@ import type { Session } from "../session.ts";
 /** `env config vars list|set|unset`. */
 export async function run(invocation: Invocation, session: Session): Promise<number> {
   const target = { name: text(invocation, "name"), prefix: text(invocation, "prefix") };
+  const words = invocation.args.map((word) => inItsCase(word, invocation, session));
   switch (invocation.path.at(-1)) {
     case "set":
-      return reportChange(
-        await setVariables(target, invocation.args, session.context),
-        invocation.name,
-        session,
-      );
+      return reportChange(await setVariables(target, words, session.context), invocation.name, session);
     case "unset":
-      return reportChange(
-        await unsetVariables(target, invocation.args, session.context),
-        invocation.name,
-        session,
-      );
+      return reportChange(await unsetVariables(target, words, session.context), invocation.name, session);
     default:
       return print(await listVariables(target, session.context), session);
   }
+}
+
+/**
+ * conda and micromamba write names of variables in upper case; taipan as they are given, since `http_proxy` and `HTTP_PROXY` are
+ * two. `envvars_force_uppercase` decides where it is set.
+ */
+function inItsCase(word: string, invocation: Invocation, session: Session): string {
+  const { values, detail } = session.config;
+  const said = detail("envvars_force_uppercase") !== undefined;
+  if (!(said ? values.envvarsForceUppercase : invocation.name !== "taipan")) return word;
+  const at = word.indexOf("=");
+  return at < 0 ? word.toUpperCase() : word.slice(0, at).toUpperCase() + word.slice(at);
 }
 
 function print({ variables }: VariablesOutcome, session: Session): number {

@@ -4,6 +4,7 @@ import { PEER_VERSIONS, VERSION } from "../../util/version.ts";
 import { EXIT } from "../exit-codes.ts";
 import { flag, type Invocation, text } from "../invocation.ts";
 import type { Session } from "../session.ts";
+import { printable } from "../terminal.ts";
 import { printEnvironments } from "./env-list.ts";
 
 export async function run(invocation: Invocation, session: Session): Promise<number> {
@@ -16,11 +17,23 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     return EXIT.ok;
   }
   if (flag(invocation, "envs")) {
-    await printEnvironments(result.environments, session);
+    await printEnvironments(result.environments, flag(invocation, "size"), session);
     return EXIT.ok;
   }
-  if (session.json) session.printJson(infoDocument(result));
-  else printInfo(result, flag(invocation, "all"), session);
+  if (session.json) {
+    session.printJson(infoDocument(result));
+    return EXIT.ok;
+  }
+  const system = flag(invocation, "system");
+  const all = flag(invocation, "all");
+  if (!system || all) printInfo(result, all, session);
+  if (all) session.print("");
+  if (system || all)
+    session.print(
+      Object.entries(result.variables)
+        .map(([name, value]) => `${name}: ${printable(value)}`)
+        .join("\n"),
+    );
   return EXIT.ok;
 }
 
@@ -66,6 +79,7 @@ function infoDocument(result: InfoResult): Record<string, unknown> {
     config_files: result.configFiles,
     solver: { name: "taipan", default: true, user_agent: `taipan/${VERSION}` },
     user_agent: `taipan/${VERSION} Node.js/${result.nodeVersion}`,
+    env_vars: result.variables,
     virtual_pkgs: result.virtualPackages.map((entry) => [entry.name, entry.version, entry.build]),
   };
 }

@@ -15,13 +15,16 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     session.print("Nothing to do.");
     return EXIT.ok;
   }
+  // For mamba, what is installed and satisfies the spec is good enough.
+  const upgrades = invocation.name === "conda" && !flag(invocation, "satisfiedSkipSolve");
   const outcome = await install(
     {
       ...sources,
-      command: "install",
+      command: flag(invocation, "updateAll") ? "update" : "install",
+      updateAll: flag(invocation, "updateAll"),
       updateDeps: flag(invocation, "updateDeps"),
-      // For mamba, what is installed and satisfies the spec is good enough.
-      upgradeNamed: invocation.name === "conda" && !session.config.values.freezeInstalled,
+      upgradeNamed: flag(invocation, "updateSpecs") || (upgrades && !session.config.values.freezeInstalled),
+      ...(flag(invocation, "mkdir") ? { createMissing: true } : {}),
     },
     session.context,
   );

@@ -85,7 +85,7 @@ function printTable(
   session.print(
     renderTable(
       listColumns(shown),
-      items.map((item) => listCells(item, shown)),
+      items.map((item) => listCells(item, shown, session.config.values.showChannelUrls)),
     ).join("\n"),
   );
   if (!size) return;

@@ -1,7 +1,10 @@
 import { type RepoqueryKind, type RepoqueryResult, repoquery } from "../../commands/repoquery.ts";
+import { searchEnvironments } from "../../commands/search-environments.ts";
 import { ToolError } from "../../errors.ts";
 import { EXIT } from "../exit-codes.ts";
 import { flag, type Invocation, list, text } from "../invocation.ts";
+import { packageDocument } from "../render/json.ts";
+import { shortChannelName } from "../render/package-list.ts";
 import {
   dependentTable,
   noneFound,
@@ -10,10 +13,12 @@ import {
   recordTable,
   renderTree,
 } from "../render/query.ts";
+import { renderTable } from "../render/table.ts";
 import type { Session } from "../session.ts";
 
 /** `search`, and `repoquery search|depends|whoneeds`. */
 export async function run(invocation: Invocation, session: Session): Promise<number> {
+  if (flag(invocation, "envs")) return searchEverywhere(invocation, session);
   const tree = flag(invocation, "tree");
   const recursive = flag(invocation, "recursive") || tree;
   const last = invocation.path.at(-1);
@@ -108,4 +113,39 @@ function condaDocument(result: RepoqueryResult): Record<string, unknown> {
     });
   }
   return byName;
+}
+
+/** conda's `search --envs`: in which environments a package is installed. */
+async function searchEverywhere(invocation: Invocation, session: Session): Promise<number> {
+  const found = await searchEnvironments(invocation.args, session.context);
+  if (session.json) {
+    session.printJson(
+      found.map(({ prefix, records }) => ({
+        location: prefix,
+        package_records: records.map(packageDocument),
+      })),
+    );
+    return EXIT.ok;
+  }
+  if (found.length === 0) {
+    session.say(`No environment has ${invocation.args.map((spec) => `\`${spec}\``).join(", ")}.`);
+    return EXIT.failure;
+  }
+  const rows = found.flatMap(({ prefix, records }) =>
+    records.map((record) => [
+      record.name,
+      record.version,
+      record.build,
+      shortChannelName(record.channel),
+      prefix,
+    ]),
+  );
+  const titles = ["Name", "Version", "Build", "Channel", "Environment"];
+  session.print(
+    renderTable(
+      titles.map((title) => ({ title })),
+      rows,
+    ).join("\n"),
+  );
+  return EXIT.ok;
 }

@@ -9,6 +9,7 @@ export async function run(invocation: Invocation, session: Session): Promise<num
       ...changeSources(invocation),
       command: "update",
       updateAll: flag(invocation, "all"),
+      updateDeps: flag(invocation, "updateDeps"),
       prune: invocation.options["pruneDeps"] !== false,
     },
     session.context,

@@ -1,0 +1,30 @@
+import { packagesOf } from "../../commands/package-of.ts";
+import { ToolError } from "../../errors.ts";
+import { EXIT } from "../exit-codes.ts";
+import { type Invocation, list, text } from "../invocation.ts";
+import { renderTable } from "../render/table.ts";
+import type { Session } from "../session.ts";
+
+/** `package --which FILE`. */
+export async function run(invocation: Invocation, session: Session): Promise<number> {
+  const [word] = invocation.args;
+  const paths = list(invocation, "which");
+  if (word !== undefined || paths.length === 0) {
+    throw new ToolError(
+      "usage",
+      word === undefined ? "`package` was not told what to do" : `\`package\` has no command \`${word}\``,
+      { hint: "it has extract, compress, transmute, and --which FILE" },
+    );
+  }
+  const target = { name: text(invocation, "name"), prefix: text(invocation, "prefix") };
+  const owners = await packagesOf(paths, target, session.context);
+  if (session.json) session.printJson(owners);
+  else
+    session.print(
+      renderTable(
+        [{ title: "File" }, { title: "Package" }],
+        owners.map(({ path, packages }) => [path, packages.join(", ") || "none"]),
+      ).join("\n"),
+    );
+  return owners.every(({ packages }) => packages.length > 0) ? EXIT.ok : EXIT.failure;
+}
