@@ -20,7 +20,7 @@ export function recordFromUrl(
   if (!match)
     throw new ToolError(
       "parse-error",
-      `\`${redactUrl(url)}\` is no package URL: the file name is not \`name-version-build\``,
+      `\`${redactUrl(url)}\` is no package URL. Missing name and version in filename "${fn}"`,
     );
   const [, name, version, build] = match as unknown as [string, string, string, string];
   return {

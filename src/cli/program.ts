@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { ToolError } from "../errors.ts";
+import { similarNames } from "../specs/names.ts";
 import { versionText } from "../util/version.ts";
 import { refuseContradictions } from "./contradictions.ts";
 import type { Invocation, VerbModule } from "./invocation.ts";
@@ -63,7 +64,7 @@ function addCommand(parent: Command, spec: CommandSpec, tree: Tree): void {
     addCommand(command, child, { name, execute, words: words.slice(1) });
   if (spec.commands) command.enablePositionalOptions();
   if (!spec.load) {
-    command.action(() => command.help({ error: true }));
+    command.allowExcessArguments().action(() => refuseOrHelp(command, spec));
     return;
   }
   if (spec.args !== null) command.argument(spec.args ?? "[specs...]", spec.argsHelp ?? "");
@@ -83,6 +84,16 @@ function addCommand(parent: Command, spec: CommandSpec, tree: Tree): void {
       warnings,
     });
   });
+}
+
+/** A command that only groups others: a word that names none of them is a slip, no word asks for help. */
+function refuseOrHelp(command: Command, spec: CommandSpec): never {
+  const [word] = command.args;
+  if (word === undefined) return command.help({ error: true });
+  const names = (spec.commands ?? []).flatMap(({ name, aliases = [] }) => [name, ...aliases]);
+  const near = similarNames(word, names, 1);
+  const suggestion = near.length > 0 ? `\n(Did you mean ${near[0]}?)` : "";
+  return command.error(`error: unknown command '${word}'${suggestion}`, { code: "commander.unknownCommand" });
 }
 
 /** What to say of options that change nothing; those that are not built are refused. */

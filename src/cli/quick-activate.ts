@@ -62,6 +62,7 @@ async function script(
     home,
     hostPlatform: platform,
     commandLine: argv.slice(1),
+    dialect: dialect as Dialect,
   };
   const target = { name: request.name, prefix: request.prefix };
   const result = await activationScript({ operation, shell, environment, target, stack }, context);

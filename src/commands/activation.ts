@@ -5,7 +5,7 @@ import { guessShell } from "../shell/guess.ts";
 import { type ShellScript, shellScript } from "../shell/script.ts";
 import { isShell, SHELLS, type Shell } from "../shell/syntax.ts";
 import { similarNames } from "../specs/names.ts";
-import type { CommandContext } from "./context.ts";
+import { asMicromamba, type CommandContext } from "./context.ts";
 import {
   looksLikePath,
   prefixFromPath,
@@ -16,7 +16,7 @@ import {
 
 export type ShellContext = Pick<
   CommandContext,
-  "config" | "env" | "cwd" | "home" | "hostPlatform" | "commandLine"
+  "config" | "env" | "cwd" | "home" | "hostPlatform" | "commandLine" | "dialect"
 >;
 
 export interface ActivationIntent {
@@ -46,6 +46,7 @@ export async function activationScript(
       changePrompt: config.changeps1,
       promptTemplate: config.envPrompt,
       autoStack: config.autoStack,
+      upperCase: asMicromamba(context),
     },
   );
   return { ...script, shell, prefix };

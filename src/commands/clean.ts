@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import {
   type CleanReport,
   type CleanRequest,
@@ -6,7 +7,8 @@ import {
   removeCleanable,
 } from "../cache/clean.ts";
 import { ToolError } from "../errors.ts";
-import type { CommandContext } from "./context.ts";
+import { pathKind } from "../fs/files.ts";
+import { asMicromamba, type CommandContext } from "./context.ts";
 
 export interface CleanIntent extends CleanRequest {
   all: boolean;
@@ -18,11 +20,14 @@ export interface CleanOutcome {
   done: boolean;
 }
 
-/** Removes what the package caches no longer need. `agree` is asked with what was found. */
+/**
+ * Removes what the package caches no longer need. `agree` is asked with what was found. `all` takes by micromamba's name the
+ * caches of the user in ~/.cache/conda, too, as micromamba does.
+ */
 export async function clean(
   intent: CleanIntent,
   agree: (report: CleanReport, bytes: number) => Promise<boolean>,
-  context: Pick<CommandContext, "config">,
+  context: Pick<CommandContext, "config" | "dialect" | "env" | "home">,
 ): Promise<CleanOutcome> {
   const { all, ...asked } = intent;
   const request: CleanRequest = all
@@ -43,6 +48,10 @@ export async function clean(
     });
   }
   const report = await findCleanable(context.config.pkgsDirs, request);
+  if (all && asMicromamba(context)) {
+    const caches = join(context.env["XDG_CACHE_HOME"] || join(context.home, ".cache"), "conda");
+    if ((await pathKind(caches)) === "directory") report.index_cache?.files.push(caches);
+  }
   const bytes = await cleanableBytes(report);
   if (context.config.dryRun || !(await agree(report, bytes))) return { report, bytes, done: false };
   await removeCleanable(report);

@@ -1,15 +1,24 @@
 import { join } from "node:path";
-import { isWritable, readText } from "../fs/files.ts";
+import { isWritable, pathKind, readText } from "../fs/files.ts";
 import { readEnvironmentsTxt } from "../prefix/environments-txt.ts";
 import { readFrozen } from "../prefix/frozen.ts";
 import { parseHistory } from "../prefix/history.ts";
-import type { CommandContext } from "./context.ts";
+import { asMicromamba, type CommandContext } from "./context.ts";
 import { displayName, listEnvironments } from "./target.ts";
 
-/** Every environment that taipan can find: below the envs_dirs and in ~/.conda/environments.txt. */
-export async function knownEnvironments(context: Pick<CommandContext, "config" | "home">): Promise<string[]> {
+/**
+ * Every environment that taipan can find: below the envs_dirs and in ~/.conda/environments.txt. For micromamba the root prefix is
+ * one as soon as its directory is there.
+ */
+export async function knownEnvironments(
+  context: Pick<CommandContext, "config" | "home" | "dialect">,
+): Promise<string[]> {
   const registered = await readEnvironmentsTxt(join(context.home, ".conda", "environments.txt"));
-  return listEnvironments(registered, context.config);
+  const found = await listEnvironments(registered, context.config);
+  const { rootPrefix } = context.config;
+  const bare =
+    asMicromamba(context) && !found.includes(rootPrefix) && (await pathKind(rootPrefix)) === "directory";
+  return bare ? [rootPrefix, ...found] : found;
 }
 
 export interface EnvironmentDetails {

@@ -3,7 +3,7 @@ import { isWritable, pathKind } from "../fs/files.ts";
 import { isEnvironment } from "../prefix/environment-marks.ts";
 import { redactUrl } from "../specs/credentials.ts";
 import { chooseChannels } from "./channels.ts";
-import { type CommandContext, platformOf } from "./context.ts";
+import { asMicromamba, type CommandContext, platformOf } from "./context.ts";
 import { targetContext } from "./environment.ts";
 import { knownEnvironments } from "./environments.ts";
 import { relevantVariables } from "./relevant-variables.ts";
@@ -53,7 +53,9 @@ export async function info(
     pkgsDirs: config.pkgsDirs,
     channels: channels.flatMap((channel) => channel.urls(platform).map((entry) => redactUrl(entry.url))),
     configFiles: request.configFiles,
-    userConfigFiles: [join(context.home, ".condarc"), join(context.home, ".mambarc")],
+    userConfigFiles: (asMicromamba(context) ? [".mambarc"] : [".condarc", ".mambarc"]).map((name) =>
+      join(context.home, name),
+    ),
     virtualPackages: virtualPackages(context),
     environments: await knownEnvironments(context),
     nodeVersion: process.versions.node,

@@ -3,7 +3,7 @@ import { ToolError } from "../errors.ts";
 import { pathKind } from "../fs/files.ts";
 import { spawnAttached, spawnDetached } from "../host/spawn.ts";
 import { activatedEnvironment } from "../shell/environment.ts";
-import type { CommandContext } from "./context.ts";
+import { asMicromamba, type CommandContext } from "./context.ts";
 import { requireEnvironment, targetContext } from "./environment.ts";
 import { checkLabel, registerProcess } from "./processes.ts";
 import { resolveTarget, type TargetOptions } from "./target.ts";
@@ -95,6 +95,7 @@ async function runEnvironment(
   const activated = await activatedEnvironment(prefix, base, {
     rootPrefix: config.rootPrefix,
     envsDirs: config.envsDirs,
+    upperCase: asMicromamba(context),
     signal,
   });
   return { ...activated, ...chosenVariables(intent.env, context.env) };

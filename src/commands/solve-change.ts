@@ -11,7 +11,7 @@ import { type MatchSpec, parseMatchSpec } from "../specs/match-spec.ts";
 import type { PackageIndex } from "../specs/package-index.ts";
 import type { PartialPlan } from "./change.ts";
 import { type LoadVariant, loadIndexes } from "./channels.ts";
-import { type CommandContext, platformOf } from "./context.ts";
+import { asMicromamba, type CommandContext, platformOf } from "./context.ts";
 import { allowedIndexes } from "./policy.ts";
 import { virtualPackages } from "./virtual-packages.ts";
 import { parseWhen } from "./when.ts";
@@ -43,7 +43,10 @@ export async function solveChange(
   const pins = pinnedSpecs(state, context);
   const inputs = { specs, installed, history, pins };
   const result = await firstSolution(intent, inputs, context);
-  if (result.kind === "conflict") throw conflictError(result, intent.channels, platformOf(context));
+  if (result.kind === "conflict") {
+    const error = conflictError(result, intent.channels, platformOf(context));
+    throw asMicromamba(context) ? inWordsOfMicromamba(error, result) : error;
+  }
   const transaction = planTransaction(state?.records ?? [], result, { platform: platformOf(context) });
   return { prefix: intent.prefix, fresh: state === undefined, transaction, notes: result.notes };
 }
@@ -182,6 +185,16 @@ function rootNames(
   for (const record of installed) names.add(record.name);
   if (names.has("python")) names.add("pip");
   return [...names];
+}
+
+/** What programs that read micromamba's text look for stands before ours. */
+function inWordsOfMicromamba(error: ToolError, { roots }: Conflict): ToolError {
+  const packages = roots.length > 1 ? "packages are incompatible" : "package could not be installed";
+  return new ToolError(
+    error.code,
+    `Could not solve for environment specs\nThe following ${packages}\n${error.message}`,
+    { hint: error.hint, details: error.details },
+  );
 }
 
 function conflictError(conflict: Conflict, channels: readonly Channel[], platform: string): ToolError {

@@ -1,7 +1,7 @@
 import { ToolError } from "../errors.ts";
 import { spawnAttached } from "../host/spawn.ts";
 import { activatedEnvironment } from "../shell/environment.ts";
-import type { CommandContext } from "./context.ts";
+import { asMicromamba, type CommandContext } from "./context.ts";
 import { requireEnvironment, targetContext } from "./environment.ts";
 import { resolveTarget, type TargetOptions } from "./target.ts";
 
@@ -23,6 +23,7 @@ export async function subShell(
   const activated = await activatedEnvironment(prefix, env, {
     rootPrefix: config.rootPrefix,
     envsDirs: config.envsDirs,
+    upperCase: asMicromamba(context),
     signal,
   });
   return spawnAttached(shell, [], { env: activated, cwd: context.cwd, onStart });

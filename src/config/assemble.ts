@@ -262,10 +262,10 @@ export function variableNames(name: KeyName, dialect: Dialect): string[] {
   ];
 }
 
-/** Variables that micromamba reads and lists nowhere: the second is meant for tests. */
-const UNLISTED: Partial<Record<KeyName, string>> = {
-  envs_dirs: "CONDA_ENVS_DIRS",
-  root_prefix: "MAMBA_DEFAULT_ROOT_PREFIX",
+/** Variables that micromamba reads and lists nowhere; that of the root prefix is meant for tests. */
+const UNLISTED: Partial<Record<KeyName, readonly string[]>> = {
+  envs_dirs: ["CONDA_ENVS_DIRS", "CONDA_ENVS_PATH"],
+  root_prefix: ["MAMBA_DEFAULT_ROOT_PREFIX"],
 };
 
 /** micromamba reads variables as YAML, where 1 and 0 are numbers. Everybody else takes them for true and false. */
@@ -288,7 +288,7 @@ function variableLayer(env: ConfigInput["env"], { dialect, context, yaml }: Vari
   );
   if (present.size === 0) return { origin: "envvars", kind: "env", values };
   for (const name of KEY_NAMES) {
-    const names = [...variableNames(name, dialect), UNLISTED[name] ?? ""];
+    const names = [...variableNames(name, dialect), ...(UNLISTED[name] ?? [])];
     const variable = names.find((candidate) => present.has(candidate));
     if (variable === undefined) continue;
     const converted = convertValue(

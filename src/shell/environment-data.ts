@@ -25,18 +25,24 @@ const RESERVED =
 /**
  * Reads the variables and scripts of an environment: `etc/conda/env_vars.d/*.json` of its packages in sorted order,
  * then `conda-meta/state` of its owner, which wins; `etc/conda/activate.d` and `deactivate.d` in sorted and in reverse
- * order. Files that cannot be read become warnings, as a broken package must not lock its user out.
+ * order. `upperCase`: names count in upper case, as for micromamba. Files that cannot be read become warnings, as a broken package must not lock its user out.
  */
-export function readEnvironmentData(prefix: string, scriptExtension: string): EnvironmentData {
+export function readEnvironmentData(
+  prefix: string,
+  scriptExtension: string,
+  options: { upperCase?: boolean | undefined } = {},
+): EnvironmentData {
   const variables = new Map<string, string | null>();
   const warnings: string[] = [];
   const packageFiles = listPathsSync(join(prefix, "etc", "conda", "env_vars.d")).filter((path) =>
     path.endsWith(".json"),
   );
-  for (const path of packageFiles) addVariables(parseObject(path, warnings), path, variables, warnings);
+  const add = (from: Record<string, unknown> | undefined, path: string) =>
+    addVariables(options.upperCase ? withUpperCase(from) : from, path, variables, warnings);
+  for (const path of packageFiles) add(parseObject(path, warnings), path);
   const statePath = join(prefix, "conda-meta", "state");
   const state = parseObject(statePath, warnings)?.["env_vars"];
-  if (isObject(state)) addVariables(state, statePath, variables, warnings);
+  if (isObject(state)) add(state, statePath);
   const scripts = (directory: string) =>
     listPathsSync(join(prefix, "etc", "conda", directory)).filter((path) => path.endsWith(scriptExtension));
   return {
@@ -46,6 +52,10 @@ export function readEnvironmentData(prefix: string, scriptExtension: string): En
     deactivateScripts: scripts("deactivate.d").reverse(),
     warnings,
   };
+}
+
+function withUpperCase(from: Record<string, unknown> = {}): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(from).map(([name, value]) => [name.toUpperCase(), value]));
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -11,6 +11,8 @@ export interface RunEnvironmentOptions {
   rootPrefix?: string | undefined;
   envsDirs?: readonly string[] | undefined;
   windows?: boolean | undefined;
+  /** micromamba's rule: names of variables count in upper case. */
+  upperCase?: boolean | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -33,7 +35,7 @@ export async function activatedEnvironment(
     changePrompt: true,
     promptTemplate: "({default_env}) ",
     envsDirs: options.envsDirs ?? [],
-    read: (path) => readEnvironmentData(path, extension),
+    read: (path) => readEnvironmentData(path, extension, options),
   };
   const steps = activate(prefix, context);
   const result = applySteps(context.env, steps);

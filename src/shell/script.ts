@@ -22,6 +22,8 @@ export interface ShellScriptContext {
   promptTemplate: string;
   /** `auto_stack`. */
   autoStack?: number | undefined;
+  /** micromamba's rule: names of variables count in upper case. */
+  upperCase?: boolean | undefined;
 }
 
 export interface ShellScript {
@@ -37,7 +39,7 @@ export function shellScript(request: ShellScriptRequest, context: ShellScriptCon
   const syntax = shellSyntax(request.shell);
   const seen = new Map<string, EnvironmentData>();
   const read = (prefix: string): EnvironmentData => {
-    const data = seen.get(prefix) ?? readEnvironmentData(prefix, syntax.scriptExtension);
+    const data = seen.get(prefix) ?? readEnvironmentData(prefix, syntax.scriptExtension, context);
     seen.set(prefix, data);
     return data;
   };

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import { buildPackage, writeChannel } from "../../fixtures/index.ts";
 import { createSandbox, type Sandbox } from "../support/cli.ts";
 import { writeWorld } from "../support/cli-world.ts";
 import { runAs as runByName } from "../support/names.ts";
@@ -216,6 +217,110 @@ describe("what scripts written for micromamba look for", () => {
     expect(existsSync(join(sandbox.root, "envs", "ex", "share", "libx"))).toBe(true);
     expect(existsSync(join(sandbox.root, "envs", "ex", "share", "app"))).toBe(false);
     expect((await sandbox.taipan("create", "-y", "-n", "ex2", "app", "-f", explicit)).code).not.toBe(0);
+  });
+
+  it("the words for slips in commands, also below a group of them", async () => {
+    const slip = await micromamba(["instal"]);
+    expect(slip.code).not.toBe(0);
+    expect(slip.stderr).toMatch(
+      /not expected: instal(?:.|\n)*Did you mean 'install'\?(?:.|\n)*Run with --help/,
+    );
+    expect((await micromamba(["repoquery", "whoneds", "x"])).stderr).toContain("Did you mean 'whoneeds'?");
+    expect((await micromamba(["qwerty"])).stderr).not.toContain("Did you mean");
+    const own = await sandbox.taipan("repoquery", "whoneds", "x");
+    expect(own.stderr).toContain("did you mean `whoneeds`?");
+    expect(own.code).not.toBe(0);
+  });
+
+  it("an answer, not a failure, where a query finds nothing", async () => {
+    const where = ["-n", "foreign"];
+    const none = await micromamba(["repoquery", "depends", "nothing-of-the-kind", ...where]);
+    expect([none.code, none.stdout]).toEqual([
+      0,
+      "No entries matching \"nothing-of-the-kind\" found\n\nTry looking remotely with '--remote'.\n",
+    ]);
+    expect((await sandbox.taipan("repoquery", "depends", "nothing-of-the-kind", ...where)).code).toBe(1);
+    const found = await micromamba(["repoquery", "whoneeds", "libx", "-c", channel]);
+    expect(found.stdout.split(/\s+/).join(" ")).toContain("Name Version Build Depends Channel Subdir");
+    const conflict = await micromamba(["create", "-n", "no", "-c", channel, "conf-a", "conf-b", "--dry-run"]);
+    expect(conflict.stderr).toContain("Could not solve for environment specs\nThe following");
+  });
+
+  it("the versions and files of `info`, and the root prefix among the environments", async () => {
+    const home = join(sandbox.dir, "info-home");
+    const root = join(sandbox.dir, "info-root");
+    mkdirSync(root);
+    const env = { HOME: home, MAMBA_ROOT_PREFIX: root };
+    const info = (await micromamba(["info", "--json"], env)).json();
+    expect(info).toMatchObject({
+      "libmamba version": expect.any(String),
+      "user config files": [join(home, ".mambarc")],
+    });
+    expect((await micromamba(["info"], env)).stdout).toContain("mamba version : 2.");
+    expect((await micromamba(["env", "list", "--json"], env)).json().envs).toEqual([root]);
+    expect((await micromamba(["env", "list"], env)).stdout).toContain("base");
+    const own = await sandbox.taipanWith({ env }, "env", "list", "--json");
+    expect(own.json()).toMatchObject({ envs: [] });
+  });
+
+  it("`clean --all` takes the caches of the user, too", async () => {
+    const cache = join(sandbox.dir, "xdg");
+    const file = join(cache, "conda", "repodata", "x.json");
+    const env = { XDG_CACHE_HOME: cache };
+    for (const [name, stays] of [
+      ["taipan", true],
+      ["micromamba", false],
+    ] as const) {
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, "{}");
+      expect((await runByName(sandbox, name, ["clean", "--all", "--yes"], env)).code).toBe(0);
+      expect(existsSync(file)).toBe(stays);
+    }
+    expect(existsSync(cache)).toBe(true);
+  });
+
+  it("names of variables in upper case", async () => {
+    const prefix = join(sandbox.dir, "upper");
+    mkdirSync(join(prefix, "etc", "conda", "env_vars.d"), { recursive: true });
+    mkdirSync(join(prefix, "conda-meta"));
+    writeFileSync(join(prefix, "conda-meta", "history"), "");
+    writeFileSync(join(prefix, "conda-meta", "state"), JSON.stringify({ env_vars: { some_name: "state" } }));
+    writeFileSync(
+      join(prefix, "etc", "conda", "env_vars.d", "a.json"),
+      JSON.stringify({ SOME_NAME: "package" }),
+    );
+    const args = ["shell", "activate", "-s", "bash", "-p", prefix];
+    expect((await micromamba(args)).stdout).toContain("export SOME_NAME='state'");
+    expect((await runByName(sandbox, "conda", args)).stdout).toContain("export some_name='state'");
+    const run = ["run", "-p", prefix, "sh", "-c", 'echo "$SOME_NAME"'];
+    expect((await micromamba(run)).stdout).toBe("state\n");
+    expect((await runByName(sandbox, "conda", run)).stdout).toBe("package\n");
+  });
+
+  it("a detached program is not waited for, wherever it is", async () => {
+    const there = await micromamba(["run", "-d", "-r", sandbox.root, "true"]);
+    expect([there.code, there.stdout]).toEqual([0, expect.stringMatching(/^Running as process \d+/)]);
+    expect((await micromamba(["run", "-d", "not-a-program"])).code).toBe(0);
+    expect((await sandbox.taipan("run", "-d", "not-a-program")).code).toBe(127);
+  });
+
+  it("URLs with the mark of an epoch, encoded in JSON and plain in explicit lists", async () => {
+    const dir = join(sandbox.dir, "epochs");
+    const noarch = "generic" as const;
+    await writeChannel(dir, [await buildPackage({ name: "old", version: "1!2.0", noarch, files: {} })]);
+    const args = ["create", "-y", "-n", "epoch", "-c", `file://${dir}`, "old", "--json"];
+    expect((await micromamba(args)).json().actions.LINK[0].url).toMatch(/old-1%212\.0-0\.conda$/);
+    const list = await micromamba(["env", "export", "-n", "epoch", "--explicit"]);
+    expect(list.stdout).toContain("/old-1!2.0-0.conda");
+  });
+
+  it("the hook's document", async () => {
+    expect((await micromamba(["shell", "hook", "-s", "zsh", "--json"])).json()).toEqual({
+      success: true,
+      operation: "shell_hook",
+      context: { shell_type: "zsh" },
+      actions: { print: [expect.stringContaining("micromamba() {")] },
+    });
   });
 
   it("CONDA_ENVS_DIRS, separated by commas or colons", async () => {

@@ -48,6 +48,14 @@ function usageError(code: string, message: string, program: string): ToolError |
   if (code === "commander.help" || code === "commander.helpDisplayed") return undefined;
   const [, text = message, near] =
     /^(?:error: )?(.*?)(?:\n\(Did you mean (?:one of )?(.+)\?\))?$/s.exec(message) ?? [];
+  const word = /^unknown command '(.*)'$/.exec(text)?.[1];
+  if (word !== undefined && (program === "micromamba" || program === "mamba")) {
+    // In micromamba's words, which programs look for.
+    const meant = near ? `Did you mean '${near.split(", ")[0]}'?\n` : "";
+    return new ToolError("usage", `The following argument was not expected: ${word}`, {
+      hint: `${meant}Run with --help for more information.`,
+    });
+  }
   const names = near?.split(", ").map((name) => `\`${name}\``);
   return new ToolError("usage", text.replaceAll("'", "`"), {
     hint: names

@@ -50,17 +50,18 @@ export function listDocument(record: RepoDataRecord): Record<string, unknown> {
 /**
  * The document of create, install, update and remove: `actions` with FETCH, LINK, UNLINK and PREFIX; empty lists are left out.
  * With `whole` (create), LINK names every package of the environment in link order, also those that were there already:
- * programs read the new environment from it.
+ * programs read the new environment from it. `encodeUrls`: as micromamba writes URLs here, with the `!` of an epoch as `%21`.
  */
 export function changeDocument(
   outcome: ChangeOutcome,
-  { whole = false }: { whole?: boolean } = {},
+  { whole = false, encodeUrls = false }: { whole?: boolean; encodeUrls?: boolean } = {},
 ): Record<string, unknown> {
   const { plan, dryRun } = outcome;
   const { operations, unchanged } = plan.transaction;
   const added = operations.flatMap((operation) => (operation.new ? [operation.new] : []));
   const link = whole ? linkOrder<RepoDataRecord>([...added, ...unchanged]) : added;
   const unlink = operations.flatMap((operation) => (operation.old ? [operation.old] : [])).reverse();
+  const document = encodeUrls ? encodedDocument : packageDocument;
   const base = { dry_run: dryRun, prefix: plan.prefix, success: true };
   if (operations.length === 0 && link.length === 0 && !plan.fresh)
     return { ...base, message: "All requested packages already installed" };
@@ -68,12 +69,16 @@ export function changeDocument(
     actions: {
       // micromamba's dry run of an empty environment has an empty list.
       ...(plan.fetch.length || (dryRun && operations.length === 0)
-        ? { FETCH: plan.fetch.map(packageDocument) }
+        ? { FETCH: plan.fetch.map(document) }
         : {}),
-      ...(link.length ? { LINK: link.map(packageDocument) } : {}),
-      ...(unlink.length ? { UNLINK: unlink.map(packageDocument) } : {}),
+      ...(link.length ? { LINK: link.map(document) } : {}),
+      ...(unlink.length ? { UNLINK: unlink.map(document) } : {}),
       PREFIX: plan.prefix,
     },
     ...base,
   };
+}
+
+function encodedDocument(record: RepoDataRecord): Record<string, unknown> {
+  return packageDocument({ ...record, url: record.url.replaceAll("!", "%21") });
 }

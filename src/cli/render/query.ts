@@ -28,27 +28,52 @@ export function noneFound({ query }: Pick<RepoqueryResult, "query">): string {
   return `No entries matching "${query}" found`;
 }
 
-export function recordTable(records: readonly RepoDataRecord[]): string[] {
-  const rows = records.map((record) => [record.name, record.version, record.build, shortChannel(record)]);
+/** `subdirs`: channel and subdir in columns of their own, as micromamba prints them. */
+export function recordTable(records: readonly RepoDataRecord[], subdirs = false): string[] {
+  const rows = records.map((record) => [
+    record.name,
+    record.version,
+    record.build,
+    ...channelCells(record, subdirs),
+  ]);
   return renderTable(
-    [{ title: "Name" }, { title: "Version" }, { title: "Build" }, { title: "Channel" }],
+    [{ title: "Name" }, { title: "Version" }, { title: "Build" }, ...channelTitles(subdirs)],
     rows,
   );
 }
 
 /** With the dependency by which each of them needs one of the names. */
-export function dependentTable(records: readonly RepoDataRecord[], names: ReadonlySet<string>): string[] {
+export function dependentTable(
+  records: readonly RepoDataRecord[],
+  names: ReadonlySet<string>,
+  subdirs = false,
+): string[] {
   const rows = records.map((record) => [
     record.name,
     record.version,
     record.build,
     dependencyOn(record, names),
-    shortChannel(record),
+    ...channelCells(record, subdirs),
   ]);
   return renderTable(
-    [{ title: "Name" }, { title: "Version" }, { title: "Build" }, { title: "Depends" }, { title: "Channel" }],
+    [
+      { title: "Name" },
+      { title: "Version" },
+      { title: "Build" },
+      { title: "Depends" },
+      ...channelTitles(subdirs),
+    ],
     rows,
   );
+}
+
+function channelTitles(subdirs: boolean): { title: string }[] {
+  return subdirs ? [{ title: "Channel" }, { title: "Subdir" }] : [{ title: "Channel" }];
+}
+
+function channelCells(record: RepoDataRecord, subdirs: boolean): string[] {
+  const channel = shortChannel(record);
+  return subdirs ? [channel.slice(0, channel.lastIndexOf("/")), record.subdir] : [channel];
 }
 
 function dependencyOn(record: RepoDataRecord, names: ReadonlySet<string>): string {

@@ -1,5 +1,6 @@
 import { text as readStream } from "node:stream/consumers";
 import { type ChangeOutcome, isEmpty } from "../../commands/change.ts";
+import { asMicromamba } from "../../commands/context.ts";
 import { displayName } from "../../commands/target.ts";
 import { EXIT } from "../exit-codes.ts";
 import { type Invocation, list, text } from "../invocation.ts";
@@ -32,7 +33,7 @@ export function reportChange(
   session.settle();
   const { plan } = outcome;
   if (session.json) {
-    session.printJson(changeDocument(outcome, shape));
+    session.printJson(changeDocument(outcome, { ...shape, encodeUrls: asMicromamba(session.context) }));
     return EXIT.ok;
   }
   if (outcome.declined) {

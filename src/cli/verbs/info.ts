@@ -20,13 +20,14 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     await printEnvironments(result.environments, flag(invocation, "size"), session);
     return EXIT.ok;
   }
+  const versions = versionsFor(invocation.name, result);
   if (session.json) {
-    session.printJson(infoDocument(result));
+    session.printJson({ ...infoDocument(result), ...versions });
     return EXIT.ok;
   }
   const system = flag(invocation, "system");
   const all = flag(invocation, "all");
-  if (!system || all) printInfo(result, all, session);
+  if (!system || all) printInfo(result, versions, all, session);
   if (all) session.print("");
   if (system || all)
     session.print(
@@ -35,6 +36,20 @@ export async function run(invocation: Invocation, session: Session): Promise<num
         .join("\n"),
     );
   return EXIT.ok;
+}
+
+/** By micromamba's name also the versions that its `info` has, of what stands in the place of those libraries here. */
+function versionsFor(name: string, { nodeVersion }: InfoResult): Record<string, string> {
+  const own = { "taipan version": VERSION, "node version": nodeVersion };
+  if (name !== "micromamba" && name !== "mamba") return own;
+  return {
+    "libmamba version": PEER_VERSIONS.micromamba,
+    [`${name} version`]: PEER_VERSIONS.micromamba,
+    "mamba version": PEER_VERSIONS.mamba,
+    "curl version": `none (Node.js ${nodeVersion})`,
+    "libarchive version": `none (taipan ${VERSION})`,
+    ...own,
+  };
 }
 
 function virtualPackage(entry: InfoResult["virtualPackages"][number]): string {
@@ -59,8 +74,6 @@ function infoDocument(result: InfoResult): Record<string, unknown> {
     "populated config files": result.configFiles,
     "user config files": result.userConfigFiles,
     "virtual packages": result.virtualPackages.map(virtualPackage),
-    "taipan version": VERSION,
-    "node version": result.nodeVersion,
     active_prefix: result.activePrefix ?? null,
     active_prefix_name: result.target.state === "active" ? result.target.name : null,
     conda_prefix: result.rootPrefix,
@@ -85,10 +98,14 @@ function infoDocument(result: InfoResult): Record<string, unknown> {
 }
 
 /** Labels as micromamba has them: scripts look for lines such as `environment : test`. */
-function printInfo(result: InfoResult, all: boolean, session: Session): void {
+function printInfo(
+  result: InfoResult,
+  versions: Record<string, string>,
+  all: boolean,
+  session: Session,
+): void {
   const rows: [string, readonly string[]][] = [
-    ["taipan version", [VERSION]],
-    ["node version", [result.nodeVersion]],
+    ...Object.entries(versions).map(([title, version]): [string, string[]] => [title, [version]]),
     ["envs directories", result.envsDirs],
     ["package cache", result.pkgsDirs],
     ["environment", [targetName(result)]],

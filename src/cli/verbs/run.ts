@@ -1,6 +1,7 @@
 import { asMicromamba } from "../../commands/context.ts";
 import { type RunOutcome, run as runProgram, type StandardStream } from "../../commands/run.ts";
 import { ToolError } from "../../errors.ts";
+import { EXIT } from "../exit-codes.ts";
 import { flag, type Invocation, list, text } from "../invocation.ts";
 import type { Session } from "../session.ts";
 
@@ -25,11 +26,14 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     },
     session.context,
   ).catch((error: unknown) => cannotRun(error, invocation.args[0], session));
-  if (outcome.detached)
-    session.say(
-      `Running as process ${outcome.detached.pid}; end it with: ${invocation.name} ps stop ${outcome.detached.name}`,
-    );
-  return outcome.exitCode;
+  const micromamba = asMicromamba(session.context);
+  if (outcome.detached) {
+    const text = `Running as process ${outcome.detached.pid}; end it with: ${invocation.name} ps stop ${outcome.detached.name}`;
+    if (micromamba && !session.quiet) session.print(text);
+    else session.say(text);
+  }
+  // micromamba has left its caller by the time the program turns out not to be there.
+  return detach && micromamba && outcome.exitCode === 127 ? EXIT.ok : outcome.exitCode;
 }
 
 /** A shell's exit codes for a program that is not there (127) or may not be run (126). */

@@ -1,3 +1,4 @@
+import { asMicromamba } from "../../commands/context.ts";
 import { type RepoqueryKind, type RepoqueryResult, repoquery } from "../../commands/repoquery.ts";
 import { searchEnvironments } from "../../commands/search-environments.ts";
 import { ToolError } from "../../errors.ts";
@@ -70,6 +71,12 @@ function where(invocation: Invocation, searchTree: boolean): "local" | "remote" 
 }
 
 function sayNone(result: RepoqueryResult, session: Session): number {
+  if (asMicromamba(session.context)) {
+    // For micromamba this is an answer like any other.
+    session.print(noneFound(result));
+    if (result.local) session.print("\nTry looking remotely with '--remote'.");
+    return EXIT.ok;
+  }
   session.say(noneFound(result));
   if (result.similar.length)
     session.say(`hint: did you mean ${result.similar.map((name) => `\`${name}\``).join(", ")}?`);
@@ -86,13 +93,19 @@ function render(
 ): string[] {
   const { colors } = session.out;
   const { kind, records } = result;
+  const subdirs = asMicromamba(session.context);
   if (kind !== "search" && how.tree) return renderTree(result.tree, session.out);
-  if (kind === "whoneeds") return dependentTable(records, new Set([...result.tree.map(({ name }) => name)]));
-  if (kind === "depends") return recordTable([...records].sort((a, b) => (a.name < b.name ? -1 : 1)));
+  if (kind === "whoneeds")
+    return dependentTable(records, new Set([...result.tree.map(({ name }) => name)]), subdirs);
+  if (kind === "depends")
+    return recordTable(
+      [...records].sort((a, b) => (a.name < b.name ? -1 : 1)),
+      subdirs,
+    );
   const ordered = invocation.name === "conda" ? [...records].reverse() : records;
   if (how.details)
     return ordered.flatMap((record, i) => [...(i ? [""] : []), ...recordDetails(record, colors)]);
-  return recordTable(ordered);
+  return recordTable(ordered, subdirs);
 }
 
 /** conda's `search --json`: records by name, oldest first, as repodata has them. */

@@ -8,7 +8,12 @@ export async function run(invocation: Invocation, session: Session): Promise<num
   const shell = chooseShell(text(invocation, "shell"), context);
   const hook = await hookText(shell, await ownProgram(invocation.name, context), context);
   if (session.json)
-    session.printJson({ operation: "hook", context: { shell_type: shell }, actions: { print: [hook] } });
+    session.printJson({
+      success: true,
+      operation: "shell_hook",
+      context: { shell_type: shell },
+      actions: { print: [hook] },
+    });
   else session.print(hook.replace(/\n$/, ""));
   return EXIT.ok;
 }
