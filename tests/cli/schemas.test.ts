@@ -1,10 +1,12 @@
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { COMMANDS, type CommandSpec } from "../../src/cli/verbs.ts";
 import { createSandbox, type Sandbox } from "../support/cli.ts";
 import { FIXED_ENV, writeWorld } from "../support/cli-world.ts";
+import { runAs } from "../support/names.ts";
 import { repoRoot } from "../support/shared.ts";
 
 const SCHEMAS = join(repoRoot, "docs", "schemas");
@@ -108,6 +110,73 @@ describe("every document of --json has its schema", () => {
     mkdirSync(join(prefix, "pkgs"), { recursive: true });
     copyFileSync(archive, join(prefix, "pkgs", basename(archive)));
     await runs("constructor", ["constructor", "-p", prefix, "--extract-conda-pkgs"]);
+  });
+
+  it.sequential("configuration", async () => {
+    const rc = ["--file", join(sandbox.dir, "rc.yml")];
+    await runs("config-change", ["config", "set", "channel_priority", "strict", ...rc]);
+    await runs("config-change", ["config", "append", "channels", "a", ...rc]);
+    await runs("config-change", ["config", "remove-key", "offline", ...rc]);
+    await runs("config-edit", ["config", "--add", "channels", "b", "--set", "offline", "true", ...rc]);
+    const got = await runs("config-edit", ["config", "--get", "channels", ...rc]);
+    expect(got.document).toMatchObject({ get: { channels: ["b", "a"] } });
+    await runs("config-values", ["config", "get", "channels", ...rc]);
+    await runs("config-values", ["config", "list", "--all"]);
+    await runs("config-values", ["config", "--show"]);
+    await runs("config-values", ["config", "--show", "channels"]);
+    await runs("config-sources", ["config", "sources"]);
+    await runs("config-show-sources", ["config", "--show-sources"]);
+    await runs("config-describe", ["config", "describe"]);
+    await runs("config-describe", ["config", "--describe", "channel_priority"]);
+    await runs("config-validate", ["config", "--validate"]);
+    writeFileSync(join(sandbox.home, ".condarc"), "chanels: [x]\n");
+    const wrong = await runs("config-validate", ["config", "--validate"], 1);
+    expect(wrong.document).toMatchObject({ success: false, warnings: [{ code: "config-unknown-key" }] });
+    rmSync(join(sandbox.home, ".condarc"));
+  });
+
+  it.sequential("shells, variables, logins and processes", async () => {
+    await runs("env-vars-change", ["env", "config", "vars", "set", "-n", "e", "A=1"]);
+    await runs("env-vars", ["env", "config", "vars", "list", "-n", "e"]);
+    await runs("env-vars-change", ["env", "config", "vars", "unset", "-n", "e", "A"]);
+    for (const what of [["hook"], ["activate", "e"], ["deactivate"], ["reactivate"]])
+      await runs("shell", ["shell", ...what, "-s", "bash"]);
+    await runs("shell-init", ["shell", "init", "-s", "bash", "--dry-run"]);
+    await runs("shell-init", ["init", "bash"]);
+    await runs("shell-init", ["shell", "reinit"]);
+    await runs("shell-init", ["shell", "deinit", "-s", "bash"]);
+    await runs("long-paths", ["shell", "enable_long_path_support"]);
+    await runs("auth", ["auth", "login", "repo.example.com", "--token", "t"]);
+    await runs("auth", ["auth", "logout", "repo.example.com"]);
+    const started = await sandbox.taipan("run", "-n", "e", "--detach", "--label", "sleeper", "sleep", "60");
+    expect(started.code, started.stderr).toBe(0);
+    const { document } = await runs("ps", ["ps"]);
+    expect(document).toMatchObject({ processes: [{ name: "sleeper", command: ["sleep", "60"] }] });
+    await runs("ps-stop", ["ps", "stop", "sleeper"]);
+    await runs("ps", ["ps", "list"]);
+  });
+
+  it.sequential("who has a file or a package", async () => {
+    await runs("package-which", ["package", "-n", "e", "--which", "share/app/f.txt"]);
+    await runs("package-which", ["package", "-n", "e", "--which", "share/no"], 1);
+    await runs("search-envs", ["search", "--envs", "app"]);
+    await runs("search-envs", ["search", "--envs", "nosuch"]);
+    const asConda = await runAs(sandbox, "conda", ["search", "app", ...channel, "--json"], FIXED_ENV);
+    check("search-conda", JSON.parse(asConda.stdout));
+    used.add("search-conda");
+  });
+
+  it("has every command in the table of docs/json.md", () => {
+    const table = readFileSync(join(repoRoot, "docs/json.md"), "utf8").split("\n## ")[0]!;
+    // These start or print something else than a document.
+    const none = ["run", "activate", "deactivate", "reactivate", "self-update", "completer", "shell"];
+    const leaves = (specs: readonly CommandSpec[], path: string): string[] =>
+      specs.flatMap((spec) => (spec.commands ? leaves(spec.commands, spec.name) : [`${path} ${spec.name}`]));
+    const missing = leaves(COMMANDS, "").filter((leaf) => {
+      const name = leaf.trim().split(" ").at(-1)!;
+      return !none.includes(name) && !new RegExp(`[\`, ]${name}[\`, |]`).test(table);
+    });
+    expect(missing).toEqual([]);
   });
 
   it.sequential("failures", async () => {

@@ -35,7 +35,10 @@ export async function run(invocation: Invocation, session: Session): Promise<num
   }
   if (flag(invocation, "validate")) {
     // Loading the session has read and checked every file; unknown keys were warned about.
-    if (session.json) session.printJson({ success: true, warnings: session.config.warnings });
+    if (session.json) {
+      const { warnings } = session.config;
+      session.printJson({ success: warnings.length === 0, warnings });
+    }
     return session.config.warnings.length === 0 ? EXIT.ok : EXIT.failure;
   }
   if (flag(invocation, "writeDefault")) {
