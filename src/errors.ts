@@ -111,7 +111,6 @@ export function parseError(
   );
 }
 
-/** Turns a Node file-system error into a ToolError that names the path; any other value is returned unchanged. */
 /** Failures that a wrong path leads to, in words. */
 const SYSTEM_WORDS: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file or directory",
@@ -121,6 +120,7 @@ const SYSTEM_WORDS: Readonly<Record<string, string>> = {
   ELOOP: "the symbolic links of the path lead in a circle",
 };
 
+/** Turns a Node file-system error into a ToolError that names the path; any other value is returned unchanged. */
 export function fromSystemError(error: unknown, action: string, path: string): unknown {
   const code = (error as NodeJS.ErrnoException | null)?.code;
   if (error instanceof ToolError || typeof code !== "string") return error;

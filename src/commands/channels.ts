@@ -3,6 +3,8 @@ import { ToolError } from "../errors.ts";
 import { ensureDir, isWritable } from "../fs/files.ts";
 import { loadChannels } from "../repodata/load.ts";
 import { type Channel, resolveChannels } from "../specs/channel.ts";
+import { tryParseMatchSpec } from "../specs/match-spec.ts";
+import { channelMatches } from "../specs/match-spec-matches.ts";
 import type { PackageIndex } from "../specs/package-index.ts";
 import { channelRules } from "./channel-rules.ts";
 import type { CommandContext } from "./context.ts";
@@ -14,6 +16,8 @@ export interface ChannelRequest {
   channels: readonly string[];
   fileChannels: readonly string[];
   nodefaults: boolean;
+  /** Requested specs: the channels that they name (`conda-forge::numpy`) are searched too, after all others. */
+  specs?: readonly string[];
 }
 
 /** The channels' names as they were given, in order of priority. */
@@ -45,13 +49,29 @@ export function chooseChannels(
       hint: "name one with -c, such as `-c conda-forge`; --override-channels ignores the configured ones",
     });
   }
-  const channels = resolveChannels(all, channelRules(config), {
+  const places = {
     platform: config.platform || context.hostPlatform,
     home: context.home,
     cwd: context.cwd,
-  });
+  };
+  const rules = channelRules(config);
+  let channels = resolveChannels(all, rules, places);
+  const further = furtherChannels(request.specs ?? [], channels);
+  if (further.length > 0) channels = resolveChannels([...all, ...further], rules, places);
   checkChannels(channels, context);
   return channels;
+}
+
+/** Channels that specs name and that none of the others is, as in mamba and conda. */
+function furtherChannels(specs: readonly string[], channels: readonly Channel[]): string[] {
+  const named = specs.flatMap((text) => tryParseMatchSpec(text)?.channel ?? []);
+  return [...new Set(named)].filter(
+    (name) =>
+      !name.includes("*") &&
+      !channels.some(
+        (channel) => channelMatches(name, channel.name) || channelMatches(name, channel.baseUrl),
+      ),
+  );
 }
 
 /** First package cache that can be written; its `cache` directory holds repodata. */

@@ -68,7 +68,7 @@ async function planCreate(
     specs.length === 0
       ? []
       : chooseChannels(
-          { channels: intent.channels, fileChannels: inputs.channels, nodefaults: inputs.nodefaults },
+          { channels: intent.channels, fileChannels: inputs.channels, nodefaults: inputs.nodefaults, specs },
           context,
         );
   return withNotices(channels, context, () =>

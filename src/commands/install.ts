@@ -59,7 +59,12 @@ async function planInstall(
   const needed = inputs.specs.length > 0 || intent.updateAll;
   const channels = needed
     ? chooseChannels(
-        { channels: intent.channels, fileChannels: inputs.channels, nodefaults: inputs.nodefaults },
+        {
+          channels: intent.channels,
+          fileChannels: inputs.channels,
+          nodefaults: inputs.nodefaults,
+          specs: inputs.specs,
+        },
         context,
       )
     : [];

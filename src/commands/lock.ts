@@ -107,7 +107,12 @@ async function solveFor(
     });
   }
   const channels = chooseChannels(
-    { channels: intent.channels, fileChannels: inputs.channels, nodefaults: inputs.nodefaults },
+    {
+      channels: intent.channels,
+      fileChannels: inputs.channels,
+      nodefaults: inputs.nodefaults,
+      specs: inputs.specs,
+    },
     context,
   );
   try {

@@ -112,6 +112,9 @@ describe("loadConfig", () => {
     expect(values.channels).toEqual(["low", "cli", "env1", "env2", "mid", "last"]);
     expect(detail("channels")?.parts?.["2"]).toBe("CONDA_CHANNELS");
     expect(values.json).toBe(true);
+    // Marked as last, it stays last although a higher source names it.
+    const again = load(dir, { env, overrides: { channels: ["last", "cli"] } }).values.channels;
+    expect(again).toEqual(["low", "cli", "env1", "env2", "mid", "last"]);
   });
 
   it("joins maps by entry like conda, and takes the highest like micromamba", () => {

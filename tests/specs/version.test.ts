@@ -237,6 +237,8 @@ describe("prefixes and parts", () => {
       ["0.4.1", "0.4.1+1"],
       ["1.0.0_ver", "1.0.0_version"],
       ["1.1", "1.1a"],
+      // `dev` is a mark of its own, no text that could begin with `d`.
+      ["1.0dev", "1.0d"],
     ];
     for (const [version, prefix] of yes)
       expect(versionStartsWith(version as string, prefix as string), `${version} ${prefix}`).toBe(true);
