@@ -9,7 +9,7 @@ export type CredentialLookup = (url: string) => UrlAuth | undefined;
 /** The part of the configuration and of the environment that the HTTP client reads. */
 export function httpOptions(
   config: ConfigValues,
-  env: Readonly<Record<string, string | undefined>>,
+  { env, home }: { env: Readonly<Record<string, string | undefined>>; home: string },
   credentials: CredentialLookup,
 ): HttpOptions {
   return {
@@ -37,6 +37,10 @@ export function httpOptions(
       sessionToken: env["AWS_SESSION_TOKEN"],
       region: env["AWS_REGION"] ?? env["AWS_DEFAULT_REGION"],
       endpoint: env["AWS_ENDPOINT_URL_S3"] ?? env["AWS_ENDPOINT_URL"],
+      home,
+      profile: env["AWS_PROFILE"] ?? env["AWS_DEFAULT_PROFILE"],
+      credentialsFile: env["AWS_SHARED_CREDENTIALS_FILE"],
+      configFile: env["AWS_CONFIG_FILE"],
     },
   };
 }

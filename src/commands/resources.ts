@@ -56,7 +56,7 @@ function openClient(
   let loading: Promise<CredentialLookup> | undefined;
   const lookup: CredentialLookup = (url) => ofChannel(url) ?? stored?.(url);
   const client = createHttpClient(
-    { ...httpOptions(config, context.env, lookup), mirrors },
+    { ...httpOptions(config, context, lookup), mirrors },
     { events: context.events },
   );
   return {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import { ToolError } from "../errors.ts";
 import { redactUrl, splitCredentials, type UrlAuth } from "../specs/credentials.ts";
@@ -30,6 +31,14 @@ const REPODATA_LAYERS: Readonly<Record<string, string>> = {
   "repodata.json.bz2": "application/vnd.conda.repodata.v1+json+bz2",
 };
 const MANIFEST = "application/vnd.oci.image.manifest.v1+json";
+/** Lists of manifests, as of multi-platform images: the one that has the file's layer is looked for. */
+const INDEXES = [
+  "application/vnd.oci.image.index.v1+json",
+  "application/vnd.docker.distribution.manifest.list.v2+json",
+];
+const ACCEPT = [MANIFEST, ...INDEXES].join(", ");
+/** Manifests of one list that are looked at. */
+const MAX_MANIFESTS = 16;
 /** Grammars of the distribution specification. */
 const COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const TAG = /^\w[\w.-]{0,127}$/;
@@ -111,13 +120,11 @@ export class OciRegistries {
     const ask = (path: string, init: SendRequest): Promise<Opened> =>
       this.send(`${base}/${path}`, init, target, login);
     const { range: _r, "if-range": _i, ...whole } = headers;
-    const found = await ask(`manifests/${target.tag}`, {
-      ...request,
-      method: "GET",
-      headers: { ...whole, accept: MANIFEST },
-    });
+    const manifest = (reference: string): Promise<Opened> =>
+      ask(`manifests/${reference}`, { ...request, method: "GET", headers: { ...whole, accept: ACCEPT } });
+    const found = await manifest(target.tag);
     if (found.raw.status !== 200) return { ...found, url };
-    const digest = layerDigest(await readJson(found, url), target.mediaType, url);
+    const digest = await findLayer(await readJson(found, url), target.mediaType, url, manifest);
     if (digest === undefined) return plain(url, 404);
     if (known === `"${digest}"`) return plain(url, 304, { etag: known });
     const { raw } = await ask(`blobs/${digest}`, { ...request, headers });
@@ -226,6 +233,32 @@ function parseChallenge(header: string | undefined): Challenge | undefined {
   return realm !== undefined && URL.canParse(realm) ? { realm, service: value("service") } : undefined;
 }
 
+/** The layer of a manifest, or of the first manifest of a list that has it. */
+async function findLayer(
+  top: unknown,
+  mediaType: string,
+  url: string,
+  ask: (digest: string) => Promise<Opened>,
+): Promise<string | undefined> {
+  const { manifests, layers } = (top ?? {}) as { manifests?: unknown; layers?: unknown };
+  if (!Array.isArray(manifests) || layers !== undefined) return layerDigest(top, mediaType, url);
+  for (const item of manifests.slice(0, MAX_MANIFESTS)) {
+    const { digest } = (item ?? {}) as { digest?: unknown };
+    if (typeof digest !== "string" || !DIGEST.test(digest)) continue;
+    const opened = await ask(digest);
+    const bytes = await readAnswer(opened, url);
+    if (opened.raw.status !== 200) continue;
+    if (`sha256:${createHash("sha256").update(bytes).digest("hex")}` !== digest)
+      throw new ToolError(
+        "http-error",
+        `a manifest of \`${redactUrl(url)}\` is not the one that its list promises`,
+      );
+    const layer = layerDigest(parseAnswer(bytes, url), mediaType, url);
+    if (layer !== undefined) return layer;
+  }
+  return undefined;
+}
+
 function layerDigest(manifest: unknown, mediaType: string, url: string): string | undefined {
   const layers = (manifest as { layers?: unknown } | null)?.layers;
   if (!Array.isArray(layers))
@@ -241,6 +274,10 @@ function layerDigest(manifest: unknown, mediaType: string, url: string): string 
 }
 
 async function readJson(opened: Opened, url: string): Promise<unknown> {
+  return parseAnswer(await readAnswer(opened, url), url);
+}
+
+async function readAnswer(opened: Opened, url: string): Promise<Buffer> {
   const parts: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of opened.raw.body as AsyncIterable<Uint8Array>) {
@@ -249,8 +286,12 @@ async function readJson(opened: Opened, url: string): Promise<unknown> {
       throw new ToolError("http-error", `the registry's answer for \`${redactUrl(url)}\` is too large`);
     parts.push(chunk);
   }
+  return Buffer.concat(parts);
+}
+
+function parseAnswer(bytes: Buffer, url: string): unknown {
   try {
-    return JSON.parse(Buffer.concat(parts).toString("utf8")) as unknown;
+    return JSON.parse(bytes.toString("utf8")) as unknown;
   } catch {
     throw new ToolError("http-error", `the registry's answer for \`${redactUrl(url)}\` is not valid JSON`);
   }

@@ -1,5 +1,6 @@
 import { ToolError } from "../errors.ts";
 import { redactUrl, splitCredentials, type UrlAuth, withCredentials } from "../specs/credentials.ts";
+import { withProfile } from "./aws-profile.ts";
 import type { RawResponse } from "./raw.ts";
 import { s3Address, signS3 } from "./s3.ts";
 import type { Transport } from "./transport.ts";
@@ -32,7 +33,7 @@ export async function sendFollowing(
   { transport, options }: SendContext,
 ): Promise<Opened> {
   const { method, headers } = request;
-  const settings = /^s3:/i.test(start) ? (options.s3 ?? {}) : undefined;
+  const settings = /^s3:/i.test(start) ? await withProfile(options.s3 ?? {}) : undefined;
   let url = settings ? s3Address(start, settings) : start;
   let sent = headers;
   for (let hop = 0; ; hop += 1) {

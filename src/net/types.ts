@@ -97,4 +97,12 @@ export interface S3Settings {
   region?: string | undefined;
   /** Such as `http://127.0.0.1:9000` (MinIO); buckets are then path components. */
   endpoint?: string | undefined;
+  /** Where `.aws` is; without it no files are read. */
+  home?: string | undefined;
+  /** AWS_PROFILE; default `default`. */
+  profile?: string | undefined;
+  /** AWS_SHARED_CREDENTIALS_FILE; default `~/.aws/credentials`. */
+  credentialsFile?: string | undefined;
+  /** AWS_CONFIG_FILE; default `~/.aws/config`. */
+  configFile?: string | undefined;
 }

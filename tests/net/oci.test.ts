@@ -70,6 +70,18 @@ describe("addresses", () => {
 });
 
 describe("a registry", () => {
+  it("looks through lists of manifests, and believes none whose digest is another", async () => {
+    const { registry, http } = await world({ indexes: true });
+    expect(await text(http, `${registry.channel}/noarch/_libgcc_mutex-0.1-main.conda`)).toBe("conda bytes");
+    expect(await text(http, `${registry.channel}/noarch/repodata.json`)).toBe('{"packages":{}}');
+    const odd = await world({ indexes: "damaged" });
+    await expect(odd.http.fetch(`${odd.registry.channel}/noarch/repodata.json`)).rejects.toThrow(
+      /its list promises/,
+    );
+    const missing = await http.fetch(`${registry.channel}/noarch/repodata.json.zst`);
+    expect(missing.status).toBe(404);
+  });
+
   it.each([["none"], ["anonymous"]] as const)(
     "serves packages and repodata by media type, with tokens: %s",
     async (tokens) => {

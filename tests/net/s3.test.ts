@@ -1,4 +1,9 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
 import { afterEach, expect, it } from "vitest";
+import { parseAwsFile, withProfile } from "../../src/net/aws-profile.ts";
 import { createHttpClient } from "../../src/net/http.ts";
 import { s3Address, signS3 } from "../../src/net/s3.ts";
 import { startServer } from "../support/channel-server.ts";
@@ -56,4 +61,50 @@ it("fetches from an endpoint, signed or not, and keeps the signature from redire
   expect(server.requests[2]!.headers["x-amz-security-token"]).toBe("st");
   expect(other.requests[0]!.headers.authorization).toBeUndefined();
   expect(other.requests[0]!.headers["x-amz-security-token"]).toBeUndefined();
+});
+
+it("takes keys, region and endpoint from AWS's files, by profile", async () => {
+  const home = mkdtempSync(join(tmpdir(), "taipan-aws-"));
+  open.push({ close: async () => rmSync(home, { recursive: true }) });
+  const server = await startServer({ files: { "/chan/x": "hello" } });
+  open.push(server);
+  mkdirSync(join(home, ".aws"));
+  writeFileSync(
+    join(home, ".aws", "credentials"),
+    "[default]\naws_access_key_id = DEF\naws_secret_access_key = s # mine\n[work]\naws_access_key_id=WORK\naws_secret_access_key=w=/+\naws_session_token=tok\n",
+  );
+  writeFileSync(
+    join(home, ".aws", "config"),
+    `[default]\nregion = eu-west-1\n[profile work]\nregion=us-west-2\nservices = lab\n[services lab]\ns3 =\n  endpoint_url = ${server.url}\n[profile sso]\nsso_session = x\nregion = a\n`,
+  );
+  expect(await withProfile({ home })).toMatchObject({
+    accessKeyId: "DEF",
+    secretAccessKey: "s",
+    region: "eu-west-1",
+  });
+  expect(await withProfile({ home, profile: "work", region: "here" })).toMatchObject({
+    accessKeyId: "WORK",
+    secretAccessKey: "w=/+",
+    sessionToken: "tok",
+    region: "here",
+    endpoint: server.url,
+  });
+  // Variables hold whole keys: a session token of the file would not belong to them.
+  const mixed = await withProfile({ home, profile: "work", ...keys });
+  expect(mixed).toMatchObject({ ...keys, region: "us-west-2" });
+  expect(mixed.sessionToken).toBeUndefined();
+  await expect(withProfile({ home, profile: "none" })).rejects.toMatchObject({ code: "config-invalid" });
+  await expect(withProfile({ home, profile: "sso" })).rejects.toMatchObject({ code: "auth-error" });
+  expect(await withProfile({ home: join(home, "nobody") })).toMatchObject({ accessKeyId: undefined });
+
+  const http = createHttpClient({ retries: 0, s3: { home, profile: "work" } }, { events: () => {} });
+  open.push(http);
+  expect(Buffer.from(await (await http.fetch("s3://chan/x")).bytes()).toString()).toBe("hello");
+  expect(server.requests[0]!.headers.authorization).toContain("Credential=WORK/");
+  expect(server.requests[0]!.headers["x-amz-security-token"]).toBe("tok");
+});
+
+it("reads any text as AWS's files", () => {
+  fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => void parseAwsFile(text)));
+  expect(parseAwsFile("a=1\n[ x  y ]\nk = v\n; c = 2\n[z]\n").get("x y")?.get("k")).toBe("v");
 });

@@ -7,6 +7,8 @@ export interface RegistryOptions {
   tokens?: "none" | "anonymous" | { user: string };
   /** Requests that a token is good for; default unlimited. */
   tokenUses?: number;
+  /** Tags name a list of manifests: one of something else, then the one with the layers. `damaged`: with another digest. */
+  indexes?: boolean | "damaged";
   /** Blobs are redirected here, as to cloud storage. */
   storage?: ChannelServer;
 }
@@ -75,6 +77,17 @@ export async function startRegistry(
     response.end(JSON.stringify({ token: tokenOf(repository), expires_in: 300 }));
   };
 
+  const listed = new Map<string, string>();
+  const indexOf = (manifest: string): string => {
+    const attestation = JSON.stringify({ schemaVersion: 2, layers: [] });
+    const all = [attestation, manifest].map((text) => {
+      const digest = `sha256:${createHash("sha256").update(text).digest("hex")}`;
+      listed.set(digest, options.indexes === "damaged" ? `${text} ` : text);
+      return { mediaType: "application/vnd.oci.image.manifest.v1+json", digest, size: text.length };
+    });
+    return JSON.stringify({ schemaVersion: 2, manifests: all });
+  };
+
   const handler = (request: IncomingMessage, response: ServerResponse): boolean => {
     const url = new URL(request.url ?? "/", registry.url);
     if (url.pathname === "/token") {
@@ -96,8 +109,12 @@ export async function startRegistry(
     }
     if (kind === "manifests") {
       const layers = manifests.get(`${repository}/manifests/${reference}`);
-      if (!layers) response.writeHead(404).end();
-      else response.end(JSON.stringify({ schemaVersion: 2, layers }));
+      const known = listed.get(decodeURIComponent(reference));
+      const manifest = JSON.stringify({ schemaVersion: 2, layers });
+      if (known !== undefined) response.end(known);
+      else if (!layers) response.writeHead(404).end();
+      else if (options.indexes) response.end(indexOf(manifest));
+      else response.end(manifest);
       return true;
     }
     const bytes = blobs.get(decodeURIComponent(reference));
