@@ -12,8 +12,9 @@ export function renderTable(
   indent = "  ",
 ): string[] {
   const cells = rows.map((row) => row.map(oneLine));
+  // Not by a spread: what needs numpy has more rows than a call may have arguments.
   const widths = columns.map((column, i) =>
-    Math.max(displayWidth(column.title), ...cells.map((row) => displayWidth(row[i] ?? ""))),
+    cells.reduce((widest, row) => Math.max(widest, displayWidth(row[i] ?? "")), displayWidth(column.title)),
   );
   const line = (row: readonly string[]) => (indent + alignCells(row, columns, widths).join("  ")).trimEnd();
   const title = line(columns.map((column) => column.title));
