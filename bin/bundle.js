@@ -4,46 +4,57 @@
 "use strict";
 
 const fs = require("node:fs");
-const { dirname, isAbsolute, join } = require("node:path");
+const { dirname, isAbsolute, join, posix } = require("node:path");
 const { Script } = require("node:vm");
 
+/** What compiled code is kept by: the commands that people repeat, and one name for all others. */
+exports.nameOf = function nameOf(argv) {
+  if (argv.includes("--help") || argv.length < 3) return "help";
+  if (argv[2] === "--version") return "version";
+  for (let i = 2; i < argv.length; i++) if (FREQUENT.test(argv[i])) return argv[i];
+  return "other";
+};
+
+const FREQUENT =
+  /^(?:activate|clean|config|create|deactivate|env|export|info|init|install|list|lock|remove|repoquery|run|search|shell|update)$/;
 const LONG_RUN_SECONDS = 1.5;
 const WORTH_WRITING = 1.02;
 
 /**
- * A bundle below `directory`. `entry` is its first file, whose first line names the build, and `name` stands for the chunks that
- * are used together: their compiled code is one file.
+ * A bundle. `entry` is its first file, whose first line names the build, and `name` stands for the chunks that are used together:
+ * their compiled code is one file. `directory` holds the files, or is where they would be when `read` finds them elsewhere.
  */
-exports.openBundle = function openBundle(directory, entry, name) {
-  const start = join(directory, entry);
-  const source = readSource(start);
+exports.openBundle = function openBundle(directory, entry, name, options = {}) {
+  const { read = readFrom(directory), requireOther = require } = options;
+  const source = read(entry);
   const folder = cacheFolder(process.env, /^\/\/ build (\w+)/.exec(source)?.[1]);
   const file = folder && join(folder, name);
   const known = (folder && readCompiled(folder, file)) || new Map();
   const chunks = new Map();
   let news = false;
 
-  function load(path) {
-    const found = chunks.get(path);
+  /** `id`: path in the bundle, with slashes. */
+  function load(id) {
+    const found = chunks.get(id);
     if (found) return found.exports;
-    const id = path.slice(directory.length + 1);
+    const filename = join(directory, id);
     const cachedData = known.get(id);
-    const text = path === start ? source : readSource(path);
-    const script = new Script(`(function (exports, require, __filename) {${text}\n})`, {
-      filename: path,
+    const text = id === entry ? source : read(id);
+    const script = new Script(`(function (exports, require, __filename, __dirname) {${text}\n})`, {
+      filename,
       cachedData,
     });
     if (!cachedData || script.cachedDataRejected) news = true;
-    const chunk = { id, exports: {}, script };
-    chunks.set(path, chunk);
+    const chunk = { exports: {}, script };
+    chunks.set(id, chunk);
     const requireChunk = (wanted) =>
-      wanted.startsWith(".") ? load(join(dirname(path), wanted)) : require(wanted);
-    script.runInThisContext()(chunk.exports, requireChunk, path);
+      wanted.startsWith(".") ? load(posix.join(posix.dirname(id), wanted)) : requireOther(wanted);
+    script.runInThisContext()(chunk.exports, requireChunk, filename, dirname(filename));
     return chunk.exports;
   }
 
   return {
-    load: () => load(start),
+    load: () => load(entry),
     /**
      * Keeps what was compiled for the next run, when this one loaded something new; it takes some 15 ms. A long run may have
      * compiled more functions of what was loaded before: it looks. It is no failure when nothing can be kept.
@@ -51,7 +62,7 @@ exports.openBundle = function openBundle(directory, entry, name) {
     keepCompiled() {
       if (!folder || !(news || process.uptime() > LONG_RUN_SECONDS)) return;
       const parts = new Map(known);
-      for (const { id, script } of chunks.values()) parts.set(id, script.createCachedData());
+      for (const [id, { script }] of chunks) parts.set(id, script.createCachedData());
       if (!news && sizeOf(parts) < sizeOf(known) * WORTH_WRITING) return;
       try {
         writeCompiled(folder, file, parts);
@@ -61,8 +72,8 @@ exports.openBundle = function openBundle(directory, entry, name) {
 };
 
 /** The build escapes what is not ASCII, so every string is one byte a character. */
-function readSource(path) {
-  return fs.readFileSync(path, "latin1");
+function readFrom(directory) {
+  return (id) => fs.readFileSync(join(directory, id), "latin1");
 }
 
 /**

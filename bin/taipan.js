@@ -11,20 +11,10 @@ if (major < required[0] || (major === required[0] && minor < required[1])) {
   process.exit(1);
 }
 const { join } = require("node:path");
-const { openBundle } = require("./bundle.js");
+const { nameOf, openBundle } = require("./bundle.js");
 
-const bundle = openBundle(join(__dirname, "..", "dist", "cli"), "main.cjs", commandOf(process.argv));
+const bundle = openBundle(join(__dirname, "..", "dist", "cli"), "main.cjs", nameOf(process.argv));
 bundle
   .load()
   .main(process.argv)
   .then(() => bundle.keepCompiled());
-
-/** Compiled code is kept by command: the commands that people repeat, and one name for all others. */
-function commandOf(argv) {
-  const frequent =
-    /^(?:activate|clean|config|create|deactivate|env|export|info|init|install|list|lock|remove|repoquery|run|search|shell|update)$/;
-  if (argv.includes("--help") || argv.length < 3) return "help";
-  if (argv[2] === "--version") return "version";
-  for (let i = 2; i < argv.length; i++) if (frequent.test(argv[i])) return argv[i];
-  return "other";
-}

@@ -15,6 +15,12 @@ export interface Port {
 /** Set as workerData, so that the worker module knows that it is one of ours (and not imported inside another thread pool). */
 export const WORKER_ROLE = "taipan-worker";
 
+/** The text of the worker where taipan is a single binary: no file is beside it. */
+function embeddedWorker(): string | undefined {
+  const sea = process.getBuiltinModule("node:sea");
+  return sea.isSea() ? sea.getAsset("worker.cjs", "utf8") : undefined;
+}
+
 export function openThreadPort(
   workerUrl: URL,
   receive: (message: FromWorker) => void,
@@ -24,7 +30,9 @@ export function openThreadPort(
   // A small young generation: workers mostly hold buffers outside the heap, and 16 MiB semi-spaces each cost 30 MB of
   // peak memory over a download of 121 MB, with no gain in time.
   const resourceLimits = { maxYoungGenerationSizeMb: 4 };
-  const worker = new Worker(workerUrl, {
+  const embedded = embeddedWorker();
+  const worker = new Worker(embedded ?? workerUrl, {
+    eval: embedded !== undefined,
     workerData: WORKER_ROLE,
     execArgv: [],
     name: WORKER_ROLE,
