@@ -136,8 +136,13 @@ describe("init files", () => {
     expect(at("zsh", "linux-64", { ZDOTDIR: "/z" })).toBe("/z/.zshrc");
     expect(at("fish", "linux-64", { XDG_CONFIG_HOME: "/c" })).toBe("/c/fish/config.fish");
     expect(at("cmd.exe", "win-64")).toBeUndefined();
-    expect(guessShell({ SHELL: "/bin/zsh" }, "linux-64")).toBe("zsh");
-    expect(() => guessShell({ SHELL: "/bin/oil" }, "linux-64")).toThrow(/`oil` is no known shell/);
+    const none = () => undefined;
+    expect(guessShell({ SHELL: "/bin/zsh" }, "linux-64", none)).toBe("zsh");
+    expect(() => guessShell({ SHELL: "/bin/oil" }, "linux-64", none)).toThrow(/`oil` is no known shell/);
+    expect(guessShell({ SHELL: "/bin/zsh" }, "linux-64", () => "fish")).toBe("fish");
+    expect(guessShell({ SHELL: "/bin/zsh" }, "linux-64", () => "dash")).toBe("zsh");
+    expect(guessShell({}, "linux-64", () => "sh")).toBe("posix");
+    expect(guessShell({ SHELL: "/bin/zsh" }, "linux-64", () => "node")).toBe("zsh");
   });
 
   it("leaves the commands of others in cmd.exe's AutoRun", () => {
