@@ -1,5 +1,6 @@
 import { ToolError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
+import { openFile } from "../fs/streams.ts";
 import { statusError } from "../net/failures.ts";
 import type { HttpClient, HttpResponse } from "../net/http.ts";
 import { redactUrl } from "../specs/credentials.ts";
@@ -21,6 +22,11 @@ interface Target {
   archive: string | undefined;
 }
 
+type DownloadInput = Omit<ExtractInput, "destination"> & {
+  /** The first bytes of the archive, from a run that was killed. */
+  partial?: { path: string; size: number } | undefined;
+};
+
 /** Tries beyond one per mirror, for bytes that arrive damaged and bodies that must start again. */
 const EXTRA_TRIES = 2;
 /** Progress is told each time this many bytes came. */
@@ -29,24 +35,28 @@ const PROGRESS_BYTES = 256 * 1024;
 /** Downloads and extracts at once, from one mirror after the other until the bytes are those that the record promises. */
 export async function download(
   record: RepoDataRecord,
-  input: Omit<ExtractInput, "destination">,
+  input: DownloadInput,
   newTarget: NewTarget,
   context: DownloadContext,
 ): Promise<{ facts: ArchiveFacts; target: Target }> {
+  const { partial, ...plain } = input;
   const failures: { url: string; error: ToolError }[] = [];
   const mirrors = context.http.mirrorsOf(record.url);
   for (let attempt = 0; attempt < mirrors.length + EXTRA_TRIES; attempt += 1) {
     const url = pickUrl(context.http.mirrorsOf(record.url), failures);
     if (url === undefined) break;
     const target = await newTarget();
+    // What an earlier run left is tried once: it may be what makes the hash wrong.
+    const begun = failures.length === 0 && isResumable(url, record, partial) ? partial : undefined;
     try {
-      const facts = await attemptDownload(url, { ...input, ...target }, failures.length > 0, context);
+      const again = failures.length > 0;
+      const facts = await attemptDownload(url, { ...plain, ...target }, { again, begun }, context);
       return { facts, target };
     } catch (error) {
       if (context.signal.aborted || !(error instanceof ToolError) || !isWorthAnother(error)) throw error;
       failures.push({ url, error });
-      if (error.code === "checksum-mismatch" || error.code === "channel-unreachable")
-        context.http.reportBad(url);
+      const bad = begun === undefined && error.code === "checksum-mismatch";
+      if (bad || error.code === "channel-unreachable") context.http.reportBad(url);
       context.events({ type: "fetch", id: record.fn, state: "retry", reason: error.message });
     }
   }
@@ -75,10 +85,20 @@ function isWorthAnother(error: ToolError): boolean {
   );
 }
 
+/** Layers of registries are compared with their digest as a whole while they are read; files are at hand anyway. */
+function isResumable(url: string, record: RepoDataRecord, partial: DownloadInput["partial"]): boolean {
+  return (
+    partial !== undefined &&
+    record.size !== undefined &&
+    partial.size < record.size &&
+    /^(https?|s3):/i.test(url)
+  );
+}
+
 async function attemptDownload(
   url: string,
   input: ExtractInput & Target,
-  again: boolean,
+  { again, begun }: { again: boolean; begun: DownloadInput["partial"] },
   context: DownloadContext,
 ): Promise<ArchiveFacts> {
   const { events, signal } = context;
@@ -89,15 +109,22 @@ async function attemptDownload(
     signal,
     headers,
     noMirrors: true,
+    offset: begun?.size,
     onRetry: (retry) => events({ type: "fetch", id, state: "retry", reason: retry.reason }),
   });
-  if (response.status !== 200) {
+  if (response.status !== 200 && !(begun && response.status === 206)) {
     response.discard();
-    throw statusError(response, `\`${id}\``);
+    const error = statusError(response, `\`${id}\``);
+    // Nothing follows what an earlier run left, says the server: then that is no part of this file.
+    throw begun && response.status === 416
+      ? new ToolError(error.code, error.message, { details: { ...error.details, restart: true } })
+      : error;
   }
   const stream = context.pool.stream("extract-stream", input, { signal });
   try {
-    await shovel(response, stream.write, input, events);
+    const file = begun && (await openFile(begun.path));
+    if (file) for await (const piece of file.read()) await stream.write(piece);
+    await shovel(response, stream.write, { input, from: begun?.size ?? 0 }, events);
     return await stream.end();
   } catch (error) {
     await stream.abort(error);
@@ -108,11 +135,11 @@ async function attemptDownload(
 async function shovel(
   response: HttpResponse,
   write: (chunk: Uint8Array) => Promise<void>,
-  input: ExtractInput,
+  { input, from }: { input: ExtractInput; from: number },
   events: EventSink,
 ): Promise<void> {
   const length = Number(response.headers["content-length"] ?? Number.NaN);
-  const total = input.expected.size ?? (Number.isFinite(length) ? length : undefined);
+  const total = input.expected.size ?? (Number.isFinite(length) ? from + length : undefined);
   const tell = (bytes: number): void =>
     events({
       type: "fetch",
@@ -121,7 +148,7 @@ async function shovel(
       bytes,
       ...(total === undefined ? {} : { total }),
     });
-  let bytes = 0;
+  let bytes = from;
   let told = 0;
   for await (const chunk of response.body) {
     bytes += chunk.byteLength;

@@ -16,6 +16,7 @@ import { checkContents, completeRecord, type Fetched } from "./complete.ts";
 import { download } from "./download.ts";
 import { type ArchiveKind, archiveName } from "./layout.ts";
 import type { CacheListing, CacheOptions, PackageCache } from "./package-cache.ts";
+import { adoptPartials, archivePath, type Partials } from "./partial.ts";
 import { publish } from "./publish.ts";
 import { createTemporary } from "./temporary.ts";
 
@@ -59,10 +60,12 @@ export async function fetchPackages(
   const onAbort = (): void => stop.abort(context.signal?.reason);
   if (context.signal?.aborted) onAbort();
   context.signal?.addEventListener("abort", onAbort, { once: true });
-  const pkgs = await context.cache.writable();
+  const pkgs = await context.cache.unswept();
+  const scratch = await createTemporary(pkgs);
   const run: Run = {
     pkgs,
-    scratch: await createTemporary(pkgs),
+    scratch,
+    partials: await adoptPartials(pkgs, scratch),
     next: 0,
     present,
     published: [],
@@ -70,6 +73,7 @@ export async function fetchPackages(
     context: { ...context, signal: stop.signal },
   };
   try {
+    await context.cache.writable();
     await fetchAll(missing, run, stop, results);
   } catch (error) {
     // What failed first is what the user must hear of; leftovers are removed by the next run.
@@ -93,6 +97,8 @@ interface Run {
   pkgs: string;
   scratch: string;
   next: number;
+  /** What earlier runs had begun to download. */
+  partials: Partials;
   /** What the cache held when the run began. */
   present: CacheListing;
   /** URLs of new packages, for urls.txt. */
@@ -289,9 +295,11 @@ async function fromUrl(record: RepoDataRecord, input: Input, run: Run): Promise<
   }
   const newTarget = async (): Promise<{ destination: string; archive: string | undefined }> => {
     const path = nextPath(run);
-    return { destination: path, archive: run.options.keepArchives === false ? undefined : `${path}.archive` };
+    const archive = run.options.keepArchives === false ? undefined : archivePath(path, record.sha256);
+    return { destination: path, archive };
   };
-  const { facts, target } = await download(record, input, newTarget, context);
+  const partial = run.partials.get(record.sha256?.toLowerCase() ?? "");
+  const { facts, target } = await download(record, { ...input, partial }, newTarget, context);
   return { facts, extracted: target.destination, archive: target.archive };
 }
 

@@ -36,6 +36,7 @@ export interface CacheContext {
 export class PackageCache {
   private ordered: Promise<{ all: string[]; writable: string[] }> | undefined;
   private target: Promise<string> | undefined;
+  private swept: Promise<string> | undefined;
   /** Entries that were found broken, by identity, so that only they are replaced. */
   private readonly broken = new Set<string>();
 
@@ -59,6 +60,15 @@ export class PackageCache {
 
   /** The first writable directory, created when it is not there; left-overs of dead processes are removed from it once. */
   writable(): Promise<string> {
+    this.swept ??= this.unswept().then(async (first) => {
+      await sweepStale(first);
+      return first;
+    });
+    return this.swept;
+  }
+
+  /** The same with the left-overs. */
+  unswept(): Promise<string> {
     this.target ??= this.order().then(async ({ writable }) => {
       const [first] = writable;
       if (first === undefined) {
@@ -71,7 +81,6 @@ export class PackageCache {
         );
       }
       await ensureDir(first);
-      await sweepStale(first);
       return first;
     });
     return this.target;

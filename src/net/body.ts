@@ -11,6 +11,8 @@ export interface BodySource {
   /** Redacted, for errors. */
   url: string;
   first: RawResponse;
+  /** Bytes that the reader has already. */
+  offset: number;
   /** Every failed try of this fetch so far; the body adds its own. */
   attempts: Attempt[];
   /** Asks again with these headers, with the retries of a fetch; throws when there is no more hope. */
@@ -30,8 +32,10 @@ export async function* resumingBody(source: BodySource): AsyncGenerator<Uint8Arr
   const validator = strongValidator(source.first.headers);
   const { attempts } = source;
   let response = source.first;
-  let received = 0;
-  let skip = 0;
+  let received = source.offset;
+  let skip = response.status === 206 ? 0 : received;
+  if (response.status === 206 && received > 0)
+    bytesToSkip(response, received, validator, () => brokenOff(source.url, attempts, true));
   for (let failures = 0, progress = 0; ; ) {
     try {
       for await (const chunk of paced(response.body, source)) {

@@ -97,6 +97,7 @@ async function fetchOne(url: string, state: FetchState): Promise<HttpResponse | 
     "accept-encoding": options.compressed ? "gzip" : "identity",
     accept: "*/*",
     ...options.headers,
+    ...(options.offset ? { range: `bytes=${options.offset}-` } : {}),
   };
   const opened = await openWithRetries(url, headers, state);
   if (!opened) return undefined;
@@ -114,6 +115,7 @@ async function fetchOne(url: string, state: FetchState): Promise<HttpResponse | 
     url: shown,
     first: raw,
     attempts: state.attempts,
+    offset: options.offset ?? 0,
     signal: options.signal,
     lowSpeedLimit: client.options.lowSpeedLimit ?? 1000,
     lowSpeedTime: client.options.lowSpeedTime ?? 30_000,

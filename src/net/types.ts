@@ -16,6 +16,11 @@ export interface FetchOptions {
   onRetry?: ((retry: RetryInfo) => void) | undefined;
   /** Ask for gzip and decode it. For text only: archives are compressed already, and their hash is of the bytes sent. */
   compressed?: boolean | undefined;
+  /**
+   * The first bytes are at hand: the body begins after this many, whether the server sends the rest alone (206) or everything
+   * (200). For http, https and s3; what has no more bytes is 416.
+   */
+  offset?: number | undefined;
   /** Use exactly this URL: the caller goes through `mirrorsOf` itself. */
   noMirrors?: boolean | undefined;
 }
