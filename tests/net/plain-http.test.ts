@@ -1,0 +1,71 @@
+import { createServer, type Socket } from "node:net";
+import { afterEach, expect, it } from "vitest";
+import { createHttpClient } from "../../src/net/http.ts";
+
+const open: { close(): unknown }[] = [];
+afterEach(async () => {
+  for (const thing of open.splice(0).reverse()) await thing.close();
+});
+
+/** A server that is told what to do with each request, by its number from 1. */
+async function serve(answer: (request: number, socket: Socket) => void): Promise<string> {
+  let count = 0;
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {});
+    socket.on("data", () => answer(++count, socket));
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  open.push({
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      return new Promise((done) => server.close(done));
+    },
+  });
+  return `http://127.0.0.1:${(server.address() as { port: number }).port}/`;
+}
+
+const OK = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+
+it("asks again at once when the server has closed the idle connection meanwhile, but not a second time", async () => {
+  let requests = 0;
+  const url = await serve((request, socket) => {
+    requests = request;
+    if (request === 2 || request === 4 || request === 5) socket.resetAndDestroy();
+    else socket.write(OK);
+  });
+  const http = createHttpClient({ retries: 0 }, { events: () => {} });
+  open.push(http);
+  const text = async (): Promise<string> => Buffer.from(await (await http.fetch(url)).bytes()).toString();
+  expect(await text()).toBe("ok");
+  expect(await text()).toBe("ok");
+  expect(requests).toBe(3);
+  await expect(http.fetch(url)).rejects.toMatchObject({ code: "channel-unreachable" });
+  expect(requests).toBe(5);
+});
+
+it("gives up on headers that do not come, and says so", async () => {
+  const url = await serve(() => {});
+  const http = createHttpClient({ retries: 0, headersTimeout: 50 }, { events: () => {} });
+  open.push(http);
+  await expect(http.fetch(url)).rejects.toThrow(/did not answer in time/);
+});
+
+it("waits for a slow reader, and breaks off a silent server", async () => {
+  const body = Buffer.alloc(4_000_000, "x");
+  const url = await serve((request, socket) => {
+    socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\netag: "1"\r\n\r\n`);
+    socket.write(request === 1 ? body : body.subarray(0, 1000));
+  });
+  const http = createHttpClient({ retries: 0, lowSpeedTime: 60 }, { events: () => {} });
+  open.push(http);
+  let size = 0;
+  for await (const chunk of (await http.fetch(url)).body) {
+    // Longer than the limit, with the buffers full.
+    if (size === 0) await new Promise((done) => setTimeout(done, 250));
+    size += chunk.byteLength;
+  }
+  expect(size).toBe(body.length);
+  await expect((await http.fetch(url)).bytes()).rejects.toThrow(/the download stalled after 1000 bytes/);
+});
