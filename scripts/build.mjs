@@ -27,6 +27,7 @@ const bundle = await rolldown({
     index: "src/index.ts",
     worker: "src/worker.ts",
     fixtures: "fixtures/index.ts",
+    action: "action/main.ts",
   },
   // Runtime dependencies stay in node_modules: they hold WASM and native parts that must not be inlined.
   external: (id) => !id.startsWith(".") && !id.startsWith("/") && !id.startsWith("\0"),

@@ -47,7 +47,7 @@ function newest(dir) {
 export function ensureBuild() {
   const built = mtime(join(root, "dist", "cli", "main.cjs"));
   const sources = Math.max(
-    ...["src", "solver", "fixtures"].map((dir) => newest(join(root, dir))),
+    ...["src", "solver", "fixtures", "action"].map((dir) => newest(join(root, dir))),
     mtime(join(root, "package.json")),
     mtime(join(root, "scripts", "build.mjs")),
     mtime(join(root, "scripts", "cli-bundle.mjs")),
