@@ -1,0 +1,20 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { expect, it } from "vitest";
+import { repoRoot } from "../support/shared.ts";
+
+it("every file that the architecture names is there", () => {
+  const text = readFileSync(join(repoRoot, "docs/architecture.md"), "utf8");
+  const named = [...text.matchAll(/`((?:src|solver|fixtures|tests|scripts|docs|bin)\/[^`\s]*)`/g)].map(
+    ([, path]) => path!,
+  );
+  const missing = named.filter((path) => {
+    if (path.includes("NAME")) return false;
+    if (!path.includes("*")) return !existsSync(join(repoRoot, path));
+    const start = path.slice(0, path.indexOf("*"));
+    const directory = join(repoRoot, dirname(`${start}x`));
+    return !readdirSync(directory).some((name) => join(directory, name).startsWith(join(repoRoot, start)));
+  });
+  expect(named.length).toBeGreaterThan(40);
+  expect(missing).toEqual([]);
+});
