@@ -19,6 +19,8 @@ export interface OptionSpec {
   shorthand?: Readonly<Record<string, string>>;
   /** micromamba reads every word up to the next option as one more value. */
   greedy?: boolean;
+  /** In the help, the heading that it stands under. */
+  heading?: string;
   /** Number of values where it is not one; they arrive joined by VALUE_SEPARATOR. */
   values?: 2;
   hidden?: boolean;

@@ -1,4 +1,4 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { ToolError } from "../errors.ts";
 import { similarNames } from "../specs/names.ts";
 import { versionText } from "../util/version.ts";
@@ -26,15 +26,32 @@ export function buildProgram(name: string, words: readonly string[], execute: Ex
     "after",
     `
 Examples:
-  ${name} create -n sci -c conda-forge python=3.12 numpy   a new environment
-  ${name} env create -f environment.yml                    the environment a file describes
-  ${name} run -n sci python -c "import numpy"              run a program out of it
-  ${name} install -n sci scipy --dry-run                   what would change
+  ${name} create -n sci -c conda-forge python=3.12 numpy
+  ${name} env create -f environment.yml
+  ${name} run -n sci python -c "import numpy"
+  ${name} install -n sci scipy --dry-run
 
 Run \`${name} COMMAND --help\` for the options and examples of a command.`,
   );
-  for (const spec of COMMANDS) addCommand(program, spec, { name, words, execute });
+  const order = SECTIONS.flatMap(([, names]) => names.split(" "));
+  const place = (spec: CommandSpec) => (order.includes(spec.name) ? order.indexOf(spec.name) : order.length);
+  for (const spec of [...COMMANDS].sort((a, b) => place(a) - place(b)))
+    addCommand(program, spec, { name, words, execute });
   return program;
+}
+
+/** Under which heading the help lists a command. */
+const SECTIONS: readonly [heading: string, names: string][] = [
+  ["Environments", "create install update remove list env run ps"],
+  ["Questions", "search repoquery why why-not info"],
+  ["Lock files and exports", "lock export compare"],
+  ["Shells", "activate deactivate shell init"],
+  ["Settings", "config auth notices self-update"],
+  ["Care", "clean verify doctor rename package constructor"],
+];
+
+function sectionOf(name: string): string | undefined {
+  return SECTIONS.find(([, names]) => names.split(" ").includes(name))?.[0];
 }
 
 interface Tree {
@@ -51,6 +68,8 @@ function addCommand(parent: Command, spec: CommandSpec, tree: Tree): void {
     .summary(spec.summary)
     .description(spec.description ?? spec.summary)
     .exitOverride();
+  const section = parent.parent ? undefined : sectionOf(spec.name);
+  if (section) command.helpGroup(`${section}:`);
   for (const alias of spec.aliases ?? []) command.alias(alias);
   const called = words[0] === "help" ? words[1] : words[0];
   if (called !== spec.name && !spec.aliases?.includes(called ?? "")) return;
@@ -71,6 +90,7 @@ function addCommand(parent: Command, spec: CommandSpec, tree: Tree): void {
   if (spec.passThrough) command.passThroughOptions().allowUnknownOption();
   const load = spec.load;
   command.action(async () => {
+    if (spec.commands && command.args.length > 0) refuseOrHelp(command, spec);
     const options = definedOptions(command);
     const warnings = checkOptions(spec, options);
     if (spec.groups?.includes("channels")) refuseContradictions(words);
@@ -86,14 +106,19 @@ function addCommand(parent: Command, spec: CommandSpec, tree: Tree): void {
   });
 }
 
-/** A command that only groups others: a word that names none of them is a slip, no word asks for help. */
+/** Of a command that groups others: a word that names none of them is a slip, no word asks for help. */
 function refuseOrHelp(command: Command, spec: CommandSpec): never {
   const [word] = command.args;
   if (word === undefined) return command.help({ error: true });
-  const names = (spec.commands ?? []).flatMap(({ name, aliases = [] }) => [name, ...aliases]);
-  const near = similarNames(word, names, 1);
-  const suggestion = near.length > 0 ? `\n(Did you mean ${near[0]}?)` : "";
-  return command.error(`error: unknown command '${word}'${suggestion}`, { code: "commander.unknownCommand" });
+  const known = (spec.commands ?? []).filter(({ hidden }) => !hidden);
+  const near = similarNames(
+    word,
+    known.flatMap(({ name, aliases = [] }) => [name, ...aliases]),
+    1,
+  )[0];
+  throw new ToolError("usage", `\`${commandPath(command).join(" ")}\` has no command \`${word}\``, {
+    hint: near ? `did you mean \`${near}\`?` : `it has ${known.map(({ name }) => name).join(", ")}`,
+  });
 }
 
 /** What to say of options that change nothing; those that are not built are refused. */
@@ -115,7 +140,7 @@ export function optionsOf(spec: CommandSpec): OptionSpec[] {
   const longNames = new Set(own.map(longName));
   const shorts = new Set(own.map((option) => option.flags.match(/^-(\w),/)?.[1]).filter(Boolean));
   const grouped = (spec.groups ?? [])
-    .flatMap((group: GroupName) => GROUPS[group])
+    .flatMap((group: GroupName) => GROUPS[group].map((option) => ({ heading: HEADINGS[group], ...option })))
     .filter((option) => !longNames.has(longName(option)) && longNames.add(longName(option)));
   return [
     ...own,
@@ -125,6 +150,17 @@ export function optionsOf(spec: CommandSpec): OptionSpec[] {
     }),
   ];
 }
+
+/** Under which heading the help has the options of a group; those of the command itself come first. */
+const HEADINGS: Partial<Record<GroupName, string>> = {
+  prefix: "Which environment",
+  channels: "Channels",
+  solver: "Solver",
+  linking: "Linking",
+  scripts: "Linking",
+  network: "Network",
+  general: "General options",
+};
 
 export function longName(option: OptionSpec): string {
   return option.flags.match(/--[\w-]+/)![0];
@@ -136,6 +172,7 @@ export function shortName(option: OptionSpec): string | undefined {
 
 function toOption(spec: OptionSpec): Option {
   const option = new Option(spec.flags, spec.help);
+  if (spec.heading) option.helpGroup(`${spec.heading}:`);
   if (spec.choices) chooseFrom(option, spec.choices);
   if (spec.repeat)
     option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
@@ -150,7 +187,10 @@ function chooseFrom(option: Option, choices: readonly string[]): void {
   option.argParser((value: string) => {
     const choice = choices.find((item) => item === value.toLowerCase());
     if (choice !== undefined) return choice;
-    throw new InvalidArgumentError(`Allowed choices are ${choices.join(", ")}.`);
+    const near = similarNames(value, choices, 1)[0];
+    throw new ToolError("usage", `\`${option.long}\` takes no \`${value}\``, {
+      hint: `${near ? `did you mean \`${near}\`? It` : "it"} takes ${choices.join(", ")}`,
+    });
   });
 }
 

@@ -58,6 +58,7 @@ export const ps: CommandSpec = {
       args: "[process]",
       argsHelp: "process id or label",
       groups: ["general"],
+      examples: ["ps stop 4711", "ps stop server"],
       load: loadPs,
     },
   ],

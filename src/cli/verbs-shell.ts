@@ -77,6 +77,7 @@ export const shell: CommandSpec = {
       argsHelp: "same as --root-prefix",
       groups: ["dry", "general", "idle"],
       options: [SHELL],
+      examples: ["shell deinit -s bash"],
       load: loadInit,
     },
     {
@@ -86,6 +87,7 @@ export const shell: CommandSpec = {
       argsHelp: "same as --root-prefix",
       groups: ["dry", "general", "idle"],
       options: [SHELL],
+      examples: ["shell reinit", "shell reinit -s zsh"],
       load: loadInit,
     },
     {

@@ -4,7 +4,7 @@ import { redactUrl } from "../../specs/credentials.ts";
 import type { RepoDataRecord } from "../../specs/records.ts";
 import { formatBytes, plural } from "../../util/format.ts";
 import { displayWidth, printable, type TerminalFacts } from "../terminal.ts";
-import { alignCells, oneLine } from "./table.ts";
+import { alignCells, fittingColumns, oneLine } from "./table.ts";
 
 const SECTIONS: readonly [kind: OperationKind, title: string, mark: string, ascii: string][] = [
   ["install", "Install", "+", "+"],
@@ -30,7 +30,10 @@ export function renderPlan(plan: ChangePlan, look: Look): string {
   const widths = COLUMNS.map((_, i) =>
     Math.max(0, ...[...rows.values()].map((cells) => displayWidth(cells[i]!))),
   );
-  const shown = shownColumns(widths, look.columns());
+  // Two more for the mark.
+  const [name, ...others] = widths;
+  const fit = { available: look.columns(), dispensable: DISPENSABLE };
+  const shown = fittingColumns([(name ?? 0) + 2, ...others], fit);
   const lines = [`Environment: ${printable(plan.prefix)}`, ""];
   for (const [kind, title, mark, ascii] of SECTIONS) {
     const chosen = operations.filter((operation) => operation.kind === kind).sort(byName);
@@ -61,15 +64,6 @@ export function renderPlanAsMicromamba(plan: ChangePlan, look: Look): string {
     : "";
   const bytes = plan.fetch.reduce((sum, record) => sum + (record.size ?? 0), 0);
   return `${updating}${renderPlan(plan, look)}\n\n  Total download: ${formatBytes(bytes)}`;
-}
-
-/** The columns that fit, in order. Without a terminal all do. */
-function shownColumns(widths: readonly number[], available: number | undefined): number[] {
-  const shown = new Set(COLUMNS.keys());
-  // Four for indent and mark.
-  const total = () => [...shown].reduce((sum, i) => sum + widths[i]! + 2, 2);
-  for (const i of DISPENSABLE) if (available !== undefined && total() > available) shown.delete(i);
-  return [...shown];
 }
 
 export function summaryLine(plan: ChangePlan): string {

@@ -29,7 +29,11 @@ export function noneFound({ query }: Pick<RepoqueryResult, "query">): string {
 }
 
 /** `subdirs`: channel and subdir in columns of their own, as micromamba prints them. */
-export function recordTable(records: readonly RepoDataRecord[], subdirs = false): string[] {
+export function recordTable(
+  records: readonly RepoDataRecord[],
+  subdirs = false,
+  available?: number,
+): string[] {
   const rows = records.map((record) => [
     record.name,
     record.version,
@@ -39,6 +43,7 @@ export function recordTable(records: readonly RepoDataRecord[], subdirs = false)
   return renderTable(
     [{ title: "Name" }, { title: "Version" }, { title: "Build" }, ...channelTitles(subdirs)],
     rows,
+    { available, dispensable: [2, 4, 3] },
   );
 }
 
@@ -47,6 +52,7 @@ export function dependentTable(
   records: readonly RepoDataRecord[],
   names: ReadonlySet<string>,
   subdirs = false,
+  available?: number,
 ): string[] {
   const rows = records.map((record) => [
     record.name,
@@ -64,6 +70,7 @@ export function dependentTable(
       ...channelTitles(subdirs),
     ],
     rows,
+    { available, dispensable: [2, 5, 4] },
   );
 }
 

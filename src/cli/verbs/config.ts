@@ -19,12 +19,6 @@ import { rcTarget } from "./config-edit.ts";
 
 /** conda's `config --set`, `--add`, `--get`, `--show` and kin. */
 export async function run(invocation: Invocation, session: Session): Promise<number> {
-  const [word] = invocation.args;
-  if (word !== undefined) {
-    throw new ToolError("usage", `\`config\` has no command \`${word}\``, {
-      hint: "it has list, sources, describe, get, set, append, prepend, remove, remove-key, and conda's options such as --set",
-    });
-  }
   const { options } = invocation;
   if (options["show"] !== undefined) return show(keysOf(options["show"]), session);
   if (options["describe"] !== undefined) return describe(keysOf(options["describe"]), session);

@@ -39,5 +39,5 @@ export async function printEnvironments(
   });
   const size: Column[] = withSizes ? [{ title: "Size", align: "right" }] : [];
   const columns: Column[] = [{ title: "Name" }, { title: "Active" }, ...size, { title: "Path" }];
-  session.print(renderTable(columns, rows).join("\n"));
+  session.print(renderTable(columns, rows, { available: session.out.columns(), dispensable: [] }).join("\n"));
 }

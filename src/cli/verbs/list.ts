@@ -86,6 +86,8 @@ function printTable(
     renderTable(
       listColumns(shown),
       items.map((item) => listCells(item, shown, session.config.values.showChannelUrls)),
+      // Those who chose the columns want them all.
+      { available: session.out.columns(), dispensable: fields ? [] : [2, 3] },
     ).join("\n"),
   );
   if (!size) return;

@@ -7,15 +7,11 @@ import type { Session } from "../session.ts";
 
 /** `package --which FILE`. */
 export async function run(invocation: Invocation, session: Session): Promise<number> {
-  const [word] = invocation.args;
   const paths = list(invocation, "which");
-  if (word !== undefined || paths.length === 0) {
-    throw new ToolError(
-      "usage",
-      word === undefined ? "`package` was not told what to do" : `\`package\` has no command \`${word}\``,
-      { hint: "it has extract, compress, transmute, and --which FILE" },
-    );
-  }
+  if (paths.length === 0)
+    throw new ToolError("usage", "`package` was not told what to do", {
+      hint: "it has extract, compress, transmute, and --which FILE",
+    });
   const target = { name: text(invocation, "name"), prefix: text(invocation, "prefix") };
   const owners = await packagesOf(paths, target, session.context);
   if (session.json) session.printJson(owners);
@@ -24,6 +20,7 @@ export async function run(invocation: Invocation, session: Session): Promise<num
       renderTable(
         [{ title: "File" }, { title: "Package" }],
         owners.map(({ path, packages }) => [path, packages.join(", ") || "none"]),
+        { available: session.out.columns(), dispensable: [] },
       ).join("\n"),
     );
   return owners.every(({ packages }) => packages.length > 0) ? EXIT.ok : EXIT.failure;

@@ -8,9 +8,6 @@ import type { Session } from "../session.ts";
 /** `ps [list]` and `ps stop`. */
 export async function run(invocation: Invocation, session: Session): Promise<number> {
   if (invocation.path.at(-1) === "stop") return stop(invocation, session);
-  const [word] = invocation.args;
-  if (word !== undefined)
-    throw new ToolError("usage", `\`ps\` has no command \`${word}\``, { hint: "it has list and stop" });
   const processes = await listProcesses(session.context);
   if (session.json) {
     session.printJson({
@@ -33,10 +30,10 @@ export async function run(invocation: Invocation, session: Session): Promise<num
       command.join(" "),
     ]);
     session.print(
-      renderTable(
-        [{ title: "PID" }, { title: "Name" }, { title: "Prefix" }, { title: "Command" }],
-        rows,
-      ).join("\n"),
+      renderTable([{ title: "PID" }, { title: "Name" }, { title: "Prefix" }, { title: "Command" }], rows, {
+        available: session.out.columns(),
+        dispensable: [2],
+      }).join("\n"),
     );
   }
   return EXIT.ok;

@@ -94,18 +94,20 @@ function render(
   const { colors } = session.out;
   const { kind, records } = result;
   const subdirs = asMicromamba(session.context);
+  const width = session.out.columns();
   if (kind !== "search" && how.tree) return renderTree(result.tree, session.out);
   if (kind === "whoneeds")
-    return dependentTable(records, new Set([...result.tree.map(({ name }) => name)]), subdirs);
+    return dependentTable(records, new Set([...result.tree.map(({ name }) => name)]), subdirs, width);
   if (kind === "depends")
     return recordTable(
       [...records].sort((a, b) => (a.name < b.name ? -1 : 1)),
       subdirs,
+      width,
     );
   const ordered = invocation.name === "conda" ? [...records].reverse() : records;
   if (how.details)
     return ordered.flatMap((record, i) => [...(i ? [""] : []), ...recordDetails(record, colors)]);
-  return recordTable(ordered, subdirs);
+  return recordTable(ordered, subdirs, width);
 }
 
 /** conda's `search --json`: records by name, oldest first, as repodata has them. */
@@ -158,6 +160,7 @@ async function searchEverywhere(invocation: Invocation, session: Session): Promi
     renderTable(
       titles.map((title) => ({ title })),
       rows,
+      { available: session.out.columns(), dispensable: [2, 3] },
     ).join("\n"),
   );
   return EXIT.ok;

@@ -33,6 +33,7 @@ export async function run(invocation: Invocation, session: Session): Promise<num
         renderTable(
           [{ title: "Package" }, { title: "Problem" }, { title: "Path" }],
           problems.map(({ package: dist, problem, path }) => [dist, problem, path]),
+          { available: session.out.columns(), dispensable: [] },
         ).join("\n"),
       );
     if (problems.length === 0) session.say(`${plural(packages, "package")} of ${prefix} as they should be.`);
