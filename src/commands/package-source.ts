@@ -1,4 +1,5 @@
-import { dependentsOf, searchIndexes } from "../repodata/search.ts";
+import { dependentNames, dependentsOf, firstDependents } from "../repodata/dependents.ts";
+import { searchIndexes } from "../repodata/search.ts";
 import { type MatchSpec, matchSpecMatches, tryParseMatchSpec } from "../specs/match-spec.ts";
 import type { PackageIndex } from "../specs/package-index.ts";
 import type { RepoDataRecord } from "../specs/records.ts";
@@ -15,12 +16,16 @@ export interface PackageSource {
   best(spec: MatchSpec): RepoDataRecord | undefined;
   /** All records with a dependency on the name. */
   dependents(name: string): RepoDataRecord[];
+  /** Of each package with a dependency on the name, the newest record that has it. Made for many questions. */
+  newestDependents(name: string): RepoDataRecord[];
 }
 
 export function installedSource(records: readonly RepoDataRecord[]): PackageSource {
   const byName = new Map(records.map((record) => [record.name, record]));
   const matching = (spec: MatchSpec) =>
     records.filter((record) => nameMatches(spec, record.name) && matchSpecMatches(spec, record));
+  const dependents = (name: string) =>
+    records.filter((record) => record.depends.some((text) => tryParseMatchSpec(text)?.name === name));
   return {
     local: true,
     names: () => byName.keys(),
@@ -29,12 +34,14 @@ export function installedSource(records: readonly RepoDataRecord[]): PackageSour
       const record = spec.name === undefined ? matching(spec)[0] : byName.get(spec.name);
       return record && matchSpecMatches(spec, record) ? record : undefined;
     },
-    dependents: (name) =>
-      records.filter((record) => record.depends.some((text) => tryParseMatchSpec(text)?.name === name)),
+    dependents,
+    newestDependents: dependents,
   };
 }
 
 export function channelSource(indexes: readonly PackageIndex[]): PackageSource {
+  let needed: Map<string, Set<string>> | undefined;
+  const first = firstDependents(indexes, newestFirst);
   return {
     local: false,
     names: function* () {
@@ -43,6 +50,10 @@ export function channelSource(indexes: readonly PackageIndex[]): PackageSource {
     search: async (spec) => (await searchIndexes(indexes, spec)).sort(newestFirst),
     best: (spec) => bestInChannels(indexes, spec),
     dependents: (name) => dependentsOf(indexes, name),
+    newestDependents: (name) => {
+      needed ??= dependentNames(indexes);
+      return [...(needed.get(name) ?? [])].flatMap((by) => first(by, name) ?? []);
+    },
   };
 }
 

@@ -149,23 +149,44 @@ function whoneeds(
   );
   const records = new Set<RepoDataRecord>();
   const children = ({ name, depth }: QueryNode): QueryNode[] => {
-    let needing = source.dependents(name);
-    if (depth === 0) {
-      const exact = wanted.filter((record) => record.name === name);
-      needing = needing.filter((record) => exact.length === 0 || acceptsAny(record, name, exact));
-    }
-    for (const record of needing) records.add(record);
-    const newest = new Map<string, RepoDataRecord>();
-    for (const record of [...needing].sort(newestFirst))
-      if (!newest.has(record.name)) newest.set(record.name, record);
-    return [...newest.values()].map(nodeOf);
+    // Whoever asks by name alone means all of its records.
+    const anyRecord = depth > 0 || specs.some((spec) => spec.source === name);
+    const needing =
+      recursive && anyRecord
+        ? source.newestDependents(name)
+        : needingAny(name, anyRecord ? [] : wanted, source);
+    // Of what is reached through others one record a package is told: for numpy and conda-forge it would be most of the channel.
+    if (!recursive) for (const record of needing) records.add(record);
+    return newestOfEach(needing).map(nodeOf);
   };
   const tree = walk(roots, children, recursive);
+  const reached = recursive ? distinctRecords(tree.filter(({ depth }) => depth > 0)) : [...records];
   return {
     roots: roots.flatMap(({ record }) => record ?? []),
     tree,
-    records: [...records].sort(oldestFirst),
+    records: reached.sort(oldestFirst),
   };
+}
+
+/** Records with a dependency on a name, that one of the wanted records meets when there are any. */
+function needingAny(
+  name: string,
+  wanted: readonly RepoDataRecord[],
+  source: PackageSource,
+): RepoDataRecord[] {
+  const needing = source.dependents(name);
+  const exact = wanted.filter((record) => record.name === name);
+  if (exact.length === 0) return needing;
+  return needing.filter((record) => acceptsAny(record, name, exact));
+}
+
+function newestOfEach(records: readonly RepoDataRecord[]): RepoDataRecord[] {
+  const newest = new Map<string, RepoDataRecord>();
+  for (const record of records) {
+    const known = newest.get(record.name);
+    if (!known || newestFirst(record, known) < 0) newest.set(record.name, record);
+  }
+  return [...newest.values()].sort(newestFirst);
 }
 
 function oldestFirst(a: RepoDataRecord, b: RepoDataRecord): number {

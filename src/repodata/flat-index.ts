@@ -69,12 +69,44 @@ export class FlatIndex implements PackageIndex {
     for (let position = 0; position < this.#file.nameCount; position++) yield this.#file.nameAt(position);
   }
 
-  /** Names with a record that has this text somewhere: a search of the bytes, without parsing. */
-  *namesMentioning(text: string): IterableIterator<string> {
-    const needle = Buffer.from(text, "utf8");
-    for (let position = 0; position < this.#file.nameCount; position++)
-      if (this.#file.runs(position).some((run) => this.#file.runIncludes(run, needle)))
-        yield this.#file.nameAt(position);
+  /**
+   * The records that have a text among their dependencies, or elsewhere as a JSON string that begins with it: a search of the
+   * bytes; only the records that it is found in are parsed.
+   */
+  recordsMentioning(text: string): RepoDataRecord[] {
+    const found: RepoDataRecord[] = [];
+    for (let position = 0; position < this.#file.nameCount; position++) {
+      const runs = this.#file.runs(position);
+      if (!runs.some((run) => hits(this.#bytesOf(run), text).next().done === false)) continue;
+      const name = this.#file.nameAt(position);
+      const some: RepoDataRecord[] = [];
+      const whole = this.#file.flags(position) !== 0;
+      for (const run of runs) {
+        const bytes = this.#bytesOf(run);
+        const each = (key: string, raw: unknown): void => this.#add(some, key, raw, name, run);
+        readRecords(bytes, each, whole ? undefined : [...hits(bytes, text)]);
+      }
+      for (const record of this.#merged(some, position)) found.push(record);
+    }
+    return found;
+  }
+
+  /** Calls back with the bytes of the members of every name, between braces; they hold for the call only. */
+  eachRun(each: (name: string, bytes: Buffer) => void): void {
+    for (let position = 0; position < this.#file.nameCount; position++) {
+      const name = this.#file.nameAt(position);
+      for (const run of this.#file.runs(position)) each(name, this.#bytesOf(run));
+    }
+  }
+
+  /** As `outlines`, for a single look: nothing is kept. */
+  peek(name: string): readonly RepoDataRecord[] {
+    const position = this.#file.find(name);
+    return (
+      this.#known.get(name) ??
+      this.#outlined.get(name) ??
+      (position < 0 ? NONE : this.#outline(name, position))
+    );
   }
 
   /** How many records a name has, without parsing them; malformed and removed ones count. */
@@ -156,6 +188,20 @@ export class FlatIndex implements PackageIndex {
     );
   }
 }
+
+/** Positions of a package name where it begins a JSON string, or follows the `::` of a channel, and ends as names in specs do. */
+function* hits(bytes: Buffer, name: string): Generator<number> {
+  for (let at = bytes.indexOf(name); at >= 0; at = bytes.indexOf(name, at + 1)) {
+    const before = bytes[at - 1]!;
+    if (before !== 0x22 && before !== 0x3a && before !== 0x20) continue;
+    if (!NAME_BYTE[bytes[at + name.length]!]) yield at;
+  }
+}
+
+/** 1 for the bytes that a package name may go on with. */
+const NAME_BYTE = Uint8Array.from({ length: 256 }, (_, byte) =>
+  /^[A-Za-z0-9_.-]$/.test(String.fromCharCode(byte)) ? 1 : 0,
+);
 
 /** The value that is given between braces of the index's own. */
 function parseInner(bytes: Buffer): unknown {

@@ -2,8 +2,6 @@ import { type MatchSpec, matchSpecMatches } from "../specs/match-spec.ts";
 import type { PackageIndex } from "../specs/package-index.ts";
 import type { RepoDataRecord } from "../specs/records.ts";
 import { stringMatches } from "../specs/string-matcher.ts";
-import { dependencyName } from "./closure.ts";
-import { FlatIndex } from "./flat-index.ts";
 import { fetchRecords } from "./load.ts";
 
 /** Names that a spec's name part matches, over all indexes, sorted. Parses no record. */
@@ -29,21 +27,5 @@ export async function searchIndexes(
   for (const index of indexes)
     for (const name of names)
       for (const record of index.records(name)) if (matchSpecMatches(spec, record)) found.push(record);
-  return found;
-}
-
-/**
- * All records that depend on a name. The bytes of flat indexes are searched for it, and only records that mention it are
- * parsed. Shards cannot be searched without fetching them all: load with `useShards: false`.
- */
-export function dependentsOf(indexes: readonly PackageIndex[], name: string): RepoDataRecord[] {
-  const found: RepoDataRecord[] = [];
-  for (const index of indexes) {
-    const names = index instanceof FlatIndex ? index.namesMentioning(name) : index.names();
-    for (const candidate of names) {
-      for (const record of index.records(candidate))
-        if (record.depends.some((dependency) => dependencyName(dependency) === name)) found.push(record);
-    }
-  }
   return found;
 }

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { dependentsOf, matchingNames, searchIndexes } from "../../src/repodata/search.ts";
+import { dependentNames, dependentsOf, firstDependents } from "../../src/repodata/dependents.ts";
+import { matchingNames, searchIndexes } from "../../src/repodata/search.ts";
 import { parseMatchSpec } from "../../src/specs/match-spec.ts";
 import { type ChannelServer, startServer } from "../support/channel-server.ts";
 import { load, record, repodata, shard, shardFiles, temporaryDirectory, under } from "./support.ts";
@@ -46,6 +47,39 @@ describe("searching", () => {
     expect(await searchIndexes(indexes, parseMatchSpec("nothing"))).toEqual([]);
     expect(found(dependentsOf(indexes, "numpy"))).toEqual(["numpydoc-1-0.conda"]);
     expect(found(dependentsOf(indexes, "python"))).toEqual(["numpy-1.26-0.conda", "numpy-2.1-0.conda"]);
+  });
+
+  it("finds what depends on a name, among records that only mention it", async () => {
+    const needing = [
+      record("a", "1", { depends: ["numpy"] }),
+      record("a", "2", { depends: ["python", "numpy >=1.2"], constrains: ["scipy >=1"] }),
+      record("a", "3", {
+        depends: ["numpydoc", "python-numpy"],
+        constrains: ["numpy >=1"],
+        license: "numpy",
+      }),
+      record("a", "4", { depends: ["python", "conda-forge::numpy=1", " six >=1"] }),
+      record("b", "1", { depends: ["numpy[version='>=2']"] }),
+      record("b", "2", { depends: ["a \\ numpy"], license: '] " numpy' }),
+      record("c", "1", { depends: ["a"] }),
+      record("c", "2", { depends: ["numpy"] }),
+    ];
+    const document = { ...repodata(needing), removed: ["c-2-0.conda"] };
+    const indexes = await indexesOf({ "/ch/noarch/repodata.json": JSON.stringify(document) });
+    const expected = ["a-1-0.conda", "a-2-0.conda", "a-4-0.conda", "b-1-0.conda"];
+    expect(found(dependentsOf(indexes, "numpy"))).toEqual(expected);
+    const names = dependentNames(indexes);
+    expect([...names.get("python")!]).toEqual(["a"]);
+    expect([...names.get("six")!]).toEqual(["a"]);
+    expect([...names.get("a")!].sort()).toEqual(["b", "c"]);
+    // Names may be too many: what is removed is not left out of them, nor what escapes hide.
+    for (const name of ["a", "b"]) expect([...names.get("numpy")!]).toContain(name);
+    expect(names.has("scipy")).toBe(false);
+    const last = (a: { version: string }, b: { version: string }) => Number(b.version) - Number(a.version);
+    const first = firstDependents(indexes, last);
+    expect(first("a", "numpy")?.version).toBe("4");
+    expect(first("a", "numpydoc")?.version).toBe("3");
+    expect(first("c", "numpy")).toBeUndefined();
   });
 
   it("fetches only the shards of names that match", async () => {
