@@ -62,12 +62,11 @@ const general: OptionSpec[] = [
     hidden: true,
     noEffect: "--progress chooses how things are shown",
   },
-  { flags: "--print-config-only", help: "print the configuration and what would be worked on", hidden: true },
   {
-    flags: "--print-context-only",
-    help: "",
+    flags: "--print-config-only",
+    help: "print the configuration and what would be worked on",
     hidden: true,
-    notBuilt: "`config list --all --sources` prints the configuration",
+    also: ["--print-context-only"],
   },
 ];
 

@@ -9,7 +9,12 @@ const compression: OptionSpec[] = [
     flags: "-c, --compression-level <level>",
     help: "1 to 22 for .conda (default 19), 1 to 9 for .tar.bz2 (default 9)",
   },
-  { flags: "--compression-threads <n>", help: "accepted for mamba's sake: one thread compresses" },
+  {
+    flags: "--compression-threads <n>",
+    help: "",
+    hidden: true,
+    noEffect: "one thread compresses; conda reads only the first of frames that were compressed apart",
+  },
 ];
 
 const loadPackage = () => import("./verbs/package.ts");

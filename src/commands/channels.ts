@@ -119,6 +119,7 @@ export async function loadIndexes(
         useIndexCache: config.useIndexCache && !variant.afresh,
         repodataFn: variant.repodataFn ?? config.repodataFns[0],
         offline: config.offline,
+        onlyTarBz2: config.useOnlyTarBz2,
         channelRelationsMaxDepth: config.channelRelationsMaxDepth,
         roots: [...roots],
       },

@@ -209,10 +209,12 @@ export const INSTALL_KEYS = named({
       noEffect: "a failed transaction is always undone",
     },
   ),
-  use_only_tar_bz2: boolean("Extract, Link & Install", false, "Ignore packages in the .conda format", {
-    env: "none",
-    noEffect: "both formats are read, and of two forms of a package .conda is chosen",
-  }),
+  use_only_tar_bz2: boolean(
+    "Extract, Link & Install",
+    false,
+    "Ignore packages in the .conda format; otherwise it is chosen where a channel has both",
+    { env: "none" },
+  ),
   register_envs: boolean(
     "Extract, Link & Install",
     true,

@@ -22,6 +22,8 @@ export interface LoadOptions {
   recursive?: boolean | undefined;
   /** File name without compression, such as `current_repodata.json`; default `repodata.json`. Others have no shards. */
   repodataFn?: string | undefined;
+  /** Leave out packages in the `.conda` format (conda's `use_only_tar_bz2`). */
+  onlyTarBz2?: boolean | undefined;
   /** CEP 42; 0 ignores `channel_relations`; default 10. */
   channelRelationsMaxDepth?: number | undefined;
 }

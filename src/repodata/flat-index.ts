@@ -162,7 +162,8 @@ export class FlatIndex implements PackageIndex {
 
   #merged(found: readonly RepoDataRecord[], position: number): readonly RepoDataRecord[] {
     const flags = this.#file.flags(position);
-    return flags === 0 ? found : mergeRecords(found, this.#removedOf(position));
+    const allowed = this.#context.onlyTarBz2 ? found.filter(({ fn }) => fn.endsWith(".tar.bz2")) : found;
+    return flags === 0 ? allowed : mergeRecords(allowed, this.#removedOf(position));
   }
 
   #removedOf(position: number): ReadonlySet<string> {

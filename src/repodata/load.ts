@@ -164,7 +164,8 @@ async function loadInto(
       ? resolveBase(info.base_url, request.url, label, "base_url")
       : data.index.archiveBase;
   const { channel: name, subdir } = request;
-  const source: RecordSource = { channel: name, subdir, archiveBase };
+  const { onlyTarBz2 } = load.options;
+  const source: RecordSource = { channel: name, subdir, archiveBase, onlyTarBz2 };
   const index =
     data.kind === "flat"
       ? new FlatIndex(data.file, {

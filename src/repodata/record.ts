@@ -14,6 +14,8 @@ export interface RecordSource {
   subdir: string;
   /** URL that file names are appended to, with a trailing slash and without credentials. */
   archiveBase: string;
+  /** Leave out `.conda` packages (`use_only_tar_bz2`). */
+  onlyTarBz2?: boolean | undefined;
 }
 
 /** Longest text that a record may hold in one string. */

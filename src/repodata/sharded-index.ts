@@ -129,6 +129,8 @@ export class ShardedIndex implements PackageIndex {
       else reader.skip();
     });
     if (!isDictionary) throw repodataError(label, `the shard of \`${name}\` is no dictionary`);
+    if (this.#context.onlyTarBz2)
+      for (const fn of [...found.keys()]) if (!fn.endsWith(".tar.bz2")) found.delete(fn);
     return withoutOthers(found, removed);
   }
 

@@ -275,6 +275,40 @@ describe("keys that the solver heeds", () => {
     rmSync(join(sandbox.home, ".condarc"));
   });
 
+  it("use_only_tar_bz2 leaves .conda packages out, in flat files and in shards", async () => {
+    const dir = join(sandbox.dir, "formats");
+    const spec = (name: string, version: string, format: "conda" | "tar.bz2") =>
+      buildPackage({ name, version, subdir: "linux-64", format, files: { [`share/${name}`]: version } });
+    const packages = [
+      await spec("both", "1", "conda"),
+      await spec("both", "1", "tar.bz2"),
+      await spec("newer", "2", "conda"),
+      await spec("newer", "1", "tar.bz2"),
+    ];
+    await writeChannel(dir, packages, { subdirs: ["linux-64"], shards: true });
+    const words = [
+      "create",
+      "-n",
+      "b",
+      "both",
+      "newer",
+      "-c",
+      pathToFileURL(dir).href,
+      "--override-channels",
+    ];
+    const files = async (env: Record<string, string>) => {
+      const result = await sandbox.taipanWith({ env: { ...FIXED_ENV, ...env } }, ...words, "-d", "--json");
+      const { actions } = result.json<{ actions: { LINK: { fn: string }[] } }>();
+      return actions.LINK.map(({ fn }) => fn).sort();
+    };
+    expect(await files({})).toEqual(["both-1-0.conda", "newer-2-0.conda"]);
+    for (const shards of ["true", "false"])
+      expect(await files({ CONDA_USE_ONLY_TAR_BZ2: "true", MAMBA_USE_SHARDED_REPODATA: shards })).toEqual([
+        "both-1-0.tar.bz2",
+        "newer-1-0.tar.bz2",
+      ]);
+  });
+
   it("default_threads is the number where another is not given", async () => {
     const env = { ...FIXED_ENV, CONDA_DEFAULT_THREADS: "3", CONDA_FETCH_THREADS: "7" };
     const shown = await sandbox.taipanWith(

@@ -40,9 +40,6 @@ const USAGE: Record<string, string> = {
 
 function levelOf(invocation: Invocation): number | undefined {
   const given = text(invocation, "compressionLevel");
-  const threads = text(invocation, "compressionThreads");
-  if (threads !== undefined && !/^-?\d{1,4}$/.test(threads))
-    throw new ToolError("usage", `\`${threads}\` is no number of threads`);
   if (given === undefined) return undefined;
   if (!/^\d{1,2}$/.test(given)) throw new ToolError("usage", `\`${given}\` is no compression level`);
   return Number(given);
