@@ -27,7 +27,7 @@ export interface CreateIntent extends InputSources {
 export async function create(intent: CreateIntent, context: CommandContext): Promise<ChangeOutcome> {
   const inputs = await gatherInputs(intent, context);
   const prefix = await newPrefix(intent.target, inputs, context);
-  await refuseForeignDirectory(prefix);
+  await refuseForeignDirectory(prefix, context);
   await refuseRoot(prefix, context);
   const state = await readForChange(prefix, context);
   const plan = await planCreate(intent, inputs, prefix, state, context);
@@ -104,7 +104,7 @@ async function refuseRoot(prefix: string, context: CommandContext): Promise<void
 }
 
 /** A directory with anything in it that is no environment belongs to somebody. */
-async function refuseForeignDirectory(prefix: string): Promise<void> {
+async function refuseForeignDirectory(prefix: string, context: CommandContext): Promise<void> {
   const kind = await pathKind(prefix);
   if (kind === undefined || (await isEnvironment(prefix))) return;
   if (kind !== "directory" && kind !== "symlink") {
@@ -115,6 +115,8 @@ async function refuseForeignDirectory(prefix: string): Promise<void> {
   const names = await listDir(prefix);
   const ours = new Set([".condarc", "condarc", "condarc.d", ".mambarc", "envs", "pkgs", "conda-meta"]);
   if (names.every((name) => ours.has(name))) return;
+  // conda asks, and --yes agrees: tox makes a directory for its logs before the environment. Files in the way are still refused.
+  if (context.dialect === "conda" && context.config.alwaysYes) return;
   throw new ToolError(
     "not-an-environment",
     `\`${resolve(prefix)}\` is a directory with files in it, but no environment`,

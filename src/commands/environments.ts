@@ -3,11 +3,11 @@ import { isWritable, pathKind, readText } from "../fs/files.ts";
 import { readEnvironmentsTxt } from "../prefix/environments-txt.ts";
 import { readFrozen } from "../prefix/frozen.ts";
 import { parseHistory } from "../prefix/history.ts";
-import { asMicromamba, type CommandContext } from "./context.ts";
+import type { CommandContext } from "./context.ts";
 import { displayName, listEnvironments } from "./target.ts";
 
 /**
- * Every environment that taipan can find: below the envs_dirs and in ~/.conda/environments.txt. For micromamba the root prefix is
+ * Every environment that taipan can find: below the envs_dirs and in ~/.conda/environments.txt. For the peers the root prefix is
  * one as soon as its directory is there.
  */
 export async function knownEnvironments(
@@ -17,7 +17,9 @@ export async function knownEnvironments(
   const found = await listEnvironments(registered, context.config);
   const { rootPrefix } = context.config;
   const bare =
-    asMicromamba(context) && !found.includes(rootPrefix) && (await pathKind(rootPrefix)) === "directory";
+    (context.dialect ?? "taipan") !== "taipan" &&
+    !found.includes(rootPrefix) &&
+    (await pathKind(rootPrefix)) === "directory";
   return bare ? [rootPrefix, ...found] : found;
 }
 

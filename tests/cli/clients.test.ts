@@ -153,6 +153,39 @@ describe("programs of the Python registry", () => {
   });
 });
 
+describe("nox", () => {
+  let programs: string | undefined;
+  beforeAll(() => {
+    programs = pythonPrograms("nox==2026.10.20");
+  }, 300_000);
+
+  for (const backend of ["micromamba", "mamba", "conda"]) {
+    it(`makes its environments with ${backend}`, async ({ skip }) => {
+      if (!programs) return skip();
+      const directory = join(sandbox.dir, `nox-${backend}`);
+      const channel = `file://${join(directory, "channel")}`;
+      const stub = (name: string) => buildPackage({ name, version: "3.12.0", noarch: "generic", files: {} });
+      await writeChannel(join(directory, "channel"), [...packages, await stub("python"), await stub("pip")], {
+        subdirs: ["linux-64"],
+      });
+      writeFileSync(
+        join(directory, "noxfile.py"),
+        `import nox
+@nox.session(venv_backend="${backend}", venv_params=["--override-channels", "--channel=${channel}"])
+def work(session):
+    session.conda_install("--override-channels", "app", channel="${channel}")
+    session.run("app")
+`,
+      );
+      // It looks for the network first, and adds --offline where there is none: channels of this machine are read all the same.
+      const { stderr, stdout } = good(
+        run([join(programs, "nox"), "-s", "work"], { cwd: directory, env: { COLUMNS: "200" } }),
+      );
+      expect(stdout + stderr).toContain(`app 2.0 in ${join(directory, ".nox", "work")}`);
+    });
+  }
+});
+
 function distsOf(prefix: string): string[] {
   return readdirSync(join(prefix, "conda-meta"))
     .filter((name) => name.endsWith(".json"))

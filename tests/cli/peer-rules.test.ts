@@ -314,6 +314,29 @@ describe("what scripts written for micromamba look for", () => {
     expect(list.stdout).toContain("/old-1!2.0-0.conda");
   });
 
+  it("conda's text of `env list`, and its --yes for a directory that is there", async () => {
+    const root = join(sandbox.dir, "conda-root");
+    const prefix = join(root, "envs", "listed");
+    mkdirSync(join(prefix, "log"), { recursive: true });
+    writeFileSync(join(prefix, "log", "own.txt"), "mine");
+    const env = { MAMBA_ROOT_PREFIX: root, HOME: join(sandbox.dir, "conda-home") };
+    const args = ["create", "-n", "listed", "-c", channel, "--override-channels", "libx"];
+    expect((await runByName(sandbox, "conda", args, env)).code).not.toBe(0);
+    expect((await micromamba([...args, "-y"], env)).code).not.toBe(0);
+    const made = await runByName(sandbox, "conda", [...args, "--yes"], env);
+    expect(made.stderr).not.toContain("error");
+    expect(made.code).toBe(0);
+    expect(readFileSync(join(prefix, "log", "own.txt"), "utf8")).toBe("mine");
+    expect(existsSync(join(prefix, "share", "libx"))).toBe(true);
+    const list = await runByName(sandbox, "conda", ["env", "list"], { ...env, CONDA_PREFIX: prefix });
+    const rows = list.stdout.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+    expect(rows.map((line) => line.split(/ +/))).toEqual([
+      ["base", root],
+      ["listed", "*", prefix],
+    ]);
+    expect(list.stdout).toContain("# conda environments:");
+  });
+
   it("the hook's document", async () => {
     expect((await micromamba(["shell", "hook", "-s", "zsh", "--json"])).json()).toEqual({
       success: true,

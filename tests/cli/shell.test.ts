@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createSandbox, type Sandbox } from "../support/cli.ts";
@@ -121,6 +121,32 @@ describe("shell init", () => {
     await sandbox.taipan("init", "bash");
     await sandbox.taipan("init", "bash", "--reverse");
     expect(readFileSync(path, "utf8")).toBe("#!/bin/sh\n# of a package\n");
+  });
+
+  it.each([
+    ["bash", "--norc", "-euo", "pipefail"],
+    ["bash", "--norc", "--posix", "-eu"],
+    ["zsh", "-eu"],
+    ["zsh", "-o", "KSH_ARRAYS", "-o", "NOUNSET", "-e"],
+    ["zsh", "-o", "SH_WORD_SPLIT", "-eu"],
+    ["dash", "-eu"],
+  ])("the hook bears strict options: %s %s %s %s", (...words) => {
+    const [name = "", ...options] = words.filter(Boolean);
+    if (!hasShell(name)) return;
+    const odd = join(sandbox.root, "envs", `it's "odd" ü`);
+    mkdirSync(join(odd, "conda-meta"), { recursive: true });
+    writeFileSync(join(odd, "conda-meta", "history"), "");
+    const script = [
+      `eval "$('${executableAs(sandbox, "micromamba")}' shell hook -s ${name})"`,
+      'micromamba activate sci; micromamba activate "$ODD"; echo "$CONDA_PREFIX"',
+      'PATH="/mine:$PATH"; micromamba activate --stack sci; micromamba reactivate; echo "$CONDA_SHLVL"',
+      "for i in 1 2 3 4; do micromamba deactivate; done",
+      'echo "${CONDA_PREFIX-none} ${PATH%%:*}"; micromamba activate nowhere 2>/dev/null || echo failed',
+      'case "$PATH" in *envs*) echo "left over: $PATH";; esac',
+    ].join("\n");
+    const result = shell(name, [...options, "-c", script], { ODD: odd });
+    rmSync(odd, { recursive: true });
+    expect(result).toMatchObject({ stdout: `${odd}\n3\nnone /mine\nfailed\n`, stderr: "" });
   });
 
   it.skipIf(!hasShell("bash"))("makes a new login shell activate", async () => {

@@ -32,6 +32,10 @@ export async function printEnvironments(
     return;
   }
   const active = context.env["CONDA_PREFIX"];
+  if (context.dialect === "conda" && !withSizes) {
+    session.print(condaLines(prefixes, active, session).join("\n"));
+    return;
+  }
   const rows = prefixes.map((prefix) => {
     const name = displayName(prefix, session.config.values);
     const size = withSizes ? [formatBytes(sizes.get(prefix) ?? 0)] : [];
@@ -40,4 +44,13 @@ export async function printEnvironments(
   const size: Column[] = withSizes ? [{ title: "Size", align: "right" }] : [];
   const columns: Column[] = [{ title: "Name" }, { title: "Active" }, ...size, { title: "Path" }];
   session.print(renderTable(columns, rows, { available: session.out.columns(), dispensable: [] }).join("\n"));
+}
+
+/** conda's own text, which programs split at spaces: the name first, the path last. */
+function condaLines(prefixes: readonly string[], active: string | undefined, session: Session): string[] {
+  const rows = prefixes.map((prefix) => {
+    const name = displayName(prefix, session.config.values);
+    return `${(name === prefix ? "" : name).padEnd(23)} ${prefix === active ? "*" : " "} ${prefix}`;
+  });
+  return ["", "# conda environments:", "#", "# * -> active", ...rows, ""];
 }

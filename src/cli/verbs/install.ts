@@ -12,7 +12,7 @@ export async function run(invocation: Invocation, session: Session): Promise<num
   if (revision !== undefined) return toRevision(revision, invocation, session);
   const sources = changeSources(invocation);
   if (asMicromamba(session.context) && sources.specs.length + sources.files.length === 0 && !session.json) {
-    session.print("Nothing to do.");
+    if (!session.quiet) session.print("Nothing to do.");
     return EXIT.ok;
   }
   // For mamba, what is installed and satisfies the spec is good enough.
