@@ -79,20 +79,25 @@ export async function loadChannels(
       load.fail,
     );
     await load.closure.settled();
-    for (const subdirs of load.indexes.values())
-      for (const index of subdirs.values()) if (index instanceof ShardedIndex) index.announce();
     const order = orderRelatedChannels(
       user.map((channel) => channel.baseUrl),
       load.relations,
     );
+    for (const index of shardedIndexes(load)) await index.complete();
     return inOrder(order, load);
   } catch (error) {
     failed.abort(error);
     await load.closure.settled().catch(() => {});
+    for (const index of shardedIndexes(load)) index.discard();
     for (const subdirs of load.indexes.values()) closeIndexes([...subdirs.values()]);
     // What was cut short may have ended before the channel whose failure cut it short.
     throw failed.signal.reason;
   }
+}
+
+function shardedIndexes(load: Load): ShardedIndex[] {
+  const all = [...load.indexes.values()].flatMap((subdirs) => [...subdirs.values()]);
+  return all.filter((index) => index instanceof ShardedIndex);
 }
 
 /** Closes the cache files behind indexes; what was read of them stays usable. */

@@ -26,6 +26,8 @@ const MAX_DECODED_SHARD = 512 << 20;
 const SHARD_LITTER_AGE = 3_600_000;
 const HASH_LENGTH = 32;
 
+export const CACHED_HINT = "the repodata cached earlier is still there: use it with --use-index-cache";
+
 interface ShardIndexHeader {
   id: string;
   url: string;
@@ -43,6 +45,19 @@ export interface ShardIndex extends ShardIndexHeader {
   /** Directory of the shards that are cached. */
   directory: string;
   hashes: ShardHashes;
+  /** Of an index that was just fetched and may be kept. */
+  pending?: PendingIndex | undefined;
+}
+
+/**
+ * A fetched index that is not the cached one yet: it becomes that once the shards that the request needs are there, so that a
+ * failure in between leaves the old index, whose shards are cached, for --use-index-cache.
+ */
+export interface PendingIndex {
+  /** Makes it the cached index; shards that it does not name are removed. */
+  publish(): Promise<void>;
+  /** Never throws. */
+  discard(): void;
 }
 
 /** Hashes of shards by package name. They stay in the message: of 30,000 names a request reaches a hundred. */
@@ -101,7 +116,7 @@ export function openShardIndex(path: string, url: string): ShardIndex | undefine
   }
 }
 
-/** Reads a shard index from the server and caches it; shards that it no longer names are removed. */
+/** Reads a shard index from the server; `pending` makes it the cached one. */
 export async function fetchShardIndex(
   request: SubdirRequest,
   response: HttpResponse,
@@ -117,27 +132,34 @@ export async function fetchShardIndex(
   const index = parseShardIndex(message, header, `${path}.d`, label);
   index.received = compressed.byteLength;
   if (!mustNotStore(validators.cacheControl)) {
-    const writer = createWriter(path);
     const sha256 = createHash("sha256").update(message).digest("hex");
-    try {
-      writer.write(
-        Buffer.from(`${JSON.stringify({ ...header, length: message.byteLength, sha256 })}\n`, "utf8"),
-      );
-      writer.write(message);
-      writer.close();
-      if (!publishFile(writer.temporary, path)) discardFile(writer.temporary);
-    } catch (error) {
-      writer.discard();
-      throw error;
-    }
-    let named: Set<string> | undefined;
-    const isLitter = (name: string): boolean => {
-      named ??= new Set(index.hashes.files());
-      return !named.has(name);
-    };
-    await removeOldFiles(index.directory, isLitter, Date.now() - SHARD_LITTER_AGE);
+    const head = `${JSON.stringify({ ...header, length: message.byteLength, sha256 })}\n`;
+    index.pending = keepLater(index, path, [Buffer.from(head, "utf8"), message]);
   }
   return index;
+}
+
+function keepLater(index: ShardIndex, path: string, parts: readonly Uint8Array[]): PendingIndex {
+  const writer = createWriter(path);
+  try {
+    for (const part of parts) writer.write(part);
+    writer.close();
+  } catch (error) {
+    writer.discard();
+    throw error;
+  }
+  return {
+    publish: async () => {
+      if (!publishFile(writer.temporary, path)) discardFile(writer.temporary);
+      let named: Set<string> | undefined;
+      const isLitter = (name: string): boolean => {
+        named ??= new Set(index.hashes.files());
+        return !named.has(name);
+      };
+      await removeOldFiles(index.directory, isLitter, Date.now() - SHARD_LITTER_AGE);
+    },
+    discard: () => discardFile(writer.temporary),
+  };
 }
 
 async function decompressed(
@@ -222,7 +244,9 @@ export async function fetchShard(
   let received = 0;
   if (bytes && !matches(bytes)) bytes = undefined;
   if (!bytes) {
-    bytes = await downloadShard(index.shardsBase + fn, name, label, matches, context);
+    bytes = await downloadShard(index.shardsBase + fn, name, label, matches, context).catch((error) => {
+      throw inContext(error, `the shard of \`${name}\` in \`${label}\``, index);
+    });
     received = bytes.byteLength;
     if (!mustNotStore(index.validators.cacheControl)) await storeShard(path, bytes);
   }
@@ -230,6 +254,18 @@ export async function fetchShard(
     message: await decompressed(bytes, MAX_DECODED_SHARD, label, `the shard of \`${name}\``),
     bytes: received,
   };
+}
+
+/** A failed transfer as an error that names the channel, and says so when there is an older index to fall back on. */
+function inContext(error: unknown, what: string, { pending, directory }: ShardIndex): unknown {
+  if (!(error instanceof ToolError) || !["http-error", "channel-unreachable"].includes(error.code))
+    return error;
+  const older = pending && openForReading(directory.replace(/\.d$/, ""));
+  older?.close();
+  const hint = older ? CACHED_HINT : error.hint;
+  const { code, details, message } = error;
+  const told = message.startsWith(what) ? message : `${what} cannot be fetched: ${message}`;
+  return new ToolError(code, told, { hint, details, cause: error });
 }
 
 async function storeShard(path: string, bytes: Uint8Array): Promise<void> {

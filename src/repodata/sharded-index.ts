@@ -73,9 +73,18 @@ export class ShardedIndex implements PackageIndex {
     this.#tell("progress");
   }
 
-  /** Says that all that the request needs is there. */
-  announce(): void {
+  /** All that the request needs is there: keeps the index for the next command, and says so. */
+  async complete(): Promise<void> {
+    const { pending } = this.#index;
+    this.#index.pending = undefined;
+    await pending?.publish();
     this.#tell(this.#bytes > 0 ? "done" : "cached");
+  }
+
+  /** Something that the request needs cannot be had. */
+  discard(): void {
+    this.#index.pending?.discard();
+    this.#index.pending = undefined;
   }
 
   #tell(state: "progress" | "done" | "cached"): void {

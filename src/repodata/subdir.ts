@@ -6,7 +6,7 @@ import { indexFlat, openIndex } from "./flat-subdir.ts";
 import { openForeign } from "./foreign-cache.ts";
 import { conditionalHeaders, confirmed, isFresh, validatorsOf } from "./http-cache.ts";
 import type { IndexFile } from "./index-format.ts";
-import { fetchShardIndex, openShardIndex, type ShardIndex } from "./shard-index.ts";
+import { CACHED_HINT, fetchShardIndex, openShardIndex, type ShardIndex } from "./shard-index.ts";
 import {
   cachePaths,
   isKnownAbsent,
@@ -266,9 +266,7 @@ function inContext(error: unknown, job: Job): unknown {
   if (!["http-error", "channel-unreachable"].includes(error.code)) return error;
   const label = `${job.request.channel}/${job.request.subdir}`;
   if (/^(repodata|the shard|the server) of /.test(error.message)) return error;
-  const hint = isCached(job)
-    ? "the repodata cached earlier is still there: use it with --use-index-cache"
-    : error.hint;
+  const hint = isCached(job) ? CACHED_HINT : error.hint;
   const { details, message } = error;
   return new ToolError(error.code, `repodata of \`${label}\` cannot be fetched: ${message}`, {
     hint,

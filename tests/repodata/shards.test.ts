@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { dependencyName } from "../../src/repodata/closure.ts";
 import { fetchRecords } from "../../src/repodata/load.ts";
-import { type ChannelServer, startServer } from "../support/channel-server.ts";
+import { type ChannelServer, type Fault, startServer } from "../support/channel-server.ts";
 import {
   fileNames,
   load,
@@ -176,6 +176,35 @@ describe("sharded repodata", () => {
     writeFileSync(path, Buffer.alloc(readFileSync(path).length));
     const { indexes } = await load([`${server.url}/ch`], setup);
     expect(fileNames(indexes)).toEqual(["noarch/libblas-3.9-0.conda"]);
+  });
+
+  it.each<[string, (path: string) => Fault]>([
+    ["500s", (path) => ({ match: path, status: 500, times: 9 })],
+    ["is not there", (path) => ({ match: path, status: 404, times: 9 })],
+    ["stalls", (path) => ({ match: path, stallAt: 10, times: 9 })],
+    ["is another", (path) => ({ match: path, body: "another", times: 9 })],
+  ])("keeps the old index when a shard of the new one %s", async (_, fault) => {
+    const files = under("/ch/noarch", await shardFiles(all));
+    const server = await serve(files);
+    const setup = { cacheDir: temporaryDirectory(), options: { roots: ["numpy"] } };
+    await load([`${server.url}/ch`], setup);
+    const newer = under("/ch/noarch", await shardFiles({ ...all, libblas: shard(record("libblas", "4.0")) }));
+    const path = Object.keys(newer).find((name) => !(name in files))!;
+    Object.assign(files, newer);
+    server.faults.push(fault(path));
+    const http = { retries: 1, retryDelay: 1, lowSpeedTime: 200 };
+    await expect(load([`${server.url}/ch`], { ...setup, http })).rejects.toMatchObject({
+      message: expect.stringMatching(/^the shard of `libblas` in `.*\/ch\/noarch`/),
+    });
+    const { indexes } = await load([`${server.url}/ch`], {
+      ...setup,
+      options: { ...setup.options, useIndexCache: true },
+    });
+    expect(fileNames(indexes)).toContain("noarch/libblas-3.9-0.conda");
+    expect(readdirSync(setup.cacheDir).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+    server.faults.length = 0;
+    const { indexes: fresh } = await load([`${server.url}/ch`], setup);
+    expect(fileNames(fresh)).toContain("noarch/libblas-4.0-0.conda");
   });
 
   it("refuses a shard whose hash differs, after one more try", async () => {

@@ -151,6 +151,11 @@ describe("bad repodata", () => {
       "/ch/noarch/repodata.json": JSON.stringify(
         channelOf(
           { ...record("../../x", "9") },
+          { ...record("x\u0000y", "9") },
+          { ...record("lib", "9"), build: "1\u0000" },
+          { ...record("lib", "9.1"), version: 9 },
+          { ...record("lib", "9.2"), depends: ["app", 1] },
+          { ...record("lib", "9.3"), sha256: "none" },
           { ...record("x".repeat(1 << 20), "9") },
           { ...record("lib", "9"), depends: "python" },
         ),
