@@ -116,6 +116,15 @@ function refuseOrHelp(command: Command, spec: CommandSpec): never {
     known.flatMap(({ name, aliases = [] }) => [name, ...aliases]),
     1,
   )[0];
+  let program = command;
+  while (program.parent) program = program.parent;
+  if (["micromamba", "mamba"].includes(program.name())) {
+    // Said as of a command at the top: in that program's words.
+    const suggestion = near ? `\n(Did you mean ${near}?)` : "";
+    return command.error(`error: unknown command '${word}'${suggestion}`, {
+      code: "commander.unknownCommand",
+    });
+  }
   throw new ToolError("usage", `\`${commandPath(command).join(" ")}\` has no command \`${word}\``, {
     hint: near ? `did you mean \`${near}\`?` : `it has ${known.map(({ name }) => name).join(", ")}`,
   });
