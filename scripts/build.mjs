@@ -17,6 +17,9 @@ const fresh = join(dist, `.new-${process.pid}`);
 const old = join(dist, `.old-${process.pid}`);
 mkdirSync(fresh, { recursive: true });
 mkdirSync(old);
+process.on("exit", () => {
+  for (const directory of [fresh, old]) rmSync(directory, { recursive: true, force: true });
+});
 
 await writeCliBundle(join(fresh, "cli"), { root });
 // One graph for every entry, so that shared modules become shared chunks.
@@ -47,8 +50,6 @@ await bundle.close();
 for (const name of readdirSync(dist))
   if (!/^\.(new|old)-|^types$/.test(name)) renameSync(join(dist, name), join(old, name));
 for (const name of readdirSync(fresh)) renameSync(join(fresh, name), join(dist, name));
-rmSync(fresh, { recursive: true });
-rmSync(old, { recursive: true });
 
 if (types) {
   const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
