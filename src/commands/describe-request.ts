@@ -36,7 +36,13 @@ export async function describeRequest(
   }
   if (request.kind === "remove") {
     const found = await resolveTarget(request.target, targetContext(context));
-    return { ...base, target_prefix: await requireEnvironment(found, context), specs: request.specs };
+    // A root prefix counts before anything was installed into it.
+    const createMissing = found === context.config.rootPrefix;
+    return {
+      ...base,
+      target_prefix: await requireEnvironment(found, { ...context, createMissing }),
+      specs: request.specs,
+    };
   }
   const inputs = await gatherInputs(request, context);
   const prefix =

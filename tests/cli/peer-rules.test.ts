@@ -74,6 +74,14 @@ describe("--print-config-only", () => {
     }
   });
 
+  it("takes a root prefix into which nothing was installed", async () => {
+    const root = join(sandbox.dir, "empty-root");
+    mkdirSync(join(root, "conda-meta"), { recursive: true });
+    const env = { MAMBA_ROOT_PREFIX: root };
+    for (const command of ["install", "remove"])
+      expect(await described([command, "-n", "base", "app"], env)).toMatchObject({ target_prefix: root });
+  });
+
   it("hides credentials", async () => {
     const { channels } = await described(["create", "-n", "x", "-c", "https://me:secret@host/chan"]);
     expect(JSON.stringify(channels)).not.toContain("secret");
