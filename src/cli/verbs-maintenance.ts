@@ -13,7 +13,7 @@ const compression: OptionSpec[] = [
     flags: "--compression-threads <n>",
     help: "",
     hidden: true,
-    noEffect: "one thread compresses; conda reads only the first of frames that were compressed apart",
+    noEffect: "one thread compresses: frames that were compressed apart are not read by every tool",
   },
 ];
 
