@@ -3,6 +3,7 @@ import { ToolError } from "../errors.ts";
 import { listMembers, memberKind, readInfoFile } from "../fs/archive-files.ts";
 import type { PathsEntry } from "../specs/records.ts";
 import { isJsonObject, type JsonObject, parseInfoJson } from "./info-json.ts";
+import { parseOffsets } from "./info-offsets.ts";
 import { checkMemberPath } from "./member-path.ts";
 
 /** What has_prefix means by a line without a placeholder. */
@@ -52,6 +53,8 @@ function pathsEntry(item: JsonObject): PathsEntry {
       throw invalidPaths(`\`${path}\` has the unknown mode \`${String(mode)}\``);
     entry.prefix_placeholder = placeholder;
     entry.file_mode = mode === "binary" ? "binary" : "text";
+    const { offsets, shebang_length: shebang } = item;
+    if (present(offsets)) entry.offsets = parseOffsets(offsets, shebang, entry.file_mode);
   }
   if (item["no_link"] === true) entry.no_link = true;
   return entry;

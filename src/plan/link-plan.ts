@@ -122,9 +122,9 @@ export function plannedPaths(links: PackageLinks): string[] {
   ];
 }
 
-/** `paths_data` entries of a planned file: as in paths.json, with the path as installed. */
+/** `paths_data` entries of a planned file: as in paths.json, with the path as installed. Offsets are of the packaged file and stay out. */
 export function prefixPathsEntry(file: LinkFile, sha256InPrefix: string | undefined): PrefixPathsEntry {
-  const { _path: _, ...rest } = file.entry;
+  const { _path: _, offsets: __, ...rest } = file.entry;
   const entry: PrefixPathsEntry = { _path: file.target, ...rest };
   if (sha256InPrefix) entry.sha256_in_prefix = sha256InPrefix;
   return entry;

@@ -37,7 +37,7 @@ import type {
   StorePycInput,
 } from "../workers/link-tasks.ts";
 import { formatPrefixRecord, prefixRecordFile } from "./conda-meta.ts";
-import { replacePrefix } from "./placeholder.ts";
+import { replaceAtOffsets } from "./placeholder-offsets.ts";
 import { type PycManifest, parsePycManifest } from "./pyc-cache.ts";
 
 /** Plans made by `plan-package` and not used yet; the same worker often links what it planned. */
@@ -127,6 +127,7 @@ export async function linkPackageTask(input: LinkPackageInput): Promise<LinkedPa
   const files: string[] = [];
   const paths: PrefixPathsEntry[] = [];
   const patchedSources = new Set<string>();
+  const searched: string[] = [];
   for (const target of links.directories) {
     linker.directory(at(target));
     paths.push({ _path: target, path_type: "directory" });
@@ -135,7 +136,7 @@ export async function linkPackageTask(input: LinkPackageInput): Promise<LinkedPa
     const skipped = skip.has(file.target);
     const sha256 = skipped
       ? file.entry.sha256
-      : linkFile(file, { linker, directory, target: at(file.target), input });
+      : linkFile(file, { linker, directory, target: at(file.target), input, searched });
     if (sha256 === false) continue;
     if (file.entry.prefix_placeholder !== undefined) patchedSources.add(file.target);
     files.push(file.target);
@@ -172,7 +173,13 @@ export async function linkPackageTask(input: LinkPackageInput): Promise<LinkedPa
     (entry) => entry.file_mode === "binary" && entry.prefix_placeholder && !skip.has(entry._path),
   );
   const patchedBinaries = binaries.map((entry) => throughAliases(entry._path, input.aliases)).join("\n");
-  return { files: files.length, compile: compile.join("\n"), patchedBinaries, cachedPyc: pyc.linked.length };
+  return {
+    files: files.length,
+    compile: compile.join("\n"),
+    patchedBinaries,
+    cachedPyc: pyc.linked.length,
+    searched: searched.join("\n"),
+  };
 }
 
 function restrict(links: PackageLinks, only: ReadonlySet<string>): void {
@@ -189,6 +196,8 @@ interface FileContext {
   directory: string;
   target: string;
   input: LinkPackageInput;
+  /** Takes the paths whose offsets did not agree with them. */
+  searched: string[];
 }
 
 /** Puts one file in its place. The result is its sha256 there, undefined when the package does not say, false when it is not there. */
@@ -201,14 +210,15 @@ function linkFile(file: LinkFile, context: FileContext): string | undefined | fa
   if (input.checkHashes && entry.sha256) checkHash(source, entry.sha256, input);
   if (entry.prefix_placeholder !== undefined) {
     const { data, mode } = readWithMode(source);
-    const replaced = replacePrefix(
+    const replaced = replaceAtOffsets(
       data,
       { ...entry, prefix_placeholder: entry.prefix_placeholder },
       input.prefix,
       input.platform,
     );
-    writeNew(target, replaced, mode);
-    return createHash("sha256").update(replaced).digest("hex");
+    if (replaced.searched) context.searched.push(entry._path);
+    writeNew(target, replaced.data, mode);
+    return createHash("sha256").update(replaced.data).digest("hex");
   }
   const keepTime = target.endsWith(".py");
   if (entry.no_link) linker.copy(source, target, keepTime);

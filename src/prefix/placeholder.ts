@@ -32,21 +32,60 @@ export function replaceShebang(line: string, placeholder: string, prefix: string
   return `#!/usr/bin/env ${target.slice(target.lastIndexOf("/") + 1)}${restArgs}`;
 }
 
-/** Text mode: every occurrence, and on Unix a first line that still works. On Windows the prefix is written with forward slashes. */
-export function replaceText(data: Buffer, placeholder: string, prefix: string, platform: string): Buffer {
-  const windows = platform.startsWith("win-");
-  const to = Buffer.from(windows ? prefix.replace(/\\/g, "/") : prefix);
-  const from = Buffer.from(placeholder);
-  if (windows || data[0] !== 0x23 || data[1] !== 0x21) return replaceBytes(data, from, to);
+/** What the placeholder of a text becomes: on Windows the prefix is written with forward slashes. */
+export function textPrefix(prefix: string, platform: string): Buffer {
+  return Buffer.from(platform.startsWith("win-") ? prefix.replace(/\\/g, "/") : prefix);
+}
+
+/** Length of a first line that must work as a shebang, without its newline; 0 when there is none, and on Windows, where nothing reads it. */
+export function shebangLineLength(data: Buffer, platform: string): number {
+  if (platform.startsWith("win-") || data[0] !== 0x23 || data[1] !== 0x21) return 0;
   const newline = data.indexOf(0x0a);
-  const end = newline < 0 ? data.length : newline;
-  // latin1 keeps every byte of the line as it is, whatever its encoding.
+  return newline < 0 ? data.length : newline;
+}
+
+/** A first line without its newline, with the prefix in it or by way of env. latin1 keeps every byte as it is, whatever its encoding. */
+export function replaceShebangLine(
+  bytes: Buffer,
+  placeholder: string,
+  prefix: string,
+  platform: string,
+): Buffer {
   const latin = (text: string): string => Buffer.from(text).toString("latin1");
-  const line = data.toString("latin1", 0, end);
+  const line = bytes.toString("latin1");
   const cr = line.endsWith("\r") ? "\r" : "";
-  const shebang =
-    replaceShebang(line.slice(0, line.length - cr.length), latin(placeholder), latin(prefix), platform) + cr;
-  return Buffer.concat([Buffer.from(shebang, "latin1"), replaceBytes(data.subarray(end), from, to)]);
+  const shebang = replaceShebang(
+    line.slice(0, line.length - cr.length),
+    latin(placeholder),
+    latin(prefix),
+    platform,
+  );
+  return Buffer.from(shebang + cr, "latin1");
+}
+
+/** Text mode: every occurrence, and on Unix a first line that still works. */
+export function replaceText(data: Buffer, placeholder: string, prefix: string, platform: string): Buffer {
+  const to = textPrefix(prefix, platform);
+  const from = Buffer.from(placeholder);
+  const end = shebangLineLength(data, platform);
+  if (end === 0) return replaceBytes(data, from, to);
+  return Buffer.concat([
+    replaceShebangLine(data.subarray(0, end), placeholder, prefix, platform),
+    replaceBytes(data.subarray(end), from, to),
+  ]);
+}
+
+/** Throws when a prefix does not fit where the placeholder of a binary is. */
+export function checkFits(from: Buffer, to: Buffer, what: string): void {
+  if (to.length <= from.length) return;
+  throw new ToolError(
+    "io-error",
+    `the prefix \`${to}\` is too long for \`${what}\`: ${to.length} bytes where it has room for ${from.length}`,
+    {
+      hint: "choose a shorter path for the environment",
+      details: { prefixBytes: to.length, limit: from.length },
+    },
+  );
 }
 
 /**
@@ -59,16 +98,7 @@ export function replaceBinary(data: Buffer, placeholder: string, prefix: string,
   const to = Buffer.from(prefix);
   let at = data.indexOf(from);
   if (at < 0) return data;
-  if (to.length > from.length) {
-    throw new ToolError(
-      "io-error",
-      `the prefix \`${prefix}\` is too long for \`${what}\`: ${to.length} bytes where it has room for ${from.length}`,
-      {
-        hint: "choose a shorter path for the environment",
-        details: { prefixBytes: to.length, limit: from.length },
-      },
-    );
-  }
+  checkFits(from, to, what);
   const out = Buffer.from(data);
   while (at >= 0) {
     const nul = data.indexOf(0, at);

@@ -66,6 +66,8 @@ export async function stagePackages(input: StageInput, context: StageContext): P
         if (!current.only && linked.patchedBinaries !== "") {
           await signBinaries(linked.patchedBinaries.split("\n"), input.root, current.record, input.options);
         }
+        if (linked.searched !== "")
+          reportOffsets(linked.searched.split("\n"), current.record, context.events);
         context.events({
           type: "link",
           id: current.record.fn,
@@ -125,6 +127,17 @@ function linkOne(item: StagePackage, input: StageInput, context: StageContext): 
     aliases: input.aliases,
     pycCache: options.compilePyc ? pycCacheEntry(item.record, input.python?.record) : undefined,
     only: item.only,
+  });
+}
+
+/** One warning for a package: its files are right, its metadata is not. */
+function reportOffsets(paths: readonly string[], record: PackageCacheRecord, events: EventSink): void {
+  const others = paths.length > 1 ? ` and ${paths.length - 1} more` : "";
+  events({
+    type: "warning",
+    code: "placeholder-offsets",
+    message: `the offsets in paths.json of \`${distString(record)}\` are not those of \`${paths[0]}\`${others}`,
+    hint: "the placeholder was searched for instead: nothing needs to be done",
   });
 }
 

@@ -69,10 +69,25 @@ export interface PathsEntry {
   prefix_placeholder?: string | undefined;
   file_mode?: "text" | "binary" | undefined;
   no_link?: boolean | undefined;
+  /** Where the placeholder is, as the package says; `malformed` when that breaks the draft whatever the file holds. Not in records. */
+  offsets?: PlaceholderOffsets | "malformed" | undefined;
+}
+
+/**
+ * Bytes from the start of the packaged file at which the UTF-8 placeholder begins (draft CEP "Prefix placeholder offsets in
+ * paths.json"). Untrusted: whether they agree with the file is checked where they are used.
+ */
+export interface PlaceholderOffsets {
+  /** Of a text. */
+  positions?: readonly number[] | undefined;
+  /** Of a binary: for each C string its occurrences and, last, where it ends. */
+  strings?: readonly (readonly number[])[] | undefined;
+  /** Bytes of a first line that begins with `#!`, with its newline; it holds none of the positions. */
+  shebang_length?: number | undefined;
 }
 
 /** One entry of `paths_data.paths` in a prefix record: `_path` is relative to the prefix, as installed. */
-export interface PrefixPathsEntry extends Omit<PathsEntry, "path_type"> {
+export interface PrefixPathsEntry extends Omit<PathsEntry, "path_type" | "offsets"> {
   path_type:
     | PathsEntry["path_type"]
     | "pyc_file"

@@ -63,6 +63,8 @@ export interface LinkedPackage {
   patchedBinaries: string;
   /** Files of this package that came from the byte code cache. */
   cachedPyc: number;
+  /** Packaged paths whose `offsets` in paths.json do not agree with the files, joined with newlines. */
+  searched: string;
 }
 
 export interface StorePycInput {
