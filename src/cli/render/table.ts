@@ -22,8 +22,9 @@ export function renderTable(
   fit: TableFit = { available: undefined, dispensable: [] },
 ): string[] {
   const cells = rows.map((row) => row.map(oneLine));
+  // No spread: what needs numpy has more rows than a call may have arguments.
   const widths = columns.map((column, i) =>
-    Math.max(displayWidth(column.title), ...cells.map((row) => displayWidth(row[i] ?? ""))),
+    cells.reduce((widest, row) => Math.max(widest, displayWidth(row[i] ?? "")), displayWidth(column.title)),
   );
   const shown = fittingColumns(widths, fit);
   const pick = <T>(items: readonly T[]): T[] => shown.map((i) => items[i]!);
