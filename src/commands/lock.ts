@@ -4,6 +4,7 @@ import { ensureDir, writeAtomic } from "../fs/files.ts";
 import type { Channel } from "../specs/channel.ts";
 import { redactUrl } from "../specs/credentials.ts";
 import { writeCondaLock, writeExplicit, writePixiLock } from "../specs/export/index.ts";
+import type { LockedPypiPackage } from "../specs/lock/index.ts";
 import { similarNames } from "../specs/names.ts";
 import { isPlatform, PLATFORMS } from "../specs/platform.ts";
 import type { RepoDataRecord } from "../specs/records.ts";
@@ -11,7 +12,9 @@ import { newRecords } from "./change.ts";
 import { chooseChannels } from "./channels.ts";
 import { type CommandContext, platformOf } from "./context.ts";
 import { namesPackages } from "./explicit.ts";
-import { gatherInputs, type InputSources } from "./inputs.ts";
+import { gatherInputs, type InputSources, type Inputs } from "./inputs.ts";
+import { lockPip } from "./lock-pip.ts";
+import { findPip } from "./pip-resolver.ts";
 import { solveChange } from "./solve-change.ts";
 
 export const LOCK_FORMATS = ["conda-lock", "pixi-lock", "explicit"] as const;
@@ -31,6 +34,8 @@ export interface LockedSolve {
   platform: string;
   channels: readonly Channel[];
   records: readonly RepoDataRecord[];
+  /** What the `pip:` sections need beside the records. */
+  pypi: readonly LockedPypiPackage[];
 }
 
 export interface LockOutcome {
@@ -54,8 +59,10 @@ export async function lock(intent: LockIntent, context: CommandContext): Promise
     });
   }
   const solved: LockedSolve[] = [];
+  let found: Promise<string | undefined> | undefined;
+  const pip = () => (found ??= findPip(context));
   for (const platform of platforms)
-    solved.push(await solveFor(platform, solved.length === 0, intent, context));
+    solved.push(await solveFor(platform, solved.length === 0, { ...intent, format, findPip: pip }, context));
   const files = render(format, solved, intent);
   const written = intent.output !== "-" && !context.config.dryRun;
   for (const { path, text } of written ? files : []) {
@@ -87,7 +94,7 @@ export function checkPlatform(platform: string): void {
 async function solveFor(
   platform: string,
   first: boolean,
-  intent: LockIntent,
+  intent: LockIntent & PipFinder,
   outer: CommandContext,
 ): Promise<LockedSolve> {
   const context: CommandContext = { ...outer, config: { ...outer.config, platform } };
@@ -98,14 +105,6 @@ async function solveFor(
     });
   if (inputs.specs.length === 0)
     throw new ToolError("usage", "nothing to lock", { hint: "name packages, or a file with -f" });
-  if (first && inputs.pip.length > 0) {
-    context.events({
-      type: "warning",
-      code: "pip-not-locked",
-      message: `the \`pip:\` section is not locked: ${inputs.pip.join(", ")}`,
-      hint: "install it from the environment file afterwards",
-    });
-  }
   const channels = chooseChannels(
     {
       channels: intent.channels,
@@ -121,7 +120,8 @@ async function solveFor(
       undefined,
       context,
     );
-    return { platform, channels, records: newRecords(plan.transaction) };
+    const records = newRecords(plan.transaction);
+    return { platform, channels, records, pypi: await pypiFor({ inputs, records, first, intent }, context) };
   } catch (error) {
     if (
       !(error instanceof ToolError) ||
@@ -133,6 +133,40 @@ async function solveFor(
       details: { ...error.details, platform },
     });
   }
+}
+
+/** Looks for pip when the first `pip:` section is met, once for all platforms. */
+interface PipFinder {
+  findPip(): Promise<string | undefined>;
+}
+
+interface PypiRequest {
+  inputs: Pick<Inputs, "pip" | "pipDirectory">;
+  records: readonly RepoDataRecord[];
+  /** Of several platforms, the one that is warned for. */
+  first: boolean;
+  intent: Pick<LockIntent, "format"> & PipFinder;
+}
+
+async function pypiFor(request: PypiRequest, context: CommandContext): Promise<LockedPypiPackage[]> {
+  const { inputs, records, first, intent } = request;
+  if (inputs.pip.length === 0) return [];
+  const pip = intent.format === "explicit" ? undefined : await intent.findPip();
+  if (pip !== undefined) {
+    const directory = inputs.pipDirectory ?? context.cwd;
+    return lockPip(pip, { requirements: inputs.pip, directory, records }, context);
+  }
+  if (first)
+    context.events({
+      type: "warning",
+      code: "pip-not-locked",
+      message: `the \`pip:\` section is not locked: ${inputs.pip.join(", ")}`,
+      hint:
+        intent.format === "explicit"
+          ? "explicit lists have no place for it; write a conda-lock.yml or pixi.lock"
+          : "with pip 22.2 or newer on PATH (python3 -m pip) it is",
+    });
+  return [];
 }
 
 function render(

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { stringify } from "yaml";
 import { splitCredentials } from "../credentials.ts";
+import { pypiName } from "../lock/pip-report.ts";
 import type { LockedPypiPackage } from "../lock/types.ts";
 import type { RepoDataRecord } from "../records.ts";
 import { dependencyConstraint, dependencyName } from "./dependency-names.ts";
@@ -65,7 +66,7 @@ function pipEntries({ platform, pypi = [] }: LockPlatformExport): object[] {
     version: item.version ?? "",
     manager: "pip",
     platform,
-    dependencies: {},
+    dependencies: requirementMap(item.requiresDist),
     url: splitCredentials(item.location).url,
     hash: hashOf(item),
     category: item.category,
@@ -84,6 +85,24 @@ function dependencyMap(depends: readonly string[]): Record<string, string> {
     const constraint = dependencyConstraint(spec);
     const before = found.get(name);
     found.set(name, before === undefined ? constraint : joinConstraints(before, constraint));
+  }
+  return Object.fromEntries([...found].sort(([a], [b]) => compare(a, b)));
+}
+
+/** Requirements of a wheel (PEP 508) without those that only its extras need; the format has no place for other markers. */
+function requirementMap(requires: readonly string[]): Record<string, string> {
+  const found = new Map<string, string>();
+  for (const requirement of requires) {
+    const [text = "", marker = ""] = requirement.split(";");
+    const [, name, , constraint = ""] =
+      /^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?\s*(.*)$/.exec(text) ?? [];
+    if (name === undefined || /\bextra\b/.test(marker)) continue;
+    const key = pypiName(name);
+    const bare = constraint
+      .trim()
+      .replace(/^\((.*)\)$/, "$1")
+      .replaceAll(/\s+/g, "");
+    found.set(key, joinConstraints(found.get(key) ?? "", bare));
   }
   return Object.fromEntries([...found].sort(([a], [b]) => compare(a, b)));
 }
