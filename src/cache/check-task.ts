@@ -1,5 +1,4 @@
-import { join } from "node:path";
-import { readInfo } from "../archive/info.ts";
+import { readAndKeepInfo } from "../archive/recent-info.ts";
 import { fileFactsSync, hashFileSync } from "../fs/cache-files.ts";
 
 /**
@@ -10,9 +9,9 @@ export async function checkPackageTask(input: {
   directory: string;
   hashes: boolean;
 }): Promise<string | undefined> {
-  const { paths } = await readInfo(input.directory);
+  const { paths } = await readAndKeepInfo(input.directory);
   for (const entry of paths) {
-    const path = join(input.directory, entry._path);
+    const path = `${input.directory}/${entry._path}`;
     const facts = fileFactsSync(path);
     if (!facts) return `\`${entry._path}\` is missing`;
     if (facts.kind !== "file" || entry.path_type !== "hardlink") continue;

@@ -131,7 +131,7 @@ export class PackageCache {
         .run(
           "check-package",
           { directory: place, hashes: options.extraSafetyChecks === true },
-          { signal: options.signal },
+          { signal: options.signal, near: place },
         )
         .catch((error: unknown) => {
           if (error instanceof ToolError && (error.code === "interrupted" || error.code === "internal"))

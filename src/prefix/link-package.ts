@@ -1,7 +1,7 @@
 /** The worker's part of linking: everything about one package's files happens here, in one task. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { readInfo } from "../archive/info.ts";
+import { takeInfo } from "../archive/recent-info.ts";
 import { ToolError } from "../errors.ts";
 import {
   ensureDirSync,
@@ -44,7 +44,7 @@ import { type PycManifest, parsePycManifest } from "./pyc-cache.ts";
 const plans = new Map<string, PackageLinks>();
 
 async function extractedInfo(directory: string): Promise<ExtractedInfo> {
-  const info = await readInfo(directory);
+  const info = await takeInfo(directory);
   const link = info.link?.noarch;
   return {
     paths: info.paths,

@@ -113,8 +113,9 @@ function startCompiler(input: StageInput, context: StageContext): PythonCompiler
 function linkOne(item: StagePackage, input: StageInput, context: StageContext): Promise<LinkedPackage> {
   const { options } = input;
   context.events({ type: "link", id: item.record.fn, state: "start", action: "link" });
-  return context.pool.run("link-package", {
-    record: item.record,
+  const { record } = item;
+  const task = {
+    record,
     requestedSpecs: item.requestedSpecs,
     root: input.root,
     prefix: options.relocatePrefix ?? input.prefix,
@@ -125,9 +126,10 @@ function linkOne(item: StagePackage, input: StageInput, context: StageContext): 
     checkHashes: options.extraSafetyChecks ?? false,
     skip: item.skip,
     aliases: input.aliases,
-    pycCache: options.compilePyc ? pycCacheEntry(item.record, input.python?.record) : undefined,
+    pycCache: options.compilePyc ? pycCacheEntry(record, input.python?.record) : undefined,
     only: item.only,
-  });
+  };
+  return context.pool.run("link-package", task, { near: record.extracted_package_dir });
 }
 
 /** One warning for a package: its files are right, its metadata is not. */

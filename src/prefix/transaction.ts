@@ -196,14 +196,19 @@ async function planAll(
           hint: "add python to the request",
         });
       }
-      const plan = await context.pool.run("plan-package", {
-        directory: record.extracted_package_dir,
-        owner: dist,
-        platform: options.platform,
-        prefix: options.relocatePrefix ?? prefix,
-        python: transaction.python,
-        compilePyc: options.compilePyc,
-      });
+      const directory = record.extracted_package_dir;
+      const plan = await context.pool.run(
+        "plan-package",
+        {
+          directory,
+          owner: dist,
+          platform: options.platform,
+          prefix: options.relocatePrefix ?? prefix,
+          python: transaction.python,
+          compilePyc: options.compilePyc,
+        },
+        { near: directory },
+      );
       return { operation, record, dist, plan, paths: plan.paths === "" ? [] : plan.paths.split("\n") };
     }),
   );

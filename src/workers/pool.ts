@@ -50,9 +50,21 @@ export function createPool(options: PoolOptions): WorkerPool {
     return best;
   };
 
+  const last = new Map<string, Slot>();
+  const pickNear = (key: string | undefined): Slot => {
+    const best = pick();
+    if (key === undefined) return best;
+    const known = last.get(key);
+    // An idle worker is better used than somebody's memory, and so is one that has far less to do.
+    const chosen = known && best.jobs.size > 0 && known.jobs.size - best.jobs.size <= MAX_LEAD ? known : best;
+    last.set(key, chosen);
+    return chosen;
+  };
+
   return {
     size,
-    run: (kind, input, runOptions) => runTask(pick(), { id: nextId++, kind, input }, runOptions) as never,
+    run: (kind, input, runOptions) =>
+      runTask(pickNear(runOptions?.near), { id: nextId++, kind, input }, runOptions) as never,
     stream: (kind, input, runOptions) => {
       const state: StreamState = { slot: pick(), id: nextId++, kind, input };
       return createTaskStream(state, runOptions) as TaskStream<never>;
@@ -63,6 +75,9 @@ export function createPool(options: PoolOptions): WorkerPool {
     },
   };
 }
+
+/** How many tasks more than the least busy worker one may have and still be given those that it knows. */
+const MAX_LEAD = 4;
 
 function runTask(
   slot: Slot,

@@ -103,6 +103,8 @@ export interface RunOptions {
   transfer?: readonly ArrayBuffer[] | undefined;
   /** Called with each progress value that the handler posts. */
   onProgress?: ((value: unknown) => void) | undefined;
+  /** Tasks of one key go to one worker, as long as no other is idle: it may still have in memory what the last one read. */
+  near?: string | undefined;
 }
 
 export interface TaskStream<Output> {

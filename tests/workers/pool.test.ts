@@ -234,6 +234,28 @@ describe("threads", () => {
     ),
   );
 
+  it("gives tasks of one key to one worker while every worker is busy, up to a lead", () =>
+    withPool(
+      "threads",
+      async (pool) => {
+        const stop = new AbortController();
+        const busy = [1, 2].map(() => pool.run("hang", 0, { signal: stop.signal }).catch(() => {}));
+        const [a, b] = await Promise.all(["a", "b"].map((near) => pool.run("thread", 0, { near })));
+        expect(a).not.toBe(b);
+        for (let round = 0; round < 3; round++) {
+          // The other worker has no more to do each time: without the key, both tasks would be spread.
+          expect(await pool.run("thread", 0, { near: "b" })).toBe(b);
+          expect(await Promise.all([1, 2].map(() => pool.run("thread", 0, { near: "a" })))).toEqual([a, a]);
+        }
+        const many = await Promise.all(
+          Array.from({ length: 12 }, () => pool.run("thread", 0, { near: "a" })),
+        );
+        expect(new Set(many)).toEqual(new Set([a, b]));
+        stop.abort();
+        await Promise.all(busy);
+      },
+      2,
+    ));
   it("reports a worker file that is not there", async () => {
     const missing = join(directory, "none.mjs");
     expect(existsSync(missing)).toBe(false);
