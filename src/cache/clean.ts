@@ -33,6 +33,8 @@ export interface CleanRequest {
   trash?: boolean | undefined;
   /** Left-overs of interrupted runs. */
   tempfiles?: boolean | undefined;
+  /** Prefixes: conda's and mamba's files that were in use when they were to be removed (`*.c~`, `*.trash`). */
+  tempfilesIn?: readonly string[] | undefined;
   /** conda's logs in the cache directories. */
   logfiles?: boolean | undefined;
   forcePkgsDirs?: boolean | undefined;
@@ -76,7 +78,13 @@ export async function findCleanable(dirs: readonly string[], request: CleanReque
     );
   if (request.trash)
     report.trash = await namesIn(present, (name) => /^\.trash$|\.(conda|mamba)_trash$|\.c~$/.test(name));
-  if (request.tempfiles) report.tempfiles = (await Promise.all(present.map(findStale))).flat();
+  if (request.tempfiles || request.tempfilesIn) {
+    const places = [
+      ...(request.tempfiles ? present.map(findStale) : []),
+      ...(request.tempfilesIn ?? []).map(filesInUse),
+    ];
+    report.tempfiles = (await Promise.all(places)).flat();
+  }
   if (request.logfiles)
     report.logfiles = await namesIn(
       present.map((dir) => join(dir, ".logs")),
@@ -180,4 +188,17 @@ async function namesIn(dirs: readonly string[], matches: (name: string) => boole
     .flat()
     .filter((entry) => matches(basename(entry.path)))
     .map((entry) => entry.path);
+}
+
+/** Files of a prefix that Windows did not let go when they were replaced, by conda's and mamba's names. */
+async function filesInUse(prefix: string): Promise<string[]> {
+  const found: string[] = [];
+  const pending = [prefix];
+  for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
+    for (const { path, kind } of await listEntries(directory)) {
+      if (kind === "directory") pending.push(path);
+      else if (/\.(c~|trash|mamba_trash)$/.test(path)) found.push(path);
+    }
+  }
+  return found;
 }

@@ -28,6 +28,13 @@ export const MAINTENANCE_COMMANDS: readonly CommandSpec[] = [
     groups: ["prefix", "general", "idle"],
     options: [
       { flags: "-w, --which <path>", help: "say which package has a file (may be repeated)", repeat: true },
+      { flags: "-u, --untracked", help: "files of the environment that no package brought" },
+      {
+        flags: "--reset",
+        help: "",
+        hidden: true,
+        notBuilt: "it would remove what people put there by hand; `package --untracked` lists it",
+      },
     ],
     examples: ["package -w ~/envs/sci/bin/python", "package extract numpy-2.1.0-py312_0.conda numpy"],
     load: () => import("./verbs/package-which.ts"),
@@ -107,7 +114,7 @@ export const MAINTENANCE_COMMANDS: readonly CommandSpec[] = [
     summary: "look for what commonly goes wrong with an environment",
     args: null,
     groups: ["dry", "offline", "prefix", "scripts", "network", "general"],
-    options: [fixOption],
+    options: [fixOption, { flags: "--list", help: "say what is looked for" }],
     examples: ["doctor -n sci", "doctor -n sci --fix"],
     load: () => import("./verbs/doctor.ts"),
   },

@@ -8,7 +8,7 @@ const exportOptions: OptionSpec[] = [
     help: "write to this file instead of standard output; its name tells the format",
   },
   { flags: "-c, --channel <channel>", help: "channel to name first (may be repeated)", repeat: true },
-  { flags: "--override-channels", help: "name only the channels given with -c" },
+  { flags: "-O, --override-channels", help: "name only the channels given with -c" },
   { flags: "--no-builds", help: "without build strings", also: ["--no-build"] },
   { flags: "--md5", help: "with the MD5 sum of each package" },
   { flags: "--no-md5", help: "without hashes in an explicit list" },
@@ -116,6 +116,17 @@ const queryOptions: OptionSpec[] = [
 const QUERY_GROUPS = ["prefix", "channels", "offline", "network", "general", "looking"] as const;
 const loadSearch = () => import("./verbs/search.ts");
 
+/** Options of conda before 4.4, which old scripts still have. */
+const NO_LONGER: OptionSpec[] = (
+  [
+    ["--canonical", "`search --json` has `fn` and `channel`"],
+    ["--names-only", "`search --json` has the names"],
+    ["--outdated", "`update --all --dry-run` shows what there is newer"],
+    ["--reverse-dependency", "ask `repoquery whoneeds`"],
+    ["--unknown", "`clean` sees to packages in the caches"],
+  ] as const
+).map(([flags, notBuilt]) => ({ flags, notBuilt, help: "", hidden: true }));
+
 const search: CommandSpec = {
   name: "search",
   summary: "search packages in channels",
@@ -133,6 +144,7 @@ const search: CommandSpec = {
       also: ["--skip-flexible-search"],
     },
     { flags: "--all-channels", help: "every configured channel (always so)", hidden: true },
+    ...NO_LONGER,
   ],
   examples: ['search "numpy>=2"', 'search "scikit*" -c conda-forge', "search numpy=2.1.0 --info"],
   load: loadSearch,

@@ -110,6 +110,7 @@ export const init: CommandSpec = {
     { flags: "--all", help: "every shell" },
     { flags: "--reverse", help: "undo it" },
     { flags: "--user", help: "for this user (always so)" },
+    { flags: "--no-user", help: "", hidden: true, notBuilt: "a shell is set up for its user" },
     {
       flags: "--system",
       help: "",
@@ -135,6 +136,13 @@ export const init: CommandSpec = {
   load: loadInit,
 };
 
+const DEV: OptionSpec = {
+  flags: "--dev",
+  help: "",
+  hidden: true,
+  noEffect: "only conda's own developers start it otherwise",
+};
+
 const loadOutside = () => import("./verbs/activate.ts");
 
 /** Commands of the shell's function: the program itself can only say how to get it. */
@@ -145,7 +153,7 @@ export const OUTSIDE: readonly CommandSpec[] = [
     args: "[environment]",
     argsHelp: "name or path",
     groups: ["prefix", "general"],
-    options: [STACK, NO_STACK],
+    options: [STACK, NO_STACK, DEV],
     load: loadOutside,
     examples: ["activate sci", "activate ./env --stack"],
   },
@@ -154,6 +162,7 @@ export const OUTSIDE: readonly CommandSpec[] = [
     summary: "leave the active environment",
     args: null,
     groups: ["general"],
+    options: [DEV],
     load: loadOutside,
   },
   {

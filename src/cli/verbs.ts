@@ -140,6 +140,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       },
       { flags: "--prune-deps", help: "remove dependencies that nothing needs any more (default)" },
       { flags: "--no-prune-deps", help: "keep them" },
+      ...GROUPS.change.filter(({ flags }) => flags === "--dev"),
       { flags: "--keep-env", help: "with --all: remove the packages, keep the environment" },
       ...IN_VAIN,
       {
@@ -198,7 +199,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         hidden: true,
         notBuilt: "credentials of channels are never shown",
       },
-      { flags: "--license", help: "", hidden: true, noEffect: "taipan is under the BSD 3-Clause licence" },
+      { flags: "--licenses", help: "licences of taipan and of what is in it", also: ["--license"] },
     ],
     load: () => import("./verbs/info.ts"),
   },
@@ -258,9 +259,18 @@ export const COMMANDS: readonly CommandSpec[] = [
   completer,
   ...QUERY_COMMANDS,
   {
+    name: "commands",
+    summary: "list the commands, a line each",
+    args: null,
+    groups: ["general", "looking"],
+    hidden: true,
+    load: () => import("./verbs/commands.ts"),
+  },
+  {
     name: "clean",
     summary: "remove cached packages and indexes",
-    args: null,
+    args: "[prefixes...]",
+    argsHelp: "with --tempfiles: environments to look for them in, too",
     groups: ["dry", "general", "idle"],
     options: [
       { flags: "-a, --all", help: "index cache, archives, unused packages and leftovers" },

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import {
   type CleanReport,
   type CleanRequest,
@@ -8,10 +8,13 @@ import {
 } from "../cache/clean.ts";
 import { ToolError } from "../errors.ts";
 import { pathKind } from "../fs/files.ts";
+import { isEnvironment } from "../prefix/environment-marks.ts";
 import { asMicromamba, type CommandContext } from "./context.ts";
 
-export interface CleanIntent extends CleanRequest {
+export interface CleanIntent extends Omit<CleanRequest, "tempfilesIn"> {
   all: boolean;
+  /** Environments to look for left-overs in, as written. */
+  tempfilesIn?: readonly string[] | undefined;
 }
 
 export interface CleanOutcome {
@@ -27,10 +30,12 @@ export interface CleanOutcome {
 export async function clean(
   intent: CleanIntent,
   agree: (report: CleanReport, bytes: number) => Promise<boolean>,
-  context: Pick<CommandContext, "config" | "dialect" | "env" | "home">,
+  context: Pick<CommandContext, "config" | "cwd" | "dialect" | "env" | "home">,
 ): Promise<CleanOutcome> {
-  const { all, ...asked } = intent;
-  const request: CleanRequest = all
+  const { all, tempfilesIn = [], ...asked } = intent;
+  const prefixes: string[] = [];
+  for (const text of tempfilesIn) prefixes.push(await environmentAt(resolve(context.cwd, text)));
+  const kinds: CleanRequest = all
     ? {
         tarballs: true,
         indexCache: true,
@@ -42,6 +47,7 @@ export async function clean(
         forcePkgsDirs: asked.forcePkgsDirs,
       }
     : asked;
+  const request: CleanRequest = { ...kinds, ...(prefixes.length > 0 ? { tempfilesIn: prefixes } : {}) };
   if (!Object.values(request).some(Boolean)) {
     throw new ToolError("usage", "nothing to clean is named", {
       hint: "use --all, or --index-cache, --packages, --tarballs, --locks, --logfiles, --tempfiles, --trash",
@@ -56,4 +62,10 @@ export async function clean(
   if (context.config.dryRun || !(await agree(report, bytes))) return { report, bytes, done: false };
   await removeCleanable(report);
   return { report, bytes, done: true };
+}
+
+/** Only environments are searched, so that a slip does not remove somebody's `x.trash`. */
+async function environmentAt(path: string): Promise<string> {
+  if (await isEnvironment(path)) return path;
+  throw new ToolError("environment-not-found", `there is no environment at \`${path}\``);
 }

@@ -11,16 +11,18 @@ import type { TargetOptions } from "./target.ts";
 import { findProblems, relink } from "./verify.ts";
 import { virtualPackages } from "./virtual-packages.ts";
 
-/** conda's names of its health checks, where it has the same. */
-export type CheckName =
-  | "missing-files"
-  | "altered-files"
-  | "consistency"
-  | "pinned"
-  | "environment-txt"
-  | "history"
-  | "writable"
-  | "ca-bundle";
+/** What is looked for, by conda's names of its health checks where it has the same. */
+export const CHECKS = {
+  "missing-files": "files of packages that are not there",
+  "altered-files": "files of packages that are not as they were installed",
+  consistency: "packages whose dependencies are missing or of another version",
+  pinned: "packages that are not as conda-meta/pinned has them",
+  "environment-txt": "whether environments.txt knows the environment",
+  history: "whether conda-meta/history can be read",
+  writable: "whether the environment can be changed",
+  "ca-bundle": "whether the configured certificates are there",
+} as const;
+export type CheckName = keyof typeof CHECKS;
 
 export interface HealthCheck {
   name: CheckName;

@@ -8,6 +8,7 @@ import {
   writePixiLock,
   writeSpdx,
 } from "../specs/export/index.ts";
+import { similarNames } from "../specs/names.ts";
 import { VERSION } from "../util/version.ts";
 import { type CommandContext, platformOf } from "./context.ts";
 import { channelName, type ExportIntent, type ExportResult, exportEnvironment } from "./export.ts";
@@ -48,8 +49,12 @@ export function exportFormat(name: string | undefined, file: string | undefined)
     EXPORT_FORMATS.find((known) => known === name) ??
     (Object.hasOwn(ALIASES, name) ? ALIASES[name] : undefined);
   if (format) return format;
+  const near = similarNames(name, [...EXPORT_FORMATS, ...Object.keys(ALIASES)], 1)[0];
   throw new ToolError("usage", `\`${name}\` is no format to export to`, {
-    hint: `formats are ${EXPORT_FORMATS.join(", ")}`,
+    hint: `${near ? `did you mean \`${near}\`? ` : ""}Formats are ${EXPORT_FORMATS.join(", ")}`.replace(
+      /^F/,
+      "f",
+    ),
   });
 }
 

@@ -1,9 +1,11 @@
 import { dirname, resolve } from "node:path";
 import { ToolError } from "../errors.ts";
+import { listEntries } from "../fs/cache-files.ts";
 import { isEnvironment } from "../prefix/environment-marks.ts";
 import { distString } from "../specs/records.ts";
 import type { CommandContext } from "./context.ts";
 import { targetContext } from "./environment.ts";
+import { readEnvironment } from "./list.ts";
 import { readForQuery } from "./prefix-state.ts";
 import { resolveTarget, type TargetOptions } from "./target.ts";
 
@@ -40,4 +42,30 @@ async function environmentAround(path: string): Promise<string> {
   throw new ToolError("environment-not-found", `\`${path}\` is in no environment`, {
     hint: "name one with -n or -p; paths then count from it",
   });
+}
+
+/** Directories at the top of a prefix that are no part of the environment. */
+const OTHERS = new Set(["conda-bld", "conda-meta", "envs", "pkgs"]);
+
+/**
+ * Files below an environment that no package brought, sorted, relative to it (conda's `package --untracked`). What python
+ * compiled and what editors and Finder leave is not counted, as conda does not either.
+ */
+export async function untrackedFiles(
+  target: TargetOptions,
+  context: CommandContext,
+): Promise<{ prefix: string; files: string[] }> {
+  const { prefix, state } = await readEnvironment(target, context);
+  const owned = new Set(state.records.flatMap(({ files }) => files));
+  const files: string[] = [];
+  const pending = [prefix];
+  for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
+    for (const { path, kind } of await listEntries(directory)) {
+      const inside = path.slice(prefix.length + 1).replaceAll("\\", "/");
+      if (kind === "directory") {
+        if (!OTHERS.has(inside)) pending.push(path);
+      } else if (!owned.has(inside) && !/(\.pyc|~|(^|\/)\.DS_Store)$/.test(inside)) files.push(inside);
+    }
+  }
+  return { prefix, files: files.sort() };
 }

@@ -200,6 +200,10 @@ describe("every document of --json has its schema", () => {
     rmSync(join(sandbox.root, "envs", "ill", "share"), { recursive: true });
     await runs("verify", ["verify", "-n", "ill"], 1);
     await runs("doctor", ["doctor", "-n", "ill"], 1);
+    await runs("doctor-list", ["doctor", "--list"]);
+    await runs("package-untracked", ["package", "-n", "ill", "--untracked"]);
+    await runs("info-licenses", ["info", "--licenses"]);
+    await runs("lines", ["commands"]);
   });
 
   it.sequential("clean and removal", async () => {

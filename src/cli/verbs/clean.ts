@@ -1,5 +1,6 @@
 import type { CleanReport } from "../../cache/clean.ts";
 import { clean } from "../../commands/clean.ts";
+import { ToolError } from "../../errors.ts";
 import { formatBytes, plural } from "../../util/format.ts";
 import { EXIT } from "../exit-codes.ts";
 import { flag, type Invocation } from "../invocation.ts";
@@ -15,6 +16,7 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     locks: flag(invocation, "locks"),
     trash: flag(invocation, "trash"),
     tempfiles: flag(invocation, "tempfiles"),
+    tempfilesIn: prefixesOf(invocation),
     logfiles: flag(invocation, "logfiles"),
     forcePkgsDirs: flag(invocation, "forcePkgsDirs"),
   };
@@ -31,6 +33,15 @@ export async function run(invocation: Invocation, session: Session): Promise<num
   else if (dryRun) session.print(describe(outcome.report, outcome.bytes).join("\n"));
   else session.say(outcome.done ? `Freed ${formatBytes(outcome.bytes)}` : "Nothing was removed.");
   return outcome.done || dryRun ? EXIT.ok : EXIT.failure;
+}
+
+/** conda's `--tempfiles PREFIX...`. */
+function prefixesOf(invocation: Invocation): readonly string[] {
+  const { args } = invocation;
+  if (args.length === 0 || flag(invocation, "tempfiles")) return args;
+  throw new ToolError("usage", `\`clean\` was not told what to do with \`${args[0]}\``, {
+    hint: "only --tempfiles takes environments",
+  });
 }
 
 function counts(report: CleanReport): [string, number][] {

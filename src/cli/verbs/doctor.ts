@@ -1,10 +1,22 @@
-import { doctor, type HealthCheck } from "../../commands/doctor.ts";
+import { CHECKS, doctor, type HealthCheck } from "../../commands/doctor.ts";
 import { EXIT } from "../exit-codes.ts";
 import { flag, type Invocation, text } from "../invocation.ts";
+import { renderTable } from "../render/table.ts";
 import type { Session } from "../session.ts";
 import { printable } from "../terminal.ts";
 
 export async function run(invocation: Invocation, session: Session): Promise<number> {
+  if (flag(invocation, "list")) {
+    if (session.json) session.printJson(CHECKS);
+    else
+      session.print(
+        renderTable([{ title: "Check" }, { title: "Looks for" }], Object.entries(CHECKS), {
+          available: session.out.columns(),
+          dispensable: [],
+        }).join("\n"),
+      );
+    return EXIT.ok;
+  }
   const target = { name: text(invocation, "name"), prefix: text(invocation, "prefix") };
   const { prefix, checks } = await doctor({ target, fix: flag(invocation, "fix") }, session.context);
   session.settle();

@@ -1,14 +1,20 @@
 import { join } from "node:path";
 import { type InfoResult, info } from "../../commands/info.ts";
+import { ToolError } from "../../errors.ts";
 import { PEER_VERSIONS, VERSION } from "../../util/version.ts";
 import { EXIT } from "../exit-codes.ts";
 import { flag, type Invocation, text } from "../invocation.ts";
+import { renderTable } from "../render/table.ts";
 import type { Session } from "../session.ts";
 import { printable } from "../terminal.ts";
 import { printEnvironments } from "./env-list.ts";
+import { licenses } from "./licenses.ts";
 
 export async function run(invocation: Invocation, session: Session): Promise<number> {
   const target = { name: text(invocation, "name"), prefix: text(invocation, "prefix") };
+  const all = flag(invocation, "all");
+  if (flag(invocation, "size") && !flag(invocation, "envs") && !all)
+    throw new ToolError("usage", "--size can only be used with --envs");
   const result = await info({ target, configFiles: session.config.sources }, session.context);
   if (flag(invocation, "base")) {
     if (session.json)
@@ -20,22 +26,49 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     await printEnvironments(result.environments, flag(invocation, "size"), session);
     return EXIT.ok;
   }
+  if (flag(invocation, "licenses")) {
+    const found = licenses();
+    if (session.json) session.printJson({ licenses: found });
+    else
+      session.print(
+        renderTable([{ title: "Package" }, { title: "Licence" }], Object.entries(found), {
+          available: session.out.columns(),
+          dispensable: [],
+        }).join("\n"),
+      );
+    return EXIT.ok;
+  }
   const versions = versionsFor(invocation.name, result);
   if (session.json) {
-    session.printJson({ ...infoDocument(result), ...versions });
+    session.printJson({ ...infoDocument(result, session), ...versions });
     return EXIT.ok;
   }
   const system = flag(invocation, "system");
-  const all = flag(invocation, "all");
-  if (!system || all) printInfo(result, versions, all, session);
-  if (all) session.print("");
-  if (system || all)
-    session.print(
-      Object.entries(result.variables)
-        .map(([name, value]) => `${name}: ${printable(value)}`)
-        .join("\n"),
-    );
+  const conda = invocation.name === "conda";
+  if (!system || all) printInfo(result, versions, all && !conda, session);
+  // conda's --all is the three parts one after the other.
+  if (all && conda) await printEnvironments(result.environments, flag(invocation, "size"), session);
+  else if (all) session.print("");
+  if (system || all) printSystem(result, conda, session);
   return EXIT.ok;
+}
+
+/** Variables; by conda's name after the facts that conda knows of its python. */
+function printSystem(result: InfoResult, conda: boolean, session: Session): void {
+  const facts = conda ? systemFacts(result, session) : {};
+  const lines = Object.entries({ ...facts, ...result.variables });
+  session.print(lines.map(([name, value]) => `${name}: ${printable(value)}`).join("\n"));
+}
+
+function systemFacts({ nodeVersion, rootPrefix }: InfoResult, { context }: Session): Record<string, string> {
+  return {
+    "sys.version": `none (Node.js ${nodeVersion})`,
+    "sys.prefix": rootPrefix,
+    "sys.executable": process.execPath,
+    "conda location": context.commandLine[0] ?? "",
+    "conda-build": "None",
+    "user site dirs": "",
+  };
 }
 
 /** By micromamba's name also the versions that its `info` has, of what stands in the place of those libraries here. */
@@ -62,7 +95,8 @@ function targetName({ target }: InfoResult): string {
 }
 
 /** micromamba's keys (with spaces) and conda's (with underscores) in one document: tools read either. */
-function infoDocument(result: InfoResult): Record<string, unknown> {
+function infoDocument(result: InfoResult, session: Session): Record<string, unknown> {
+  const system = systemFacts(result, session);
   return {
     "base environment": result.rootPrefix,
     channels: result.channels,
@@ -93,6 +127,12 @@ function infoDocument(result: InfoResult): Record<string, unknown> {
     solver: { name: "taipan", default: true, user_agent: `taipan/${VERSION}` },
     user_agent: `taipan/${VERSION} Node.js/${result.nodeVersion}`,
     env_vars: result.variables,
+    "sys.version": system["sys.version"],
+    "sys.prefix": system["sys.prefix"],
+    "sys.executable": system["sys.executable"],
+    conda_location: system["conda location"],
+    site_dirs: [],
+    python_version: null,
     virtual_pkgs: result.virtualPackages.map((entry) => [entry.name, entry.version, entry.build]),
   };
 }
@@ -117,6 +157,14 @@ function printInfo(
     ["base environment", [`${result.rootPrefix}${result.rootWritable ? "" : "  (read only)"}`]],
     ["platform", [result.platform]],
   ];
+  if (session.context.dialect === "conda")
+    rows.push(
+      ["conda version", [PEER_VERSIONS.conda]],
+      ["solver", ["taipan (default)"]],
+      ["channel URLs", result.channels],
+      ["config file", result.configFiles.slice(-1)],
+      ["offline mode", [result.offline ? "True" : "False"]],
+    );
   if (all) rows.push(["environments", result.environments]);
   const width = Math.max(...rows.map(([title]) => title.length)) + 1;
   const lines = rows.flatMap(([title, values]) =>
