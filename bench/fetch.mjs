@@ -1,6 +1,6 @@
-// `node bench/fetch.mjs --channel DIR [--repeat N] [--downloads 3,5,10] [--latency MS --megabits N]`: cold download and
+// `node bench/fetch.mjs --channel DIR [--repeat N] [--downloads 3,5,10] [--latency MS --megabits N] [--tls 1|2]`: cold download and
 // extraction of every package of a channel directory, served on loopback, into an empty cache; without solving and linking.
-// With --latency (a round trip) and --megabits the line is as slow as that, and times are compared with what the bytes alone need.
+// With --tls the server speaks https, HTTP/1.1 or HTTP/2 (no peer then: it would not know the root). With --latency (a round trip) and --megabits the line is as slow as that, and times are compared with what the bytes alone need.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -17,15 +17,24 @@ const { values: options } = parseArgs({
     workers: { type: "string", default: "2" },
     latency: { type: "string", default: "0" },
     megabits: { type: "string" },
+    tls: { type: "string" },
   },
 });
 if (!options.channel) throw new Error("--channel DIR is missing");
 const directory = resolve(options.channel);
-const origin = await serveInThread(directory);
+const certificates = join(root, "tests/support/tls");
+const tls = options.tls && {
+  key: readFileSync(join(certificates, "server.key")),
+  cert: readFileSync(join(certificates, "server.pem")),
+  http2: options.tls === "2",
+};
+const origin = await serveInThread(directory, tls);
 const line = options.megabits
   ? { latency: Number(options.latency), megabits: Number(options.megabits) }
   : undefined;
 const server = line ? await shapeInThread(Number(new URL(origin.url).port), line) : origin;
+// The proxy passes bytes on, and the certificate is for `localhost`.
+const url = tls ? `https://localhost:${new URL(server.url).port}` : server.url;
 const records = ["linux-64", "noarch"].flatMap((subdir) => {
   const { packages = {}, "packages.conda": conda = {} } = JSON.parse(
     readFileSync(join(directory, subdir, "repodata.json"), "utf8"),
@@ -34,8 +43,8 @@ const records = ["linux-64", "noarch"].flatMap((subdir) => {
     ...record,
     subdir,
     fn,
-    url: `${server.url}/${subdir}/${fn}`,
-    channel: server.url,
+    url: `${url}/${subdir}/${fn}`,
+    channel: url,
   }));
 });
 
@@ -71,6 +80,7 @@ for (const node of nodes) {
         downloadThreads: downloads,
         keepArchives,
         workers: Number(options.workers),
+        ...(tls ? { sslVerify: join(certificates, "ca.pem") } : {}),
       });
       cases.push({
         name: `taipan, Node ${node.name}, ${downloads} downloads${keepArchives ? "" : ", archives not kept"}`,
@@ -80,7 +90,7 @@ for (const node of nodes) {
   }
 }
 const python = rattlerPython();
-if (python)
+if (python && !tls)
   cases.push({
     name: "py-rattler (keeps no archives)",
     run: (pkgs) => timed(python, [join(root, "bench/peer_fetch.py"), recordsFile, pkgs]),

@@ -1,14 +1,19 @@
 // A static file server on loopback, for the demo and the benchmarks: `node scripts/serve.mjs DIR [PORT]` prints its URL.
 import { createReadStream, statSync } from "node:fs";
 import { createServer } from "node:http";
+import { createSecureServer } from "node:http2";
+import { createServer as createTlsServer } from "node:https";
 import { join, normalize, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 
-/** Serves `directory`; resolves to `{ url, close }`. Only GET and HEAD of files below the directory. */
-export function serve(directory, port = 0) {
+/**
+ * Serves `directory`; resolves to `{ url, close }`. Only GET and HEAD of files below the directory. `tls` is `{ key, cert, http2 }`:
+ * https at `localhost`, with HTTP/2 or without.
+ */
+export function serve(directory, port = 0, tls = undefined) {
   const root = resolve(directory);
-  const server = createServer((request, response) => {
+  const listener = (request, response) => {
     const path = normalize(
       join(root, decodeURIComponent(new URL(request.url ?? "/", "http://localhost").pathname)),
     );
@@ -22,28 +27,34 @@ export function serve(directory, port = 0) {
     response.writeHead(200, { "content-length": stat.size, etag, "last-modified": stat.mtime.toUTCString() });
     if (request.method === "HEAD") return void response.end();
     createReadStream(path, { highWaterMark: 256 * 1024 }).pipe(response);
-  });
+  };
+  const server = !tls
+    ? createServer(listener)
+    : tls.http2
+      ? createSecureServer({ ...tls, allowHTTP1: true, settings: { maxConcurrentStreams: 100 } }, listener)
+      : createTlsServer(tls, listener);
   return new Promise((done) => {
     server.listen(port, "127.0.0.1", () => {
       const close = () =>
         new Promise((closed) => {
-          server.closeAllConnections();
+          server.closeAllConnections?.();
           server.close(closed);
         });
-      done({ url: `http://127.0.0.1:${server.address().port}`, close });
+      const origin = tls ? "https://localhost" : "http://127.0.0.1";
+      done({ url: `${origin}:${server.address().port}`, close });
     });
   });
 }
 
 /** `serve` in a thread of its own, for callers that block while they wait for child processes. */
-export function serveInThread(directory) {
+export function serveInThread(directory, tls = undefined) {
   const code = `
     import { parentPort, workerData } from "node:worker_threads";
     const { serve } = await import(workerData.module);
-    const { url } = await serve(workerData.directory);
+    const { url } = await serve(workerData.directory, 0, workerData.tls);
     parentPort.postMessage(url);`;
   const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`), {
-    workerData: { directory, module: import.meta.url },
+    workerData: { directory, tls, module: import.meta.url },
   });
   return new Promise((done, fail) => {
     worker.once("error", fail);

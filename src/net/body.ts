@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
-import type { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { ToolError } from "../errors.ts";
 import { type Attempt, describeAttempts, describeFailure } from "./failures.ts";
-import type { RawResponse } from "./raw.ts";
+import type { RawBody, RawResponse } from "./raw.ts";
 import { abortError } from "./retry.ts";
 
 /** What the body of one resource needs to go on after its connection broke. */
@@ -111,13 +110,13 @@ class TooSlow extends Error {}
 
 /** Fails when fewer than `lowSpeedLimit` bytes a second arrive over `lowSpeedTime` of waiting; time that the reader takes does not count. */
 async function* paced(
-  body: Readable,
+  body: RawBody,
   source: Pick<BodySource, "lowSpeedLimit" | "lowSpeedTime">,
 ): AsyncGenerator<Uint8Array> {
   let waited = 0;
   let bytes = 0;
   let since = performance.now();
-  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+  for await (const chunk of body) {
     waited += performance.now() - since;
     bytes += chunk.byteLength;
     if (waited > source.lowSpeedTime) {

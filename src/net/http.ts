@@ -148,7 +148,7 @@ async function bufferedResponse(
   const parts: Uint8Array[] = [];
   let size = 0;
   try {
-    for await (const chunk of raw.body as AsyncIterable<Uint8Array>) {
+    for await (const chunk of raw.body) {
       parts.push(chunk);
       size += chunk.byteLength;
       if (size > SMALL_BODY) break;

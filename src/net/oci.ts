@@ -280,7 +280,7 @@ async function readJson(opened: Opened, url: string): Promise<unknown> {
 async function readAnswer(opened: Opened, url: string): Promise<Buffer> {
   const parts: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of opened.raw.body as AsyncIterable<Uint8Array>) {
+  for await (const chunk of opened.raw.body) {
     size += chunk.byteLength;
     if (size > MAX_ANSWER)
       throw new ToolError("http-error", `the registry's answer for \`${redactUrl(url)}\` is too large`);

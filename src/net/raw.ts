@@ -1,4 +1,10 @@
-import type { Readable } from "node:stream";
+/** A Node stream, or what stands for one. To be read once, or thrown away. */
+export interface RawBody extends AsyncIterable<Uint8Array> {
+  /** Reads to the end and forgets: the connection can be used again. */
+  resume(): unknown;
+  /** Gives up: a connection that has no other use is closed. */
+  destroy(): unknown;
+}
 
 export interface RawRequest {
   method: string;
@@ -10,7 +16,7 @@ export interface RawResponse {
   status: number;
   /** Names in lower case. */
   headers: Record<string, string>;
-  body: Readable;
+  body: RawBody;
 }
 
 export function flattenHeaders(

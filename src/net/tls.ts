@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import * as tls from "node:tls";
+import type { SecureContext } from "node:tls";
 import { ToolError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
 import { listDir, pathKind, readBytes, readText, realPath } from "../fs/files.ts";
@@ -10,12 +10,28 @@ export interface TlsSettings {
   clientKey?: string | undefined;
 }
 
+/** How connections of Node's own clients are made: certificates are parsed once, not for each of them. */
+export interface TlsContext {
+  secureContext: SecureContext;
+  rejectUnauthorized?: false;
+}
+
 export interface TlsMaterial {
   rejectUnauthorized?: false;
   ca?: string[];
   cert?: Buffer;
   key?: Buffer;
 }
+
+export function createTlsContext({ rejectUnauthorized, ...material }: TlsMaterial): TlsContext {
+  return {
+    secureContext: nodeTls().createSecureContext(material),
+    ...(rejectUnauthorized === false ? { rejectUnauthorized } : {}),
+  };
+}
+
+/** Loaded when there is something to encrypt (4 to 15 ms). */
+const nodeTls = (): typeof import("node:tls") => process.getBuiltinModule("node:tls");
 
 /** Where distributions keep the system's roots, for Node versions that cannot ask the system themselves. */
 const SYSTEM_BUNDLES = [
@@ -77,7 +93,7 @@ async function readRoots(path: string): Promise<string[]> {
 
 async function systemRoots(events: EventSink): Promise<string[]> {
   // Node 22.15 and later ask the operating system.
-  const ask = (tls as { getCACertificates?: (kind: "system") => string[] }).getCACertificates;
+  const ask = (nodeTls() as { getCACertificates?: (kind: "system") => string[] }).getCACertificates;
   const roots = ask?.("system") ?? [];
   if (roots.length > 0) return roots;
   for (const path of SYSTEM_BUNDLES) {
@@ -90,5 +106,5 @@ async function systemRoots(events: EventSink): Promise<string[]> {
     message: "no system certificates were found; Node's built-in roots are used",
     hint: "set `ssl_verify` to a PEM file",
   });
-  return [...tls.rootCertificates];
+  return [...nodeTls().rootCertificates];
 }
