@@ -120,6 +120,7 @@ export async function loadIndexes(
         repodataFn: variant.repodataFn ?? config.repodataFns[0],
         offline: config.offline,
         onlyTarBz2: config.useOnlyTarBz2,
+        allowMissing: config.allowNonChannelUrls,
         channelRelationsMaxDepth: config.channelRelationsMaxDepth,
         roots: [...roots],
       },

@@ -51,7 +51,8 @@ export const CHANNEL_KEYS = named({
     details:
       "A list of maps, each with the key 'channel' (a name, a URL or a pattern with *) and settings such as 'auth'.",
     env: "none",
-    noEffect: "credentials come from URLs, authentication.json, anaconda-client and netrc",
+    noEffect:
+      "conda's handlers are plugins in Python; credentials come from URLs, authentication.json, anaconda-client and netrc",
   }),
   add_anaconda_token: boolean(
     "Channels",
@@ -66,10 +67,7 @@ export const CHANNEL_KEYS = named({
     "Channels",
     false,
     "Warn instead of failing when a channel has no repodata",
-    {
-      env: "none",
-      noEffect: "a channel without repodata is an error",
-    },
+    { env: "none" },
   ),
   show_anaconda_channel_warnings: boolean(
     "Channels",

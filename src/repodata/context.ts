@@ -24,6 +24,8 @@ export interface LoadOptions {
   repodataFn?: string | undefined;
   /** Leave out packages in the `.conda` format (conda's `use_only_tar_bz2`). */
   onlyTarBz2?: boolean | undefined;
+  /** A channel without any subdir is a warning (conda's `allow_non_channel_urls`). */
+  allowMissing?: boolean | undefined;
   /** CEP 42; 0 ignores `channel_relations`; default 10. */
   channelRelationsMaxDepth?: number | undefined;
 }

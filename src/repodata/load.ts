@@ -43,7 +43,7 @@ interface Load {
 /**
  * Loads the repodata of channels, all subdirs at once, and of the channels that they name as related (CEP 42).
  * In order of priority: as the channels, each platform before noarch. A subdir that the server does not have is left out
- * as long as the channel has another; a channel without any is `channel-invalid`.
+ * as long as the channel has another; a channel without any is `channel-invalid`, or a warning with `allowMissing`.
  * Close the result with `closeIndexes` when it is no longer needed; until then cache files stay open.
  */
 export async function loadChannels(
@@ -143,14 +143,14 @@ async function loadChannel(channel: LoadedChannel, depth: number, load: Load): P
   );
   if (found.some(Boolean)) return;
   const names = channel.subdirs.map(({ subdir }) => `\`${subdir}\``).join(" nor ");
-  throw new ToolError(
-    "channel-invalid",
-    `the channel \`${channel.name}\` has neither ${names} (at ${channel.baseUrl})`,
-    {
-      hint: "check the spelling of the channel, and that it has packages for this platform",
+  const message = `the channel \`${channel.name}\` has neither ${names} (at ${channel.baseUrl})`;
+  const hint = "check the spelling of the channel, and that it has packages for this platform";
+  if (!load.options.allowMissing)
+    throw new ToolError("channel-invalid", message, {
+      hint,
       details: { channel: channel.name, urls: channel.subdirs.map(({ url }) => url) },
-    },
-  );
+    });
+  load.context.events({ type: "warning", code: "channel-invalid", message, hint });
 }
 
 /** False when the channel does not have the subdir. */

@@ -8,11 +8,12 @@ import { repoRoot } from "../support/shared.ts";
 
 let sandbox: Sandbox;
 let prefix: string;
+let url: string;
 const run = (...words: string[]) => sandbox.taipanWith({ env: FIXED_ENV }, ...words);
 
 beforeAll(async () => {
   sandbox = createSandbox();
-  const { url } = await writeWorld(join(sandbox.dir, "channel"));
+  ({ url } = await writeWorld(join(sandbox.dir, "channel")));
   prefix = join(sandbox.root, "envs", "e");
   const made = await run("create", "-n", "e", "app=1", "-c", url, "--override-channels", "-y");
   expect(made.code, made.stderr).toBe(0);
@@ -61,6 +62,16 @@ describe("what conda has and few type", () => {
     expect((await run("info", "--licenses", "--json")).json()).toEqual({
       licenses: { taipan: "BSD-3-Clause", ...Object.fromEntries(installed) },
     });
+  });
+
+  it("allow_non_channel_urls makes a warning of a channel that is none", async () => {
+    const words = ["search", "app", "-c", `file://${sandbox.home}`, "-c", url, "--override-channels"];
+    const refused = await run(...words);
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("has neither")]);
+    writeFileSync(join(sandbox.home, ".condarc"), "allow_non_channel_urls: true\n");
+    const warned = await run(...words);
+    expect([warned.code, warned.stderr]).toEqual([0, expect.stringMatching(/^warning: .*has neither/m)]);
+    expect(warned.stdout).toContain("app");
   });
 
   it("takes --dev everywhere, and refuses with a reason what is not built", async () => {
