@@ -171,7 +171,7 @@ function plannedMoves({ request, conflicts, context }: CommitInput, root: string
   );
   const moves = planMoves(
     prefix,
-    { files: [...conflicts.removed.files, ...metadata], directories: conflicts.removed.directories },
+    { ...conflicts.removed, files: [...conflicts.removed.files, ...metadata] },
     root,
     nameFolding(prefix),
   );

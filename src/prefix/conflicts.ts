@@ -5,6 +5,7 @@ import { type Clobber, findClobbers } from "../plan/clobber.ts";
 import type { Transaction } from "../plan/transaction.ts";
 import type { PackageCacheRecord } from "../specs/records.ts";
 import { removablePaths } from "./conda-meta.ts";
+import type { Removals } from "./moves.ts";
 import type { LinkOptions } from "./options.ts";
 import type { PlannedOperation } from "./transaction.ts";
 
@@ -15,8 +16,8 @@ export interface ConflictPlan {
   skip: Map<string, string[]>;
   /** Directories that are symlinks, in the prefix or in what is linked: `[lib64, lib]`. */
   aliases: [from: string, to: string][];
-  /** Paths of removed packages that go. */
-  removed: { files: string[]; directories: string[] };
+  /** Paths of removed packages that go, and byte code that packages which stay have brought. */
+  removed: Removals;
   /** Files of kept packages to be linked again, because the package that had replaced them goes (CEP 32). */
   restore: { record: PackageCacheRecord; paths: string[] }[];
 }
@@ -33,7 +34,7 @@ export function planConflicts(input: {
     clobbers,
     skip: new Map(),
     aliases: [],
-    removed: { files: [], directories: [] },
+    removed: { files: [], directories: [], keptByteCode: new Set() },
     restore: [],
   };
   for (const [dist, paths] of skip) plan.skip.set(dist, [...paths]);
@@ -60,7 +61,10 @@ function planRemovals(
   const going = new Set(old.flatMap((record) => removablePaths(record)));
   const kept = new Map<string, PackageCacheRecord>();
   for (const record of transaction.unchanged)
-    for (const path of record.files) if (going.has(path)) kept.set(path, record);
+    for (const path of record.files) {
+      if (going.has(path)) kept.set(path, record);
+      else if (path.endsWith(".pyc")) plan.removed.keptByteCode.add(path);
+    }
   const restore = new Map<PackageCacheRecord, string[]>();
   for (const record of old) {
     for (const path of record.files) {

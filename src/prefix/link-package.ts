@@ -133,10 +133,8 @@ export async function linkPackageTask(input: LinkPackageInput): Promise<LinkedPa
     paths.push({ _path: target, path_type: "directory" });
   }
   for (const file of links.files) {
-    const skipped = skip.has(file.target);
-    const sha256 = skipped
-      ? file.entry.sha256
-      : linkFile(file, { linker, directory, target: at(file.target), input, searched });
+    const context = { linker, directory, target: at(file.target), input, searched };
+    const sha256 = skip.has(file.target) ? hashInPrefix(file, context) : linkFile(file, context);
     if (sha256 === false) continue;
     if (file.entry.prefix_placeholder !== undefined) patchedSources.add(file.target);
     files.push(file.target);
@@ -209,21 +207,39 @@ function linkFile(file: LinkFile, context: FileContext): string | undefined | fa
   if (entry.path_type === "softlink") return linker.symlink(source, target) ? entry.sha256 : false;
   if (input.checkHashes && entry.sha256) checkHash(source, entry.sha256, input);
   if (entry.prefix_placeholder !== undefined) {
-    const { data, mode } = readWithMode(source);
-    const replaced = replaceAtOffsets(
-      data,
-      { ...entry, prefix_placeholder: entry.prefix_placeholder },
-      input.prefix,
-      input.platform,
-    );
-    if (replaced.searched) context.searched.push(entry._path);
-    writeNew(target, replaced.data, mode);
-    return createHash("sha256").update(replaced.data).digest("hex");
+    const { data, mode } = patched(file, entry.prefix_placeholder, context);
+    writeNew(target, data, mode);
+    return createHash("sha256").update(data).digest("hex");
   }
   const keepTime = target.endsWith(".py");
   if (entry.no_link) linker.copy(source, target, keepTime);
   else linker.file(source, target, entry.size_in_bytes ?? 0, keepTime);
   return entry.sha256;
+}
+
+function patched(
+  { entry, source }: LinkFile,
+  placeholder: string,
+  { directory, input, searched }: FileContext,
+): { data: Buffer; mode: number } {
+  const { data, mode } = readWithMode(`${directory}/${source}`);
+  const replaced = replaceAtOffsets(
+    data,
+    { ...entry, prefix_placeholder: placeholder },
+    input.prefix,
+    input.platform,
+  );
+  if (replaced.searched) searched.push(entry._path);
+  return { data: replaced.data, mode };
+}
+
+/** The sha256 that a file has when it is linked later: it lost its place to another package's file, which may go (CEP 32). */
+function hashInPrefix(file: LinkFile, context: FileContext): string | undefined {
+  const { prefix_placeholder: placeholder, path_type: type, sha256 } = file.entry;
+  if (placeholder === undefined || type !== "hardlink") return sha256;
+  return createHash("sha256")
+    .update(patched(file, placeholder, context).data)
+    .digest("hex");
 }
 
 function checkHash(source: string, expected: string, input: LinkPackageInput): void {

@@ -16,6 +16,14 @@ export interface Moves {
   outside: string[];
 }
 
+/** What goes. `directories` are those that came with a package; they go when they are empty. */
+export interface Removals {
+  files: string[];
+  directories: string[];
+  /** Byte code that belongs to a package that stays, whatever happens to the source beside it. */
+  keptByteCode: Set<string>;
+}
+
 interface Node {
   files: Set<string>;
   directories: Map<string, Node>;
@@ -52,7 +60,7 @@ const join = (directory: string, name: string): string => (directory === "" ? na
  */
 export function planMoves(
   prefix: string,
-  removed: { files: Iterable<string>; directories: Iterable<string> },
+  removed: Readonly<Removals>,
   staged: string | undefined,
   fold: (name: string) => string = (name) => name,
 ): Moves {
@@ -62,19 +70,24 @@ export function planMoves(
     moves.out.push(path);
     gone.add(fold(path));
   };
-  collectRemovals(prefix, "", treeOf(removed.files, removed.directories), { out, moves });
+  collectRemovals(prefix, "", treeOf(removed.files, removed.directories), {
+    out,
+    moves,
+    keptByteCode: removed.keptByteCode,
+  });
   if (staged !== undefined) collectArrivals(prefix, staged, "", { out, gone, moves, fold });
   return moves;
 }
 
 interface RemovalContext {
   out: (path: string) => void;
+  keptByteCode: ReadonlySet<string>;
   moves: Moves;
 }
 
 /**
  * Moves out what is listed below `directory`. True when all of it may go: the caller then moves the directory itself.
- * `sources` is the parent of a `__pycache__`: byte code of a source that goes is nobody's, recorded or not.
+ * `sources` is the parent of a `__pycache__`: byte code of a source that goes goes with it, recorded or not, unless a package that stays has brought it.
  */
 function collectRemovals(
   prefix: string,
@@ -94,7 +107,10 @@ function collectRemovals(
     if (kind === "directory") {
       if (child && collectRemovals(prefix, path, child, context, cache ? node : undefined)) whole.push(name);
       else left++;
-    } else if (node.files.has(name) || (sources && kind === "file" && isByteCodeOf(name, sources))) {
+    } else if (
+      node.files.has(name) ||
+      (sources && kind === "file" && isByteCodeOf(name, sources) && !context.keptByteCode.has(path))
+    ) {
       whole.push(name);
     } else {
       if (child && kind === "symlink") throughSymlink(prefix, path, child, context);

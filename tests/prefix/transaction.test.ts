@@ -450,6 +450,34 @@ describe("changing an environment", () => {
 });
 
 describe("clobbering", () => {
+  test("the loser's record tells the hash that its file has once it is linked, with the prefix in it", async () => {
+    const box = sandbox();
+    const file = { content: `a ${PLACEHOLDER}\n`, prefix: "text" } as const;
+    const a = makePackage(box.pkgs, { name: "a", files: { "x.txt": file } });
+    const b = makePackage(box.pkgs, { name: "b", files: { "x.txt": "b\n" } });
+    await box.set([a]);
+    const alone = snapshot(box.prefix, withoutHistory);
+    await box.set([]);
+    await box.set([a, b]);
+    await box.set([a]);
+    expect(snapshot(box.prefix, withoutHistory)).toEqual(alone);
+  });
+  test("byte code that a package brings stays when its source was shared with a package that goes", async () => {
+    const box = sandbox();
+    const source = "lib/mod.py";
+    const code = "lib/__pycache__/mod.cpython-311.pyc";
+    const a = makePackage(box.pkgs, { name: "a", files: { [source]: "a = 1\n", [code]: "code" } });
+    const b = makePackage(box.pkgs, { name: "b", files: { [source]: "b = 1\n" } });
+    await box.set([a]);
+    const alone = snapshot(box.prefix, withoutHistory);
+    await box.set([a, b]);
+    await box.set([a]);
+    expect(snapshot(box.prefix, withoutHistory)).toEqual(alone);
+    // Byte code that only the interpreter made goes with its source.
+    writeFileSync(join(box.prefix, "lib/__pycache__/mod.cpython-312.pyc"), "made");
+    await box.set([]);
+    expect(existsSync(join(box.prefix, "lib"))).toBe(false);
+  });
   const two = (box: Sandbox) =>
     [
       makePackage(box.pkgs, { name: "clobber-1", files: { "clobber.txt": "clobber-1\n", "own-1": "1" } }),
