@@ -7,9 +7,9 @@ import { serve } from "./workers/serve.ts";
 export const handlers: TaskHandlers = {
   tasks: {
     "extract-file": async () => (await import("./cache/extract-task.ts")).extractFileTask,
-    "plan-package": async () => (await import("./prefix/link-package.ts")).planPackageTask,
+    "plan-package": async () => (await import("./prefix/plan-package.ts")).planPackageTask,
     "link-package": async () => (await import("./prefix/link-package.ts")).linkPackageTask,
-    "store-pyc": async () => (await import("./prefix/link-package.ts")).storePycTask,
+    "store-pyc": async () => (await import("./prefix/link-pyc.ts")).storePycTask,
     "check-package": async () => (await import("./cache/check-task.ts")).checkPackageTask,
   },
   streams: {

@@ -6,7 +6,8 @@ import { fromSystemError } from "../errors.ts";
 export type EntryKind = "file" | "directory" | "symlink" | "other";
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | null)?.code;
-const isMissing = (error: unknown): boolean => codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR";
+export const isMissing = (error: unknown): boolean =>
+  codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR";
 
 /** Kinds of a directory's entries by name, or undefined when it is not a directory. A symlink to a directory is a symlink. */
 export function entriesOf(path: string): Map<string, EntryKind> | undefined {
@@ -199,56 +200,6 @@ export function linkTarget(path: string): string | undefined {
   }
 }
 
-export interface Space {
-  /** Bytes and inodes that this user can still use; inodes are 0 where the file system does not count them. */
-  bytes: number;
-  inodes: number;
-  /** Device id: equal for paths on one file system. */
-  device: number;
-}
-
-/** Free space at a path or its nearest existing parent. */
-export function spaceAt(path: string): Space | undefined {
-  for (let at = path; ; at = dirname(at)) {
-    try {
-      const stat = fs.statfsSync(at);
-      return {
-        bytes: stat.bavail * stat.bsize,
-        inodes: stat.files === 0 ? 0 : stat.ffree,
-        device: fs.statSync(at).dev,
-      };
-    } catch (error) {
-      if (!isMissing(error) || at === dirname(at)) return undefined;
-    }
-  }
-}
-
-/** Whether files can be created in the directory. */
-export function canWrite(path: string): boolean {
-  try {
-    fs.accessSync(path, fs.constants.W_OK | fs.constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** The nearest path at or above this one that exists. */
-export function nearestExisting(path: string): string {
-  let at = path;
-  while (kindAt(at) === undefined && at !== dirname(at)) at = dirname(at);
-  return at;
-}
-
-/** Device of a path, or undefined when it is not there. */
-export function deviceOf(path: string): number | undefined {
-  try {
-    return fs.statSync(path).dev;
-  } catch {
-    return undefined;
-  }
-}
-
 /** Size of a file in bytes, through symlinks; undefined when there is none. */
 export function sizeOf(path: string): number | undefined {
   try {
@@ -256,78 +207,4 @@ export function sizeOf(path: string): number | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Whether names that differ in case alone are one file here. Asks with another spelling of a path that exists; nothing is written. */
-export function ignoresCase(path: string): boolean {
-  for (let at = path; at !== dirname(at); at = dirname(at)) {
-    const name = at.slice(dirname(at).length);
-    const upper = name.toUpperCase();
-    const other = upper === name ? name.toLowerCase() : upper;
-    if (other === name) continue;
-    try {
-      const [here, there] = [at, `${dirname(at)}${other}`].map((spelling) => fs.lstatSync(spelling));
-      return here!.ino === there!.ino && here!.dev === there!.dev;
-    } catch (error) {
-      if (!isMissing(error)) throw fromSystemError(error, "look at", at);
-      return false;
-    }
-  }
-  return false;
-}
-
-export interface FileEnds {
-  /** The first bytes: the whole file when `end` is missing. */
-  start: Buffer;
-  end: Buffer | undefined;
-  size: number;
-  /** Changes when the file is written anew or replaced. */
-  identity: string;
-}
-
-/** The first and the last bytes of a file, or undefined when there is none; the rest of a long file is not read. */
-export function readEnds(path: string, first: number, last: number): FileEnds | undefined {
-  return withFile(path, (fd, { size, ino, mtimeMs }) => {
-    const whole = size <= first + last;
-    const start = readRange(fd, 0, whole ? size : first);
-    const end = whole ? undefined : readRange(fd, size - last, last);
-    return { start, end, size, identity: `${ino}-${size}-${mtimeMs}` };
-  });
-}
-
-/** Bytes from the middle of a file that is still the one with this identity; undefined when it is another one, or gone. */
-export function readMiddle(path: string, identity: string, from: number, bytes: number): Buffer | undefined {
-  return withFile(path, (fd, { size, ino, mtimeMs }) =>
-    identity === `${ino}-${size}-${mtimeMs}`
-      ? readRange(fd, from, Math.max(0, Math.min(bytes, size - from)))
-      : undefined,
-  );
-}
-
-function withFile<T>(path: string, read: (fd: number, stat: fs.Stats) => T): T | undefined {
-  let fd: number;
-  try {
-    fd = fs.openSync(path, "r");
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw fromSystemError(error, "read", path);
-  }
-  try {
-    return read(fd, fs.fstatSync(fd));
-  } catch (error) {
-    throw fromSystemError(error, "read", path);
-  } finally {
-    fs.closeSync(fd);
-  }
-}
-
-function readRange(fd: number, position: number, bytes: number): Buffer {
-  const into = Buffer.allocUnsafe(bytes);
-  let at = 0;
-  while (at < bytes) {
-    const read = fs.readSync(fd, into, at, bytes - at, position + at);
-    if (read === 0) break;
-    at += read;
-  }
-  return into.subarray(0, at);
 }

@@ -1,5 +1,5 @@
 import { ToolError } from "../errors.ts";
-import { readEnds, readMiddle } from "../fs/tree.ts";
+import { readEnds, readMiddle } from "../fs/file-parts.ts";
 import { prefixPathProblem } from "../plan/prefix-path.ts";
 import {
   distString,

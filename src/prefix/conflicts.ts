@@ -1,6 +1,7 @@
 import { ToolError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
-import { directoryInside, ignoresCase, kindAt, linkTarget, nearestExisting } from "../fs/tree.ts";
+import { ignoresCase, nearestExisting } from "../fs/place.ts";
+import { directoryInside, kindAt, linkTarget } from "../fs/tree.ts";
 import { type Clobber, findClobbers } from "../plan/clobber.ts";
 import type { Transaction } from "../plan/transaction.ts";
 import type { PackageCacheRecord } from "../specs/records.ts";

@@ -1,27 +1,8 @@
 /** The worker's part of linking: everything about one package's files happens here, in one task. */
 import { createHash } from "node:crypto";
-import { join } from "node:path";
-import { takeInfo } from "../archive/recent-info.ts";
 import { ToolError } from "../errors.ts";
-import {
-  ensureDirSync,
-  fileIdentity,
-  Linker,
-  linkAll,
-  moveIntoPlace,
-  readTextSync,
-  readWithMode,
-  writeNew,
-} from "../fs/link.ts";
-import {
-  type ExtractedInfo,
-  type LinkFile,
-  type PackageLinks,
-  type PycFile,
-  plannedPaths,
-  planPackage,
-  prefixPathsEntry,
-} from "../plan/link-plan.ts";
+import { Linker, readWithMode, writeNew } from "../fs/link.ts";
+import { type LinkFile, type PackageLinks, prefixPathsEntry } from "../plan/link-plan.ts";
 import {
   distString,
   LINK_TYPE,
@@ -29,73 +10,11 @@ import {
   type PrefixPathsEntry,
   type PrefixRecord,
 } from "../specs/records.ts";
-import type {
-  LinkedPackage,
-  LinkPackageInput,
-  PlannedPackage,
-  PlanPackageInput,
-  StorePycInput,
-} from "../workers/link-tasks.ts";
+import type { LinkedPackage, LinkPackageInput } from "../workers/link-tasks.ts";
 import { formatPrefixRecord, prefixRecordFile } from "./conda-meta.ts";
+import { linkCachedPyc } from "./link-pyc.ts";
 import { replaceAtOffsets } from "./placeholder-offsets.ts";
-import { type PycManifest, parsePycManifest } from "./pyc-cache.ts";
-
-/** Plans made by `plan-package` and not used yet; the same worker often links what it planned. */
-const plans = new Map<string, PackageLinks>();
-
-async function extractedInfo(directory: string): Promise<ExtractedInfo> {
-  const info = await takeInfo(directory);
-  const link = info.link?.noarch;
-  return {
-    paths: info.paths,
-    noarch: info.index.noarch ?? link?.type,
-    entryPoints: link?.entry_points ?? [],
-  };
-}
-
-async function planOf(input: PlanPackageInput): Promise<PackageLinks> {
-  const key = JSON.stringify(input);
-  const known = plans.get(key);
-  if (known) {
-    plans.delete(key);
-    return known;
-  }
-  return planPackage(await extractedInfo(input.directory), input);
-}
-
-/** Reads and judges a package's metadata; nothing is written. */
-export async function planPackageTask(input: PlanPackageInput): Promise<PlannedPackage> {
-  const links = await planOf(input);
-  plans.set(JSON.stringify(input), links);
-  const paths = plannedPaths(links);
-  return {
-    paths: paths.join("\n"),
-    longest: paths.reduce((most, path) => Math.max(most, path.length), 0),
-    longestName: paths.reduce(
-      (most, path) => (path.length > most ? Math.max(most, longestName(path)) : most),
-      0,
-    ),
-    softlinks: links.files
-      .filter((file) => file.entry.path_type === "softlink")
-      .map((file) => file.target)
-      .join("\n"),
-    pycCount: links.pyc.length,
-    fileCount: links.files.length + links.generated.length,
-    bytes: links.bytes,
-    patchedBytes: links.patchedBytes,
-    scripts: links.scripts,
-    menus: links.menus,
-  };
-}
-
-function longestName(path: string): number {
-  let most = 0;
-  for (let from = 0, to = 0; to >= 0; from = to + 1) {
-    to = path.indexOf("/", from);
-    most = Math.max(most, (to < 0 ? path.length : to) - from);
-  }
-  return most;
-}
+import { planOf } from "./plan-package.ts";
 
 /** Maps a target through directories that are symlinks. */
 function throughAliases(path: string, aliases: LinkPackageInput["aliases"]): string {
@@ -255,41 +174,6 @@ function checkHash(source: string, expected: string, input: LinkPackageInput): v
   );
 }
 
-interface PycContext {
-  linker: Linker;
-  input: LinkPackageInput;
-  at: (target: string) => string;
-  patchedSources: ReadonlySet<string>;
-}
-
-/** Links what the cache has and makes the directories for the rest. */
-function linkCachedPyc(
-  wanted: readonly PycFile[],
-  context: PycContext,
-): { linked: PycFile[]; compile: PycFile[] } {
-  const { linker, input, at, patchedSources } = context;
-  for (const file of wanted) linker.directory(parentOf(at(file.target)));
-  const entry = input.pycCache;
-  const manifest = entry ? readManifest(entry, input.record.extracted_package_dir) : undefined;
-  if (!entry || !manifest) return { linked: [], compile: [...wanted] };
-  const index = new Map(manifest.sources.map((source, i) => [source, i]));
-  const failed = new Set(manifest.failed);
-  const hits = wanted.filter((file) => index.has(file.source) && !patchedSources.has(file.source));
-  const missing = new Set(
-    linkAll(
-      hits.map((file) => [`${entry}/${index.get(file.source)}.pyc`, at(file.target)] as const),
-      linker,
-    ),
-  );
-  const linked = hits.filter((file) => !missing.has(at(file.target)));
-  const done = new Set(linked.map((file) => file.source));
-  return { linked, compile: wanted.filter((file) => !done.has(file.source) && !failed.has(file.source)) };
-}
-
-function readManifest(entry: string, directory: string): PycManifest | undefined {
-  return parsePycManifest(readTextSync(`${entry}.json`), fileIdentity(join(directory, "info/index.json")));
-}
-
 function writeRecord(
   input: LinkPackageInput,
   linker: Linker,
@@ -316,32 +200,4 @@ function writeRecord(
   else delete installed.requested_specs;
   linker.directory(`${root}/conda-meta`);
   writeNew(`${root}/conda-meta/${prefixRecordFile(record)}`, formatPrefixRecord(installed), 0o644);
-}
-
-/** Keeps freshly compiled byte code for later environments. False when the cache cannot be written: nothing is lost but time. */
-export function storePycTask(input: StorePycInput): boolean {
-  const extraction = fileIdentity(join(input.directory, "info/index.json"));
-  if (!extraction) return false;
-  const staged = `${input.pycCache}.${process.pid}-${Math.trunc(performance.now() * 1000)}`;
-  try {
-    ensureDirSync(staged);
-    const pairs =
-      input.compiled === ""
-        ? []
-        : input.compiled.split("\n").map((line) => line.split("\0") as [string, string]);
-    const linker = new Linker(staged, ["hardlink"]);
-    linkAll(
-      pairs.map(([, target], i) => [`${input.root}/${target}`, `${staged}/${i}.pyc`] as const),
-      linker,
-    );
-    const manifest: PycManifest = {
-      version: 1,
-      extraction,
-      sources: pairs.map(([source]) => source),
-      failed: [...input.failed],
-    };
-    return moveIntoPlace(staged, input.pycCache, JSON.stringify(manifest));
-  } catch {
-    return false;
-  }
 }

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import { ToolError } from "../errors.ts";
-import { canWrite, deviceOf, nearestExisting, spaceAt } from "../fs/tree.ts";
+import { canWrite, deviceOf, nearestExisting, spaceAt } from "../fs/place.ts";
 import { type LinkOptions, linkMethods } from "./options.ts";
 import type { PlannedOperation } from "./transaction.ts";
 

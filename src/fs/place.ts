@@ -1,0 +1,73 @@
+/** What the file system is like where a path is, or would be: room, rights, device, spelling. Nothing is written. */
+import * as fs from "node:fs";
+import { dirname } from "node:path";
+import { fromSystemError } from "../errors.ts";
+import { isMissing, kindAt } from "./tree.ts";
+
+export interface Space {
+  /** Bytes and inodes that this user can still use; inodes are 0 where the file system does not count them. */
+  bytes: number;
+  inodes: number;
+  /** Device id: equal for paths on one file system. */
+  device: number;
+}
+
+/** Free space at a path or its nearest existing parent. */
+export function spaceAt(path: string): Space | undefined {
+  for (let at = path; ; at = dirname(at)) {
+    try {
+      const stat = fs.statfsSync(at);
+      return {
+        bytes: stat.bavail * stat.bsize,
+        inodes: stat.files === 0 ? 0 : stat.ffree,
+        device: fs.statSync(at).dev,
+      };
+    } catch (error) {
+      if (!isMissing(error) || at === dirname(at)) return undefined;
+    }
+  }
+}
+
+/** Whether files can be created in the directory. */
+export function canWrite(path: string): boolean {
+  try {
+    fs.accessSync(path, fs.constants.W_OK | fs.constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The nearest path at or above this one that exists. */
+export function nearestExisting(path: string): string {
+  let at = path;
+  while (kindAt(at) === undefined && at !== dirname(at)) at = dirname(at);
+  return at;
+}
+
+/** Device of a path, or undefined when it is not there. */
+export function deviceOf(path: string): number | undefined {
+  try {
+    return fs.statSync(path).dev;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether names that differ in case alone are one file here. Asks with another spelling of a path that exists; nothing is written. */
+export function ignoresCase(path: string): boolean {
+  for (let at = path; at !== dirname(at); at = dirname(at)) {
+    const name = at.slice(dirname(at).length);
+    const upper = name.toUpperCase();
+    const other = upper === name ? name.toLowerCase() : upper;
+    if (other === name) continue;
+    try {
+      const [here, there] = [at, `${dirname(at)}${other}`].map((spelling) => fs.lstatSync(spelling));
+      return here!.ino === there!.ino && here!.dev === there!.dev;
+    } catch (error) {
+      if (!isMissing(error)) throw fromSystemError(error, "look at", at);
+      return false;
+    }
+  }
+  return false;
+}
