@@ -6,7 +6,9 @@ import { asMicromamba, type CommandContext } from "./context.ts";
 import { listEnvironments, type TargetContext } from "./target.ts";
 
 /** What `resolveTarget` has to know of a command. */
-export function targetContext(context: CommandContext): TargetContext {
+export function targetContext(
+  context: Pick<CommandContext, "config" | "env" | "cwd" | "home" | "dialect">,
+): TargetContext {
   return {
     rootPrefix: context.config.rootPrefix,
     envsDirs: context.config.envsDirs,
@@ -17,11 +19,15 @@ export function targetContext(context: CommandContext): TargetContext {
   };
 }
 
-/** The prefix, if it is an environment; an error that says how to make one otherwise. */
+/**
+ * The prefix, if it is an environment; an error that says how to make one otherwise. By conda's name the root prefix is
+ * meant where nothing is named.
+ */
 export async function requireEnvironment(
-  prefix: string | undefined,
-  context: Pick<CommandContext, "config"> & { createMissing?: boolean },
+  named: string | undefined,
+  context: Pick<CommandContext, "config" | "dialect"> & { createMissing?: boolean },
 ): Promise<string> {
+  const prefix = named ?? (context.dialect === "conda" ? context.config.rootPrefix : undefined);
   if (prefix === undefined) {
     throw new ToolError("environment-not-found", "no environment is named and none is active", {
       hint: "name one with -n NAME or -p PATH; `env list` shows them",

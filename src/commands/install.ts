@@ -1,4 +1,5 @@
 import { ToolError } from "../errors.ts";
+import { isEnvironment } from "../prefix/environment-marks.ts";
 import type { ChangeOutcome } from "./change.ts";
 import { chooseChannels } from "./channels.ts";
 import type { CommandContext } from "./context.ts";
@@ -99,8 +100,18 @@ export async function existingPrefix(
     if (inputs.prefix) prefix = prefixFromPath(inputs.prefix, context);
     else if (inputs.name) prefix = await resolveTarget({ name: inputs.name }, where);
   }
+  prefix ??= await baseOf(context);
   return requireEnvironment(prefix, {
     ...context,
     createMissing: intent.createMissing ?? prefix === context.config.rootPrefix,
   });
+}
+
+/**
+ * Without a name and outside of every environment, the peers install into the root prefix: Dockerfiles that only put it on
+ * PATH count on that. Ours does so where it is an environment already, so that a slip makes none.
+ */
+async function baseOf({ config, dialect }: CommandContext): Promise<string | undefined> {
+  const peer = dialect !== undefined && dialect !== "taipan";
+  return peer || (await isEnvironment(config.rootPrefix)) ? config.rootPrefix : undefined;
 }
