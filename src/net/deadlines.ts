@@ -19,8 +19,8 @@ export interface Deadlines {
   connecting(): void;
   /** From now until headers. */
   asked(): void;
-  /** Headers are there: from now on without a byte of the body. `timer` tells of silence. */
-  answered(body: IdleBody, timer: IdleTimer): void;
+  /** Headers are there: from now on without a byte of the body. `timer` tells of silence, `received` counts bytes of its connection. */
+  answered(body: IdleBody, timer: IdleTimer, received: () => number): void;
   stop(): void;
 }
 
@@ -34,13 +34,17 @@ export function createDeadlines(options: HttpOptions, expired: (error: Error) =>
   return {
     connecting: () => within(options.connectTimeout ?? 10_000, "UND_ERR_CONNECT_TIMEOUT"),
     asked: () => within(options.headersTimeout ?? 60_000, "UND_ERR_HEADERS_TIMEOUT"),
-    answered: (body, idle) => {
+    answered: (body, idle, received) => {
       clearTimeout(timer);
       const limit = options.lowSpeedTime ?? 30_000;
       const onIdle = (): void => {
-        // Nothing is read while the reader is busy: that is no fault of the server.
-        if (body.readableLength > 0) idle.setTimeout(limit);
-        else body.destroy(timeoutError("UND_ERR_BODY_TIMEOUT"));
+        const before = received();
+        // Timers come before sockets: when this thread was busy (or the machine asleep), bytes may wait to be read.
+        setImmediate(() => {
+          // Nothing is read while the reader is busy: that is no fault of the server.
+          if (body.readableLength > 0 || received() > before) idle.setTimeout(limit);
+          else body.destroy(timeoutError("UND_ERR_BODY_TIMEOUT"));
+        });
       };
       idle.setTimeout(limit);
       idle.on("timeout", onIdle);

@@ -44,7 +44,8 @@ export function createHttp1(options: HttpOptions, tls?: TlsContext): Http1 {
     });
     return new Promise((resolve, reject) => {
       sent.on("response", (response) => {
-        deadlines.answered(response, response.socket);
+        const { socket } = response;
+        deadlines.answered(response, socket, () => socket.bytesRead);
         resolve({
           status: response.statusCode ?? 0,
           headers: flattenHeaders(response.headers),

@@ -73,7 +73,7 @@ export function openHttp2(
         });
         stream.once("response", ({ ":status": status = 0, ...fields }) => {
           proven = true;
-          deadlines.answered(stream, stream);
+          deadlines.answered(stream, stream, () => socket.bytesRead);
           const plain: Record<string, string | string[] | undefined> = fields;
           resolve({ status, headers: flattenHeaders(plain), body: wholeBody(stream) });
         });

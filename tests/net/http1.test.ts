@@ -58,14 +58,27 @@ it("waits for a slow reader, and breaks off a silent server", async () => {
     socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\netag: "1"\r\n\r\n`);
     socket.write(request === 1 ? body : body.subarray(0, 1000));
   });
-  const http = createHttpClient({ retries: 0, lowSpeedTime: 60 }, { events: () => {} });
+  const http = createHttpClient({ retries: 0, lowSpeedTime: 150 }, { events: () => {} });
   open.push(http);
   let size = 0;
   for await (const chunk of (await http.fetch(url)).body) {
     // Longer than the limit, with the buffers full.
-    if (size === 0) await new Promise((done) => setTimeout(done, 250));
+    if (size === 0) await new Promise((done) => setTimeout(done, 450));
     size += chunk.byteLength;
   }
   expect(size).toBe(body.length);
   await expect((await http.fetch(url)).bytes()).rejects.toThrow(/the download stalled after 1000 bytes/);
+});
+
+it.each([
+  ["another start", "content-range: bytes 0-3/8\r\ncontent-length: 4\r\n"],
+  ["no range", "content-length: 4\r\n"],
+])("takes no part of a file that has %s", async (_, range) => {
+  const url = await serve((request, socket) => {
+    if (request === 1) socket.end('HTTP/1.1 200 OK\r\ncontent-length: 8\r\netag: "1"\r\n\r\nhalf');
+    else socket.write(`HTTP/1.1 206 Partial Content\r\n${range}etag: "1"\r\n\r\nhalf`);
+  });
+  const http = createHttpClient({ retryDelay: 1 }, { events: () => {} });
+  open.push(http);
+  await expect((await http.fetch(url)).bytes()).rejects.toMatchObject({ details: { restart: true } });
 });

@@ -8,6 +8,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import type { ToolError } from "../../src/errors.ts";
 import type { Event } from "../../src/events.ts";
 import { createHttpClient, type HttpClient, type HttpOptions } from "../../src/net/http.ts";
+import { loadTls } from "../../src/net/tls.ts";
 import { startServer } from "../support/channel-server.ts";
 import { repoRoot } from "../support/shared.ts";
 
@@ -91,7 +92,13 @@ describe("TLS", () => {
     }
   });
 
-  it("takes the system's roots", async () => {
+  it("takes the system's roots, and no others", async () => {
+    for (const sslVerify of ["<system>", "truststore"]) {
+      const { ca = [], rejectUnauthorized } = await loadTls({ sslVerify }, (event) => events.push(event));
+      expect(ca.join("\n")).toContain("BEGIN CERTIFICATE");
+      expect(rejectUnauthorized).toBeUndefined();
+    }
+    expect(await loadTls({ sslVerify: true }, () => {})).toEqual({});
     const port = await serve();
     const error = await failure(client({ sslVerify: "<system>" }).fetch(`https://localhost:${port}/`));
     expect(error.code).toBe("channel-unreachable");
