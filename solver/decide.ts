@@ -41,7 +41,8 @@ export class Decider {
   private readonly queue: Var[] = [];
   private inQueue = new Uint8Array(1024);
   private readonly marks: Mark[] = [];
-  private readonly selectors = new Map<string, Var>();
+  /** By requirement: its selectors, those that exclude most first. */
+  private readonly selectors = new Map<Var, { readonly end: number; readonly selector: Var }[]>();
   private readonly wishes: readonly Var[][];
   private readonly preferences: readonly Var[];
 
@@ -241,7 +242,7 @@ export class Decider {
       let rest = end;
       while (rest < matching.length && state.value[matching[rest]!]! < 0) rest++;
       if (rest === matching.length) return undefined;
-      const selector = this.selector(requirement, level, end, matching);
+      const selector = this.selector(requirement, end, matching);
       const value = state.value[selector]!;
       if (value > 0) return undefined;
       if (value === 0) return pos(selector);
@@ -250,23 +251,41 @@ export class Decider {
     return undefined;
   }
 
-  /** A variable that, when true, excludes everything of the requirement from position `end` on. */
-  private selector(requirement: Var, level: 0 | 1, end: number, matching: Int32Array): Var {
-    const key = `${requirement}/${level}/${end}`;
-    let selector = this.selectors.get(key);
-    if (selector === undefined) {
-      selector = this.state.addVariable(KIND.selector, requirement);
-      this.selectors.set(key, selector);
-      for (let i = end; i < matching.length; i++) this.state.addEdges(neg(selector), neg(matching[i]!));
-      // Something behind `end` may be selected already.
-      for (let i = end; i < matching.length; i++) {
-        const v = matching[i]!;
-        if (this.state.value[v]! <= 0) continue;
-        this.state.assign(neg(selector), -1 - neg(v));
-        break;
-      }
+  /** A variable that, when true, excludes everything of the requirement from position `end` on; it implies those that exclude less. */
+  private selector(requirement: Var, end: number, matching: Int32Array): Var {
+    let chain = this.selectors.get(requirement);
+    if (chain === undefined) {
+      chain = [];
+      this.selectors.set(requirement, chain);
     }
+    let at = 0;
+    while (at < chain.length && chain[at]!.end < end) at++;
+    const larger = chain[at];
+    if (larger?.end === end) return larger.selector;
+    const { state } = this;
+    const selector = state.addVariable(KIND.selector, requirement);
+    const smaller = chain[at - 1];
+    chain.splice(at, 0, { end, selector });
+    const until = larger === undefined ? matching.length : larger.end;
+    for (let i = end; i < until; i++) this.exclude(selector, matching[i]!);
+    if (larger !== undefined) this.imply(selector, larger.selector);
+    if (smaller !== undefined) this.imply(smaller.selector, selector);
     return selector;
+  }
+
+  /** Something behind a selector may be selected already. */
+  private exclude(selector: Var, d: Var): void {
+    const { state } = this;
+    state.addEdges(neg(selector), neg(d));
+    if (state.value[d]! > 0 && state.value[selector] === 0) state.assign(neg(selector), -1 - neg(d));
+  }
+
+  private imply(selector: Var, other: Var): void {
+    const { state } = this;
+    state.addEdges(neg(selector), pos(other));
+    if (state.value[other]! < 0 && state.value[selector] === 0) state.assign(neg(selector), -1 - pos(other));
+    else if (state.value[selector]! > 0 && state.value[other] === 0)
+      state.assign(pos(other), -1 - neg(selector));
   }
 
   /** The best open solvable of a list that has none selected. */

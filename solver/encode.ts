@@ -26,6 +26,9 @@ export interface EncodedRequirement {
  * | dependency | ¬s ∨ r | s is about to be selected |
  * | conditional dependency | ¬s ∨ ¬c₁ ∨ … ∨ r | the same |
  * | requirement | ¬r ∨ d₁ ∨ … ∨ dₙ | r is first mentioned; one clause per version set, shared by all that need it |
+ * | requirement for most of a name | ¬r ∨ n | the same |
+ * | name | ¬n ∨ d₁ ∨ … ∨ dₘ | the first of these |
+ * | outside | ¬r ∨ ¬d for each d of the name outside | never stored: propagation knows it |
  * | exclusion | ¬s ∨ f | s is about to be selected |
  * | constraint | ¬f ∨ ¬d for each d outside | f is mentioned and a requirement has reached the name |
  * | condition | ¬d ∨ c for each d inside | c is first mentioned |
@@ -36,7 +39,11 @@ export class Encoder {
   readonly impossible: Var;
   /** Per variable of kind root or solvable: undefined until expanded. */
   readonly requirementsOf: (readonly EncodedRequirement[] | undefined)[] = [];
-  readonly matchingOf = new Map<Var, Int32Array>();
+  /** Per variable of kind requirement: its solvables. */
+  readonly matchingOf: ReadonlyMap<Var, Int32Array>;
+  private readonly nameVars = new Map<Var, Var>();
+  /** Per requirement for most of a name: the variable of the name. */
+  readonly clauseOf = new Map<Var, Var>();
   hasConditions = false;
   candidates = 0;
   private solvableVars = new Int32Array(1024);
@@ -54,6 +61,7 @@ export class Encoder {
     private readonly provider: Provider,
     private readonly problem: Problem,
   ) {
+    this.matchingOf = state.members;
     this.root = state.addVariable(KIND.root, 0);
     this.impossible = state.addVariable(KIND.impossible, 0);
     state.value[this.impossible] = -1;
@@ -160,7 +168,15 @@ export class Encoder {
       const matching = this.variablesOf(versionSet);
       r = this.state.addVariable(KIND.requirement, versionSet);
       this.requirementVars.set(versionSet, r);
-      this.matchingOf.set(r, matching);
+      this.state.members.set(r, matching);
+      const owner = this.provider.namesOf(versionSet).length === 1 ? matching[0] : undefined;
+      if (owner !== undefined) {
+        this.state.first[r] = this.state.first[owner]!;
+        this.state.last[r] = this.state.last[owner]!;
+        const list = this.state.requirementsAt.get(this.state.first[r]!);
+        if (list) list.push(r);
+        else this.state.requirementsAt.set(this.state.first[r]!, [r]);
+      }
       const contradicted = matching.length === 0 ? undefined : this.contradictedBy(versionSet);
       if (contradicted !== undefined) this.refute(r, contradicted);
       else if (matching.length === 0) {
@@ -169,14 +185,54 @@ export class Encoder {
         this.state.level[r] = 0;
         this.state.reason[r] = this.state.addClause([neg(r)], 1);
       } else if (matching.length === 1) this.addPair(neg(r), pos(matching[0]!));
-      else {
+      else if (owner !== undefined && this.isMostOfName(r, matching.length)) {
+        const n = this.nameVar(owner);
+        this.clauseOf.set(r, n);
+        this.addPair(neg(r), pos(n));
+      } else {
         const lits = new Array<Lit>(matching.length + 1);
         lits[0] = neg(r);
         for (let i = 0; i < matching.length; i++) lits[i + 1] = pos(matching[i]!);
         this.addLong(lits);
       }
+      this.excludeBySelected(r);
     }
     return r;
+  }
+
+  /** The requirement came after a solvable outside of it was selected. */
+  private excludeBySelected(r: Var): void {
+    const { state } = this;
+    if (state.value[r]! !== 0) return;
+    for (let w = state.first[r]!; w < state.last[r]!; w++) {
+      if (state.value[w]! > 0 && !state.isMember(r, w)) this.addPair(neg(r), neg(w));
+    }
+  }
+
+  /**
+   * A requirement for most of a name is met by anything of the name, for it excludes the rest itself: the long clause is that of the name,
+   * one for all of them, and what is learnt from it does not depend on which of them asked. `x !=1` in the records of many packages is
+   * otherwise a clause for each, and pigeonholes that are made of them have no short proof.
+   */
+  private isMostOfName(r: Var, inside: number): boolean {
+    const outside = this.state.last[r]! - this.state.first[r]! - inside;
+    return outside * 2 <= inside;
+  }
+
+  /** `something of the name is selected`. */
+  private nameVar(solvable: Var): Var {
+    const { state } = this;
+    const first = state.first[solvable]!;
+    let n = this.nameVars.get(first);
+    if (n === undefined) {
+      n = state.addVariable(KIND.name, 0);
+      this.nameVars.set(first, n);
+      const last = state.last[solvable]!;
+      const lits: Lit[] = [neg(n)];
+      for (let d = first; d < last; d++) lits.push(pos(d));
+      this.addLong(lits);
+    }
+    return n;
   }
 
   private constraintVar(versionSet: VersionSetId): Var {

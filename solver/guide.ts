@@ -25,6 +25,8 @@ export class Guide {
   /** Requirements that hold, and where they are on the trail. */
   private readonly requirements = new IntList(1024);
   private readonly places = new IntList(1024);
+  /** The variable of the clause that each of them stands for, which is what takes part in conflicts. */
+  private readonly keys = new IntList(1024);
   /** How much of the trail they are from. */
   private followed = 0;
   /** Per requirement: the solvable that met it last; 0, which is never true, when none did. */
@@ -50,9 +52,13 @@ export class Guide {
         for (let edge = state.edgeHead[decision]!; edge !== 0; edge = next[edge]!) {
           if ((to[edge]! & 1) === 1 && this.has(to[edge]! >> 1)) return false;
         }
-        return this.inModel.length > 0;
+        return this.hasModel;
       }
     }
+  }
+
+  get hasModel(): boolean {
+    return this.inModel.length > 0;
   }
 
   private has(v: Var): boolean {
@@ -96,15 +102,19 @@ export class Guide {
     this.follow();
     const { activity, value } = this.state;
     const { data } = this.requirements;
+    const { data: keys } = this.keys;
     let best = 0;
+    let most = 0;
     let chosen = 0;
     for (let i = 0; i < this.requirements.length; i++) {
       const requirement = data[i]!;
-      if (best !== 0 && activity[requirement]! <= activity[best]!) continue;
+      const own = activity[keys[i]!]!;
+      if (best !== 0 && own <= most) continue;
       if (value[this.metBy[requirement]!]! > 0) continue;
       const candidate = this.choose(requirement);
       if (candidate === 0) continue;
       best = requirement;
+      most = own;
       chosen = candidate;
     }
     return best === 0 ? undefined : pos(chosen);
@@ -117,11 +127,13 @@ export class Guide {
     while (kept > 0 && this.places.data[kept - 1]! >= this.followed) kept--;
     this.places.length = kept;
     this.requirements.length = kept;
+    this.keys.length = kept;
     if (this.metBy.length < this.state.variables) this.metBy = grown(this.metBy, this.state.variables);
     for (let i = this.followed; i < trail.length; i++) {
       const lit = trail.at(i);
       if (lit & 1 || kind[lit >> 1] !== KIND.requirement) continue;
       this.requirements.push(lit >> 1);
+      this.keys.push(this.encoder.clauseOf.get(lit >> 1) ?? lit >> 1);
       this.places.push(i);
     }
     this.followed = trail.length;

@@ -11,11 +11,18 @@ export function propagate(
   while (state.head < state.trail.length) {
     const lit = state.trail.at(state.head++);
     const v = lit >> 1;
-    if ((lit & 1) === 0 && state.kind[v]! <= KIND.solvable) {
-      const falsified = excludeSiblings(state, v) ?? onSelected(v);
-      if (falsified) return falsified;
-    }
-    const falsified = propagateEdges(state, lit) ?? propagateWatches(state, lit ^ 1);
+    const positive = (lit & 1) === 0;
+    const selected = positive && state.kind[v]! <= KIND.solvable;
+    const before = selected
+      ? (excludeSiblings(state, v) ?? onSelected(v))
+      : positive && state.kind[v] === KIND.requirement
+        ? excludeOutside(state, v)
+        : undefined;
+    const falsified =
+      before ??
+      propagateEdges(state, lit) ??
+      (selected ? excludeRequirements(state, v) : undefined) ??
+      propagateWatches(state, lit ^ 1);
     if (falsified) return falsified;
   }
   return undefined;
@@ -30,6 +37,43 @@ function excludeSiblings(state: State, v: Var): Falsified | undefined {
     const value = state.value[w]!;
     if (value === 0) state.assign(neg(w), reason);
     else if (value > 0) return { a: neg(v), b: neg(w) };
+  }
+  return undefined;
+}
+
+/**
+ * What a requirement asks for excludes the others of its name: ¬r ∨ ¬d for every d outside, which follows from the requirement and at
+ * most one. Never stored either. Two requirements that contradict each other thus meet at once, not only for each solvable in turn.
+ */
+function excludeOutside(state: State, r: Var): Falsified | undefined {
+  const last = state.last[r]!;
+  if (last === 0) return undefined;
+  const inside = state.members.get(r)!;
+  const reason = -1 - neg(r);
+  let next = 0;
+  for (let w = state.first[r]!; w < last; w++) {
+    if (w === inside[next]) {
+      next++;
+      continue;
+    }
+    const value = state.value[w]!;
+    if (value === 0) state.assign(neg(w), reason);
+    else if (value > 0) return { a: neg(r), b: neg(w) };
+  }
+  return undefined;
+}
+
+/** The same seen from the solvable: no requirement for others of its name holds. */
+function excludeRequirements(state: State, v: Var): Falsified | undefined {
+  const list = state.requirementsAt.get(state.first[v]!);
+  if (!list) return undefined;
+  const reason = -1 - neg(v);
+  for (let i = 0; i < list.length; i++) {
+    const r = list[i]!;
+    const value = state.value[r]!;
+    if (value < 0 || state.isMember(r, v)) continue;
+    if (value > 0) return { a: neg(v), b: neg(r) };
+    state.assign(neg(r), reason);
   }
   return undefined;
 }

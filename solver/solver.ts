@@ -19,7 +19,10 @@ export interface SolverOptions {
  * remembering it would take a gigabyte an hour; the core is then the whole question.
  */
 const MAX_PROOF = 20_000;
-/** The hardest of some hundred real requests takes 400 conflicts, and walking in order of preference is cheaper up to there. */
+/**
+ * The hardest of some hundred real requests takes 400 conflicts, and walking in order of preference is cheaper up to there. Then phases
+ * with tests and phases without take turns, each twice as long as the one before: what is hard for one is often easy for the other.
+ */
 const GUIDE_AFTER = 2000;
 
 export interface SolverStats {
@@ -62,7 +65,9 @@ class Search {
   private readonly decider: Decider | undefined;
   private readonly guide: Guide;
   private seen = new Uint8Array(1024);
-  private readonly guideAfter: number;
+  private guided = false;
+  /** Conflicts at which the phase ends. */
+  private phaseEnd: number;
   private stepIsOver = false;
   private decisions = 0;
   private conflicts = 0;
@@ -76,7 +81,7 @@ class Search {
     private readonly options: SolverOptions,
   ) {
     const { state } = this;
-    this.guideAfter = options.guideAfter ?? GUIDE_AFTER;
+    this.phaseEnd = options.guideAfter ?? GUIDE_AFTER;
     this.encoder = new Encoder(state, provider, problem);
     this.guide = new Guide(state, this.encoder);
     state.newLevel();
@@ -100,7 +105,7 @@ class Search {
           return { kind: "undecided", stats: this.stats() };
         }
         if (!this.resolve(decider, falsified)) return this.unsolvable(falsified);
-        if (this.conflicts === this.guideAfter) this.testQuestion(decider);
+        if (this.conflicts >= this.phaseEnd) this.changePhase(decider);
         continue;
       }
       if (this.guide.level > 0) {
@@ -111,16 +116,20 @@ class Search {
       if (decision === "implied") continue;
       if (decision === "complete") return this.solved(decider);
       this.decide(decider, decision);
-      if (this.conflicts >= this.guideAfter && !this.guide.agrees(decision))
-        this.guide.level = this.state.currentLevel;
+      if (this.guided && !this.guide.agrees(decision)) this.guide.level = this.state.currentLevel;
     }
   }
 
-  /** Tests the whole question before any single decision. */
-  private testQuestion(decider: Decider): void {
-    this.backtrack(decider, GROUND);
-    this.pending = this.state.reassertLate();
-    this.guide.level = GROUND;
+  private changePhase(decider: Decider): void {
+    this.guided = !this.guided;
+    this.phaseEnd = this.conflicts * 3;
+    // The whole question is tested before any single decision. A test that a phase without tests interrupts has no result.
+    const level = this.guided && !this.guide.hasModel ? GROUND : this.guide.level;
+    if (level > 0) {
+      this.backtrack(decider, level);
+      this.pending = this.state.reassertLate();
+    }
+    this.guide.level = this.guided ? level : 0;
   }
 
   private decide(decider: Decider, decision: Lit): void {

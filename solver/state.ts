@@ -20,6 +20,8 @@ export const KIND = {
   selector: 5,
   /** Never true. */
   impossible: 6,
+  /** Some solvable of a name is selected. */
+  name: 7,
 } as const;
 
 export const pos = (v: Var): Lit => v << 1;
@@ -43,10 +45,14 @@ export class State {
   value = new Int8Array(1024);
   level = new Int32Array(1024);
   reason = new Int32Array(1024);
-  /** First and one past the last variable of the solvable's name; 0 for other kinds. */
+  /** First and one past the last variable of the solvable's or requirement's name; 0 for other kinds, and for several names. */
   first = new Int32Array(1024);
   last = new Int32Array(1024);
   activity = new Float64Array(1024);
+  /** Per variable of kind requirement: the variables of its solvables, ascending within a name. */
+  readonly members = new Map<Var, Int32Array>();
+  /** By the first variable of a name: the requirements for solvables of that name alone. */
+  readonly requirementsAt = new Map<Var, Var[]>();
 
   readonly trail = new IntList(1024);
   readonly levelStart: number[] = [0];
@@ -241,6 +247,21 @@ export class State {
       } else falsified = this.enforceClause(ref) ?? falsified;
     }
     return falsified;
+  }
+
+  /** Whether a solvable is one of those that a requirement asks for. */
+  isMember(r: Var, d: Var): boolean {
+    const members = this.members.get(r)!;
+    let low = 0;
+    let high = members.length - 1;
+    while (low <= high) {
+      const middle = (low + high) >> 1;
+      const member = members[middle]!;
+      if (member === d) return true;
+      if (member < d) low = middle + 1;
+      else high = middle - 1;
+    }
+    return false;
   }
 
   private pushEdge(from: Lit, to: Lit): void {

@@ -27,6 +27,8 @@ const DROP_ORDER: readonly RootReason[] = [
 ];
 const MAX_TRIALS = 60;
 const CONFLICT_LIMIT = 3000;
+/** Conflicts of all trials together: a puzzle that took thousands is not solved sixty times more to be told better. */
+const CONFLICT_BUDGET = 6000;
 
 /**
  * Takes root items away as long as the rest still has no answer, so that every item left is needed for the conflict. Trials that
@@ -35,14 +37,16 @@ const CONFLICT_LIMIT = 3000;
 export function* minimizeCore(prepared: Prepared, core: ConflictCore): Generator<void, MinimalCore> {
   let best: MinimalCore = { items: rootItems(prepared, core), core };
   const settled = new Set<VersionSetId>();
-  for (let trial = 0; trial < MAX_TRIALS; trial++) {
+  let budget = CONFLICT_BUDGET;
+  for (let trial = 0; trial < MAX_TRIALS && budget > 0; trial++) {
     const candidate = nextToDrop(best.items, settled);
     if (!candidate) break;
     settled.add(candidate.versionSet);
     const rest = best.items.filter((item) => item !== candidate);
     const result = yield* searchInSteps(prepared.provider, problemOf(prepared, rest), {
-      conflictLimit: CONFLICT_LIMIT,
+      conflictLimit: Math.min(CONFLICT_LIMIT, budget),
     });
+    budget -= result.stats.conflicts;
     if (result.kind === "unsolvable") best = { items: rootItems(prepared, result.core), core: result.core };
   }
   return best;
