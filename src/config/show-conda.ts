@@ -94,25 +94,102 @@ function pythonText(value: unknown): string {
   return value === null ? "None" : String(value);
 }
 
-/** The text of conda's `config --describe [KEYS]`. */
-export function describeConfig(names: readonly string[]): string {
-  return resolveKeys(names)
-    .map(([shown, key]) => {
-      const definition = keyDefinition(key);
-      const type = definition.choices ? definition.choices.join(", ") : definition.kind;
-      const body = wrap(definition.details ?? definition.description, 70).map((line) => `# #   ${line}\n`);
-      const aliases =
-        definition.aliases.length === 0 ? "" : `# #   aliases: ${definition.aliases.join(", ")}\n`;
-      const value = stringify({ [shown]: definition.default }, { lineWidth: 0, indentSeq: true })
-        .trimEnd()
-        .split("\n")
-        .map((line) => `# ${line}\n`);
-      return `# # ${shown} (${type})\n${aliases}${body.join("")}# # \n${value.join("")}`;
-    })
-    .join("\n");
+/** conda's names of the types of keys with a choice of values. */
+const ENUMERATIONS: Partial<Record<KeyName, string>> = {
+  channel_priority: "ChannelPriority",
+  path_conflict: "PathConflict",
+  safety_checks: "SafetyChecks",
+};
+const PRIMITIVES: Readonly<Record<string, readonly string[]>> = {
+  boolean: ["bool"],
+  integer: ["int"],
+  number: ["float"],
+  ssl: ["bool", "str"],
+};
+const CONTAINERS: Readonly<Record<string, readonly [type: string, element: string]>> = {
+  list: ["sequence", "primitive"],
+  settings: ["sequence", "map"],
+  map: ["map", "primitive"],
+  listmap: ["map", "sequence"],
+};
+
+interface KeyShape {
+  type: string;
+  elements: readonly string[];
+  /** Of a list in an environment variable. */
+  delimiter?: string;
 }
 
+/** A key in conda's terms: it names the types of Python's values, an enumeration's once for each value. */
+function shapeOf(key: KeyName): KeyShape {
+  const { kind, choices, separator } = keyDefinition(key);
+  const container = Object.hasOwn(CONTAINERS, kind) ? CONTAINERS[kind] : undefined;
+  if (container) {
+    const [type, element] = container;
+    const delimiter = separator === "path" ? ":" : separator;
+    return { type, elements: [element], ...(type === "sequence" ? { delimiter } : {}) };
+  }
+  const enumeration = choices && ENUMERATIONS[key];
+  const elements = enumeration ? choices.map(() => enumeration) : (PRIMITIVES[kind] ?? ["str"]);
+  return { type: "primitive", elements };
+}
+
+/** The text of conda's `config --describe [KEYS]`: of named keys by name, of all by group under headings. */
+export function describeConfig(names: readonly string[]): string {
+  const keys = resolveKeys(names);
+  if (names.length > 0) return keys.map(([shown, key]) => describeKey(shown, key)).join("\n");
+  const groups = new Map<string, string[]>();
+  for (const [shown, key] of keys) {
+    const { group } = keyDefinition(key);
+    groups.set(group, [...(groups.get(group) ?? []), describeKey(shown, key)]);
+  }
+  return [...groups].map(([group, texts]) => `${heading(group)}\n${texts.join("\n")}`).join("\n\n");
+}
+
+const HEADING_WIDTH = 50;
+
+function heading(group: string): string {
+  const bar = `# ${"#".repeat(HEADING_WIDTH + 4)}\n`;
+  const left = Math.floor((HEADING_WIDTH + group.length) / 2);
+  return `${bar}# ##${group.padStart(left).padEnd(HEADING_WIDTH)}##\n${bar}`;
+}
+
+function describeKey(shown: string, key: KeyName): string {
+  const { aliases, default: value, description, details } = keyDefinition(key);
+  const { type, elements, delimiter } = shapeOf(key);
+  const types = [...new Set(elements)].sort().join(", ");
+  const lines = [
+    `${shown} (${type === "primitive" ? types : `${type}: ${types}`})`,
+    ...(aliases.length === 0 ? [] : [`  aliases: ${aliases.join(", ")}`]),
+    ...(delimiter === undefined ? [] : [`  env var string delimiter: '${delimiter}'`]),
+    ...wrap(details ?? description, 70).map((line) => `  ${line}`),
+    "",
+  ];
+  const setting = stringify({ [shown]: value }, { lineWidth: 0, indentSeq: true })
+    .trimEnd()
+    .split("\n");
+  return [...lines.map((line) => `# # ${line}\n`), ...setting.map((line) => `# ${line}\n`)].join("");
+}
+
+/** What conda's `config --describe [KEYS]` prints under `--json`, with exactly its keys. */
 export function describeConfigJson(names: readonly string[]): Record<string, unknown>[] {
+  return resolveKeys(names).map(([, key]) => {
+    const { aliases, default: value, description, details } = keyDefinition(key);
+    const { type, elements, delimiter } = shapeOf(key);
+    return {
+      aliases,
+      default_value: value,
+      description: (details ?? description).replaceAll("\n", " "),
+      element_types: elements,
+      name: key,
+      parameter_type: type,
+      ...(delimiter === undefined ? {} : { string_delimiter: delimiter }),
+    };
+  });
+}
+
+/** What `config describe [KEYS]` prints under `--json`: conda's keys and those that only this program has. */
+export function keyDescriptions(names: readonly string[]): Record<string, unknown>[] {
   return resolveKeys(names).map(([, key]) => keyDescription(key));
 }
 

@@ -147,7 +147,7 @@ describe("conda's options", () => {
     expect(result.code).toBe(1);
     expect(existsSync(rc)).toBe(false);
     const missing = await sandbox.taipan(..."config --remove channels nope".split(" "));
-    expect([missing.code, missing.stderr]).toEqual([1, expect.stringContaining("`nope`")]);
+    expect([missing.code, missing.stderr]).toEqual([1, expect.stringContaining("'nope'")]);
   });
 
   it("shows in conda's shapes", async () => {
@@ -169,8 +169,22 @@ describe("conda's options", () => {
     });
     expect((await sandbox.taipan("config", "--show-sources")).stdout).toContain(`==> ${rc} <==\n`);
     expect((await sandbox.taipan("config", "--describe", "channels")).stdout).toContain(
-      "# # channels (list)",
+      "# # channels (sequence: primitive)\n# #   aliases: channel\n# #   env var string delimiter: ','\n# #   The list of",
     );
+    const described = await sandbox.taipan("config", "--describe", "channel_priority", "--json");
+    expect(described.json<Record<string, unknown>[]>()).toEqual([
+      {
+        aliases: [],
+        default_value: "flexible",
+        description: expect.stringMatching(/^strict: .*false means disabled\.$/),
+        element_types: ["ChannelPriority", "ChannelPriority", "ChannelPriority"],
+        name: "channel_priority",
+        parameter_type: "primitive",
+      },
+    ]);
+    const all = (await sandbox.taipan("config", "--describe")).stdout;
+    expect(all).toMatch(/^# #{54}\n# ## {20,25}Channels {20,25}##\n# #{54}\n\n# # \w+ \(/);
+    expect(all).toContain("# # channel_priority (ChannelPriority)\n");
     expect((await sandbox.taipan("config", "--validate")).code).toBe(0);
     const unknown = await sandbox.taipan("config", "--show", "chanels");
     expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining("`channels`")]);

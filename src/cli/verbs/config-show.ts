@@ -1,6 +1,6 @@
 import { unknownKeyError } from "../../commands/config.ts";
 import { type ListOptions, listConfig, listConfigJson, listSources } from "../../config/show.ts";
-import { describeConfigJson } from "../../config/show-conda.ts";
+import { keyDescriptions } from "../../config/show-conda.ts";
 import { EXIT } from "../exit-codes.ts";
 import { flag, type Invocation } from "../invocation.ts";
 import type { Session } from "../session.ts";
@@ -29,7 +29,7 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     groups: flag(invocation, "groups"),
   };
   if (action === "describe") {
-    if (session.json) session.printJson(describeConfigJson(keys));
+    if (session.json) session.printJson(keyDescriptions(keys));
     else printText(listConfig(session.config, { ...options, values: false }), session);
     return EXIT.ok;
   }
