@@ -76,7 +76,8 @@ async function reportFailure(
   if (session) session.fail(failure);
   else {
     const { terminalFacts } = await import("./terminal.ts");
-    process.stderr.write(renderError(failure, terminalFacts(process.stderr, process.env).colors));
+    const { colors } = terminalFacts(process.stderr, process.env);
+    process.stderr.write(renderError(failure, colors, 0, programName(argv[1])));
   }
   return exitCodeOf(failure);
 }

@@ -63,12 +63,23 @@ export async function openSession(
   const err = terminalFacts(process.stderr, env);
   const out = { ...terminalFacts(process.stdout, env), channelUrls: values.showChannelUrls };
   const mode = progressMode(values, err);
-  const progress = createProgress(mode, process.stderr, err, values.verbose);
-  const events = sinkOf(values, progress);
+  const log = talksAsConda(invocation) && mode === "plain" ? process.stdout : process.stderr;
+  const progress = createProgress(mode, log, err, values.verbose);
+  const warnings = log === process.stderr ? progress : createProgress("none", process.stderr, err);
+  const events = sinkOf(values, progress, warnings);
   for (const warning of [...config.warnings, ...(invocation.warnings ?? [])])
     events({ type: "warning", code: "config", message: warning.message, hint: warning.hint });
   const resources = openResources(values, { env, home, events });
-  const session: Session = makeSession({ config, mode, progress, resources, out, err, interrupt });
+  const session: Session = makeSession({
+    name: invocation.name,
+    config,
+    mode,
+    progress,
+    resources,
+    out,
+    err,
+    interrupt,
+  });
   session.context = {
     config: values,
     env,
@@ -83,7 +94,12 @@ export async function openSession(
     dialect: invocation.name as Dialect,
     // conda puts its default channels behind those of the command line.
     channelsAreDefault: invocation.name !== "conda" && config.detail("channels") === undefined,
-    confirm: (plan) => confirmPlan(plan, session, invocation.path.at(-1) === "create" && !plan.fresh),
+    confirm: (plan) =>
+      confirmPlan(plan, session, {
+        replaces: invocation.path.at(-1) === "create" && !plan.fresh,
+        // conda asks nothing where a file says what is wanted.
+        fromFile: invocation.path[0] === "env" && (plan.fresh || invocation.path.at(-1) === "update"),
+      }),
   };
   return session;
 }
@@ -92,14 +108,36 @@ export async function openSession(
 const VERBOSITY: Readonly<Record<string, number>> = { info: 1, debug: 2, trace: 3 };
 
 /** A `log_level` above `warning` keeps warnings quiet. */
-function sinkOf(values: ConfigValues, progress: ProgressRenderer): EventSink {
-  if (!["error", "critical", "off"].includes(values.logLevel)) return progress.sink;
+function sinkOf(values: ConfigValues, progress: ProgressRenderer, warnings: ProgressRenderer): EventSink {
+  const silent = ["error", "critical", "off"].includes(values.logLevel);
+  if (!silent && warnings === progress) return progress.sink;
   return (event) => {
     if (event.type !== "warning") progress.sink(event);
+    else if (!silent) warnings.sink(event);
   };
 }
 
+/** Commands that tell what they do, and have no other result. */
+const TALKING = new Set([
+  "create",
+  "install",
+  "update",
+  "remove",
+  "clean",
+  "rename",
+  "notices",
+  "init",
+  "doctor",
+  "search",
+]);
+
+/** conda tells what it does on stdout; programs that call it take text on stderr for a failure. */
+function talksAsConda({ name, path }: Invocation): boolean {
+  return name === "conda" && TALKING.has(path.at(-1) ?? "") && path[1] !== "vars";
+}
+
 interface Parts {
+  name: string;
   config: Config;
   mode: ProgressMode;
   progress: ProgressRenderer;
@@ -109,7 +147,7 @@ interface Parts {
   interrupt: Interrupt;
 }
 
-function makeSession({ config, mode, progress, resources, out, err, interrupt }: Parts): Session {
+function makeSession({ name, config, mode, progress, resources, out, err, interrupt }: Parts): Session {
   const { values } = config;
   return {
     config,
@@ -130,7 +168,7 @@ function makeSession({ config, mode, progress, resources, out, err, interrupt }:
     fail: (error) => {
       progress.close();
       if (mode === "json") progress.sink({ type: "error", ...error.toJSON() });
-      else process.stderr.write(renderError(error, err.colors, values.verbose));
+      else process.stderr.write(renderError(error, err.colors, values.verbose, name));
     },
     ask: (question, { careful = false } = {}) => askUser(question, careful, values, interrupt.signal),
     settle: () => progress.close(),
@@ -155,9 +193,14 @@ export function planText(plan: ChangePlan, { context, out }: Pick<Session, "cont
 }
 
 /** `replaces`: packages of an environment that is there already give way to those of a new one. */
-async function confirmPlan(plan: ChangePlan, session: Session, replaces: boolean): Promise<boolean> {
+async function confirmPlan(
+  plan: ChangePlan,
+  session: Session,
+  { replaces, fromFile }: { replaces: boolean; fromFile: boolean },
+): Promise<boolean> {
   session.settle();
   if (!session.json && !session.quiet) session.print(planText(plan, session));
+  if (fromFile && session.context.dialect === "conda") return true;
   return session.ask("Confirm changes:", { careful: replaces });
 }
 

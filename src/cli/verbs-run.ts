@@ -32,6 +32,7 @@ export const run: CommandSpec = {
       flags: "--no-capture-output",
       help: "conda's option for what happens always: output is never captured",
       also: ["--live-stream"],
+      alsoAs: { conda: ["-s"] },
     },
   ],
   examples: [

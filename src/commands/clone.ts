@@ -78,16 +78,38 @@ export async function rename(
   context: CommandContext,
 ): Promise<RenameOutcome> {
   const where = targetContext(context);
-  const from = await requireEnvironment(await resolveTarget(intent.target, where), context);
+  const details = { exception_name: "CondaEnvException" };
+  const from = await requireEnvironment(await resolveTarget(intent.target, where), context).catch(
+    (error: unknown) => {
+      if (!(error instanceof ToolError)) throw error;
+      throw new ToolError(error.code, error.message, {
+        hint: error.hint,
+        details: { ...error.details, ...details },
+      });
+    },
+  );
   if (from === context.config.rootPrefix)
-    throw new ToolError("usage", "the root prefix cannot be renamed", {
-      hint: "it holds the other environments and the package cache",
-    });
+    throw new ToolError(
+      "usage",
+      context.dialect === "conda"
+        ? "The 'base' environment cannot be renamed"
+        : "the root prefix cannot be renamed",
+      {
+        hint: "it holds the other environments and the package cache",
+        details,
+      },
+    );
   if (from === where.activePrefix && context.env["CONDA_PREFIX"] === from)
-    throw new ToolError("usage", `\`${from}\` is active`, { hint: "deactivate it first" });
+    throw new ToolError(
+      "usage",
+      context.dialect === "conda" ? "Cannot rename the active environment" : `\`${from}\` is active`,
+      { hint: "deactivate it first", details },
+    );
   const to = (await resolveTarget(asTarget(intent.destination), { ...where, activePrefix: undefined }))!;
   const exists = (await pathKind(to)) !== undefined;
-  if (exists && (to === from || !intent.force || !(await isEnvironment(to)))) await refuseExisting(to);
+  // conda's --yes gives way to nothing but environments, as --force does.
+  const force = intent.force || (context.dialect === "conda" && context.config.alwaysYes);
+  if (exists && (to === from || !force || !(await isEnvironment(to)))) await refuseExisting(to, details);
   if (context.config.dryRun) return { from, to, done: false };
   const options = linkOptions(context);
   if (exists) {
@@ -102,10 +124,11 @@ function asTarget(argument: string): TargetOptions {
   return looksLikePath(argument) ? { prefix: argument } : { name: argument };
 }
 
-async function refuseExisting(target: string): Promise<void> {
+async function refuseExisting(target: string, details?: Record<string, unknown>): Promise<void> {
   if ((await pathKind(target)) === undefined) return;
   throw new ToolError("environment-exists", `\`${target}\` exists already`, {
     hint: "choose another name, or remove it first",
+    details,
   });
 }
 

@@ -1,4 +1,4 @@
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import {
   addToList,
   type EditContext,
@@ -16,13 +16,16 @@ import { ToolError } from "../errors.ts";
 import { ensureDir, readText, realPath, writeAtomic } from "../fs/files.ts";
 import { fileModeSync } from "../fs/sync-files.ts";
 import type { CommandContext } from "./context.ts";
-import { prefixFromPath } from "./target.ts";
+import { requireEnvironment, targetContext } from "./environment.ts";
+import { prefixFromPath, resolveTarget, type TargetOptions } from "./target.ts";
 
 /** Which configuration file is read or edited: the user's, unless one is named. */
 export interface RcTarget {
   file?: string | undefined;
   system: boolean;
   env: boolean;
+  /** The file of a named environment, which must be there. */
+  target?: TargetOptions | undefined;
 }
 
 export type RcEdit =
@@ -37,13 +40,18 @@ export interface RcOutcome {
   missing: RcEdit[];
 }
 
-type ConfigContext = Pick<CommandContext, "config" | "env" | "cwd" | "home" | "hostPlatform">;
+type ConfigContext = Pick<CommandContext, "config" | "env" | "cwd" | "home" | "hostPlatform" | "dialect">;
 
 /** Absolute path of the file that a target names. */
-export function rcPath(target: RcTarget, context: ConfigContext): string {
+async function rcPath(target: RcTarget, context: ConfigContext): Promise<string> {
   const named = [target.file !== undefined, target.system, target.env].filter(Boolean);
   if (named.length > 1) throw new ToolError("usage", "--file, --system and --env exclude each other");
   if (target.file !== undefined) return prefixFromPath(target.file, context);
+  const { name, prefix } = target.target ?? {};
+  if (!target.system && (name !== undefined || prefix !== undefined)) {
+    const named = await resolveTarget({ name, prefix }, targetContext(context));
+    return join(await requireEnvironment(named, context), ".condarc");
+  }
   return rcFileToEdit(target.system ? "system" : target.env ? "env" : "user", {
     home: context.home,
     rootPrefix: context.config.rootPrefix,
@@ -61,7 +69,7 @@ export async function editRc(
   edits: readonly RcEdit[],
   context: ConfigContext,
 ): Promise<RcOutcome> {
-  const path = rcPath(target, context);
+  const path = await rcPath(target, context);
   const before = (await readText(path)) ?? "";
   const missing: RcEdit[] = [];
   const after = inFile(path, () =>
@@ -77,7 +85,7 @@ export async function editRc(
 
 /** Writes a text into a file that says nothing yet, and returns its path. Throws `config-invalid` for one that does. */
 export async function writeNewRc(target: RcTarget, text: string, context: ConfigContext): Promise<string> {
-  const path = rcPath(target, context);
+  const path = await rcPath(target, context);
   if (((await readText(path)) ?? "").trim() !== "")
     throw new ToolError("config-invalid", `\`${path}\` already contains configuration`, {
       hint: "remove the file first; `config --describe` prints the same text",
@@ -92,21 +100,30 @@ export async function readRcKey(
   key: string,
   context: ConfigContext,
 ): Promise<{ text: string; value: unknown } | undefined> {
-  const path = rcPath(target, context);
+  const path = await rcPath(target, context);
   const text = (await readText(path)) ?? "";
   return inFile(path, () => getValue(text, key));
 }
 
-/** The named keys of the file, all of them without names, in the file's order. */
+/** The named keys of the file as they are named, all of them without names, sorted. */
 export async function readRcKeys(
   target: RcTarget,
   keys: readonly string[],
   context: ConfigContext,
 ): Promise<{ path: string; values: Map<string, unknown> }> {
-  const path = rcPath(target, context);
+  const path = await rcPath(target, context);
   const text = (await readText(path)) ?? "";
   const all = inFile(path, () => getValues(text));
-  return { path, values: new Map([...all].filter(([key]) => keys.length === 0 || keys.includes(key))) };
+  const wanted = keys.length > 0 ? keys : [...all.keys()].sort();
+  return {
+    path,
+    values: new Map(wanted.flatMap((key) => (all.has(key) ? [[key, all.get(key)] as const] : []))),
+  };
+}
+
+/** Whether a key is one of the configuration's, or of the programs that share the files. */
+export function isKnownKey(key: string): boolean {
+  return findKey(key) !== undefined || FOREIGN_KEYS.has(key);
 }
 
 function applyEdit(text: string, edit: RcEdit, context: ConfigContext): string | undefined {

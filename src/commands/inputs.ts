@@ -216,6 +216,7 @@ async function readSource(file: string, sources: InputSources, context: InputCon
     const near = similarNames(absolute.split(/[/\\]/).at(-1)!, await listDir(resolve(absolute, "..")));
     throw new ToolError("env-file-invalid", `there is no file \`${file}\``, {
       hint: near.length ? `did you mean \`${near[0]}\`?` : `paths count from ${context.cwd}`,
+      details: { exception_name: "EnvironmentFileNotFound", filename: file },
     });
   }
   return text;

@@ -8,7 +8,7 @@ import { requireEnvironment, targetContext } from "./environment.ts";
 import { linkOptions } from "./link-options.ts";
 import { readForChange } from "./prefix-state.ts";
 import { solveChange } from "./solve-change.ts";
-import { resolveTarget, type TargetOptions } from "./target.ts";
+import { looksLikePath, resolveTarget, type TargetOptions } from "./target.ts";
 
 export interface RemoveIntent {
   target: TargetOptions;
@@ -33,9 +33,13 @@ export async function remove(intent: RemoveIntent, context: CommandContext): Pro
   const state = await readForChange(prefix, context);
   const installed = state?.records ?? [];
   const specs = intent.everything ? installed.map((record) => record.name) : intent.specs;
-  for (const text of specs) {
+  const absent = specs.filter((text) => {
     const spec = parseMatchSpec(text);
-    if (installed.some((record) => matchSpecMatches(spec, record))) continue;
+    return !installed.some((record) => matchSpecMatches(spec, record));
+  });
+  if (absent.length > 0 && context.dialect === "conda") throw missing(absent, prefix);
+  for (const text of absent) {
+    const spec = parseMatchSpec(text);
     const near = similarNames(
       spec.name ?? text,
       installed.map((record) => record.name),
@@ -57,6 +61,19 @@ export async function remove(intent: RemoveIntent, context: CommandContext): Pro
   return executePlan(await completePlan(plan, context), state, context);
 }
 
+/** As conda says it, which removes nothing where one name is wrong. */
+function missing(specs: readonly string[], prefix: string): ToolError {
+  const lines = specs.map((spec) => `\n  - ${spec}`).join("");
+  return new ToolError(
+    "package-not-installed",
+    `the following packages are missing from the target environment:${lines}`,
+    {
+      hint: "nothing was removed; `conda list` shows what is installed",
+      details: { packages: [...specs], location: prefix },
+    },
+  );
+}
+
 export interface RemoveEnvironmentOutcome {
   prefix: string;
   packages: number;
@@ -74,6 +91,16 @@ export async function removeEnvironment(
     throw new ToolError("usage", "the root prefix cannot be removed as an environment", {
       hint: `it holds the other environments; delete \`${prefix}\` by hand if you mean it`,
     });
+  }
+  const byDefault = context.config.defaultActivationEnv;
+  if (byDefault !== "" && byDefault !== "base") {
+    const at = looksLikePath(byDefault) ? { prefix: byDefault } : { name: byDefault };
+    if ((await resolveTarget(at, targetContext(context))) === prefix)
+      throw new ToolError(
+        "usage",
+        "Cannot remove an environment if it is configured as `default_activation_env`.",
+        { hint: "change the configuration first", details: { exception_name: "CondaEnvException" } },
+      );
   }
   const state = await readForChange(prefix, context);
   const packages = state?.records.length ?? 0;

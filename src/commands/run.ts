@@ -39,11 +39,15 @@ export async function run(intent: RunIntent, context: CommandContext): Promise<R
   const { config } = context;
   const target = await resolveTarget(intent.target, targetContext(context));
   const prefix = await requireRunnable(target ?? config.rootPrefix, context);
-  const [program, ...args] = intent.command;
+  const [program, ...args] = shellWords(intent.command, context);
   if (program === undefined) {
-    throw new ToolError("usage", "there is no program to run", {
-      hint: "write it after the options: `run -n sci python script.py`",
-    });
+    throw new ToolError(
+      "usage",
+      context.dialect === "conda" ? "No command specified" : "there is no program to run",
+      {
+        hint: "write it after the options: `run -n sci python script.py`",
+      },
+    );
   }
   const cwd = resolve(context.cwd, intent.cwd ?? ".");
   if ((await pathKind(cwd)) === undefined)
@@ -77,6 +81,28 @@ export async function run(intent: RunIntent, context: CommandContext): Promise<R
   } finally {
     await forget();
   }
+}
+
+/** What only a shell knows, and scripts give to `conda run` all the same. */
+const BUILTINS = new Set([
+  "exit",
+  "export",
+  "source",
+  ".",
+  "cd",
+  "ulimit",
+  "umask",
+  "type",
+  "command",
+  "set",
+]);
+
+/** conda runs its arguments by a shell: several lines in one argument are a script, and builtins are there. */
+function shellWords(command: readonly string[], context: CommandContext): readonly string[] {
+  const [first = "", ...rest] = command;
+  if (context.dialect !== "conda" || context.hostPlatform.startsWith("win")) return command;
+  if (rest.length === 0 && first.trim().includes("\n")) return ["sh", "-c", first];
+  return BUILTINS.has(first) ? ["sh", "-c", '"$@"', "sh", ...command] : command;
 }
 
 /** Programs can be run in a root prefix into which nothing was installed. */

@@ -46,6 +46,7 @@ export function checkEnvironmentName(name: string): void {
   if (name === "" || name === "." || name === ".." || /[/\\ :#\0]/.test(name)) {
     throw new ToolError("usage", `\`${name}\` cannot be the name of an environment`, {
       hint: /[/\\]/.test(name) ? `to use a path, write -p ${name}` : "names have no slash, space, colon or #",
+      details: { exception_name: "CondaValueError" },
     });
   }
 }

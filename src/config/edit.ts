@@ -6,6 +6,9 @@ import { FOREIGN_KEYS, findKey, type KeyName, keyDefinition } from "./keys.ts";
 import { nearestKey } from "./nearest.ts";
 import { parseRc } from "./rc-parse.ts";
 
+/** What conda calls a wrong key, or one of another kind. */
+const KEY_ERROR = { exception_name: "CondaKeyError" };
+
 /** What editing needs to know of the machine: values are checked as they will be read. */
 export type EditContext = ConvertContext;
 
@@ -30,6 +33,7 @@ export function setValue(text: string, key: string, value: string, context: Edit
           definition.kind === "list"
             ? `use append or prepend: \`config append ${key} ${value}\``
             : `set one entry: \`${key}.NAME\``,
+        details: KEY_ERROR,
       });
     }
     check(known, value, context);
@@ -156,12 +160,14 @@ function knownKey(name: string, kinds: readonly string[] | undefined, written: s
     const what = kinds?.includes("list") ? "a list" : "a map";
     throw new ToolError("config-invalid", `configuration key \`${name}\` is not ${what}`, {
       hint: `use \`config set ${written}\``,
+      details: KEY_ERROR,
     });
   }
   if (FOREIGN_KEYS.has(name)) return name;
   const near = nearestKey(name);
   throw new ToolError("config-invalid", `unknown configuration key \`${name}\``, {
     hint: near && `did you mean \`${near}\`?`,
+    details: KEY_ERROR,
   });
 }
 

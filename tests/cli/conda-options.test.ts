@@ -209,7 +209,7 @@ describe("conda config", () => {
     );
     for (const bad of ["chanels: [x]\n", "channel_priority: sometimes\n", "[x]\n", "a: [\n"]) {
       const result = await runAs("conda", ["config", "--stdin", "--file", rc()], bad);
-      expect([result.code, result.stderr], bad).toEqual([1, expect.stringContaining("error:")]);
+      expect([result.code, result.stderr], bad).toEqual([1, expect.stringContaining("Error: ")]);
     }
     expect(readFileSync(rc(), "utf8")).toContain("channel_priority: strict\n");
   });

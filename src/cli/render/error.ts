@@ -64,8 +64,10 @@ function usageError(code: string, message: string, program: string): ToolError |
   });
 }
 
-export function renderError(error: ToolError, colors: Colors, verbosity = 0): string {
-  const lines = [`${colors.red("error:")} ${printable(error.message)}`];
+/** By conda's name the failure begins with the name of conda's exception, as programs that call conda look for it. */
+export function renderError(error: ToolError, colors: Colors, verbosity = 0, program = "taipan"): string {
+  const word = program === "conda" ? exceptionName(error) : "error";
+  const lines = [`${colors.red(`${word}:`)} ${printable(error.message)}`];
   if (error.hint)
     for (const hint of error.hint.split("\n")) lines.push(`${colors.cyan("hint:")} ${printable(hint)}`);
   if (verbosity >= 2) {
@@ -75,9 +77,15 @@ export function renderError(error: ToolError, colors: Colors, verbosity = 0): st
   return `${lines.join("\n")}\n`;
 }
 
+/** Where one code stands for several of conda's exceptions, the place that failed says which. */
+function exceptionName(error: ToolError): string {
+  const told = error.details?.["exception_name"];
+  return typeof told === "string" ? told : (EXCEPTION_NAMES[error.code] ?? "CondaError");
+}
+
 /** conda's error document: `error`, `exception_name`, `message`, plus taipan's stable `code`, `hint` and facts. */
 export function errorDocument(error: ToolError): Record<string, unknown> {
-  const name = EXCEPTION_NAMES[error.code] ?? "CondaError";
+  const name = exceptionName(error);
   return {
     success: false,
     error: `${name}: ${error.message}`,

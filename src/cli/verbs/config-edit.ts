@@ -39,7 +39,12 @@ async function get(target: RcTarget, key: string, session: Session): Promise<num
 }
 
 export function rcTarget(invocation: Invocation): RcTarget {
-  return { file: text(invocation, "file"), system: flag(invocation, "system"), env: flag(invocation, "env") };
+  return {
+    file: text(invocation, "file"),
+    system: flag(invocation, "system"),
+    env: flag(invocation, "env"),
+    target: { name: text(invocation, "name"), prefix: text(invocation, "prefix") },
+  };
 }
 
 function editsOf(action: string, words: readonly string[]): RcEdit[] {

@@ -1,5 +1,12 @@
 import { text as readStream } from "node:stream/consumers";
-import { editRc, type RcEdit, readRcKeys, writeNewRc } from "../../commands/config.ts";
+import {
+  editRc,
+  isKnownKey,
+  type RcEdit,
+  type RcTarget,
+  readRcKeys,
+  writeNewRc,
+} from "../../commands/config.ts";
 import { redactValue } from "../../config/redact.ts";
 import {
   describeConfig,
@@ -63,12 +70,16 @@ function describe(keys: readonly string[], session: Session): number {
 
 async function get(invocation: Invocation, keys: readonly string[], session: Session): Promise<number> {
   const { path, values } = await readRcKeys(rcTarget(invocation), keys, session.context);
+  const unknown = [...values.keys()].filter((key) => !isKnownKey(key));
+  if (keys.length === 0) for (const key of unknown) values.delete(key);
+  const warnings = unknown.map((key) => `Unknown key: '${key}'`);
+  if (!session.json) for (const warning of warnings) process.stderr.write(`${warning}\n`);
   if (session.json)
     session.printJson({
       get: redactValue(Object.fromEntries(values)),
       rc_path: path,
       success: true,
-      warnings: [],
+      warnings,
     });
   else printText(getCommands(values), session);
   return EXIT.ok;
@@ -83,11 +94,34 @@ async function edit(invocation: Invocation, session: Session): Promise<number> {
       hint: "such as `config list`, `config set KEY VALUE`, `config --set KEY VALUE`; see `config --help`",
     });
   }
-  const { path, missing } = await editRc(rcTarget(invocation), edits, session.context);
+  const target = rcTarget(invocation);
+  const moved = await alreadyListed(target, edits, session);
+  const { path, missing } = await editRc(target, edits, session.context);
   const [first] = missing;
   if (first) throw notThere(first, path);
-  if (session.json) session.printJson({ get: {}, rc_path: path, success: true, warnings: [] });
+  if (session.json) session.printJson({ get: {}, rc_path: path, success: true, warnings: moved });
+  else if (!session.quiet) for (const warning of moved) process.stderr.write(`Warning: ${warning}\n`);
   return EXIT.ok;
+}
+
+/** conda's words for each value that a list has already and that gets another place in it. */
+async function alreadyListed(
+  target: RcTarget,
+  edits: readonly RcEdit[],
+  session: Session,
+): Promise<string[]> {
+  const added = edits.flatMap((edit) => (edit.kind === "append" || edit.kind === "prepend" ? [edit] : []));
+  if (added.length === 0) return [];
+  const { values } = await readRcKeys(
+    target,
+    added.map(({ key }) => key),
+    session.context,
+  );
+  return added.flatMap(({ key, kind, value }) => {
+    const list = values.get(key);
+    if (!Array.isArray(list) || !list.includes(value)) return [];
+    return [`'${value}' already in '${key}' list, moving to the ${kind === "append" ? "bottom" : "top"}`];
+  });
 }
 
 /** In conda's order. `--add` prepends, as in conda. */
@@ -108,18 +142,13 @@ function editsOf(invocation: Invocation): RcEdit[] {
   ];
 }
 
+/** In conda's words: the option is conda's alone. */
 function notThere(edit: RcEdit, path: string): ToolError {
-  const what =
-    edit.kind === "remove"
-      ? `value \`${edit.value}\` is not in \`${edit.key}\``
-      : `key \`${edit.key}\` is not`;
-  return new ToolError(
-    "config-invalid",
-    edit.kind === "remove" ? `${what} of \`${path}\`` : `${what} in \`${path}\``,
-    {
-      hint: "`config --get` shows what the file holds",
-    },
-  );
+  const what = edit.kind === "remove" ? `value '${edit.value}' not present in config` : "undefined in config";
+  return new ToolError("config-invalid", `'${edit.key}': ${what}, \`${path}\``, {
+    hint: "`config --get` shows what the file holds",
+    details: { exception_name: "CondaKeyError" },
+  });
 }
 
 function printText(text: string, session: Session): void {

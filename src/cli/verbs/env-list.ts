@@ -1,3 +1,4 @@
+import type { CommandContext } from "../../commands/context.ts";
 import { environmentSize } from "../../commands/environment-size.ts";
 import { describeEnvironment, knownEnvironments } from "../../commands/environments.ts";
 import { displayName } from "../../commands/target.ts";
@@ -21,19 +22,16 @@ export async function printEnvironments(
   const sizes = new Map<string, number>();
   if (withSizes) for (const prefix of prefixes) sizes.set(prefix, await environmentSize(prefix, context));
   if (session.json) {
-    const details = await Promise.all(
-      prefixes.map(async (prefix) => {
-        const size = sizes.get(prefix);
-        const known = await describeEnvironment(prefix, context);
-        return [prefix, size === undefined ? known : { ...known, size }] as const;
-      }),
-    );
-    session.printJson({ envs: prefixes, envs_details: Object.fromEntries(details) });
+    const details = await environmentDetails(prefixes, context, sizes);
+    session.printJson({ envs: prefixes, envs_details: details });
     return;
   }
   const active = context.env["CONDA_PREFIX"];
-  if (context.dialect === "conda" && !withSizes) {
-    session.print(condaLines(prefixes, active, session).join("\n"));
+  if (context.dialect === "conda") {
+    const frozen = new Set<string>();
+    for (const prefix of prefixes)
+      if ((await describeEnvironment(prefix, context)).frozen) frozen.add(prefix);
+    session.print(condaLines(prefixes, { active, frozen, sizes }, session).join("\n"));
     return;
   }
   const rows = prefixes.map((prefix) => {
@@ -46,11 +44,37 @@ export async function printEnvironments(
   session.print(renderTable(columns, rows, { available: session.out.columns(), dispensable: [] }).join("\n"));
 }
 
+/** conda's facts of each environment, by its path. */
+export async function environmentDetails(
+  prefixes: readonly string[],
+  context: CommandContext,
+  sizes: ReadonlyMap<string, number> = new Map(),
+): Promise<Record<string, unknown>> {
+  const details = await Promise.all(
+    prefixes.map(async (prefix) => {
+      const size = sizes.get(prefix);
+      const known = await describeEnvironment(prefix, context);
+      return [prefix, size === undefined ? known : { ...known, size }] as const;
+    }),
+  );
+  return Object.fromEntries(details);
+}
+
 /** conda's own text, which programs split at spaces: the name first, the path last. */
-function condaLines(prefixes: readonly string[], active: string | undefined, session: Session): string[] {
+function condaLines(
+  prefixes: readonly string[],
+  {
+    active,
+    frozen,
+    sizes,
+  }: { active: string | undefined; frozen: ReadonlySet<string>; sizes: ReadonlyMap<string, number> },
+  session: Session,
+): string[] {
   const rows = prefixes.map((prefix) => {
     const name = displayName(prefix, session.config.values);
-    return `${(name === prefix ? "" : name).padEnd(23)} ${prefix === active ? "*" : " "} ${prefix}`;
+    const bytes = sizes.get(prefix);
+    const size = bytes === undefined ? "" : ` ${formatBytes(bytes).replace("kB", "KB").padStart(9)} `;
+    return `${(name === prefix ? "" : name).padEnd(23)} ${prefix === active ? "*" : frozen.has(prefix) ? "+" : " "}${size} ${prefix}`;
   });
-  return ["", "# conda environments:", "#", "# * -> active", ...rows, ""];
+  return ["", "# conda environments:", "#", "# * -> active", "# + -> frozen", ...rows, ""];
 }

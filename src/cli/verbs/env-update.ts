@@ -7,7 +7,14 @@ export async function run(invocation: Invocation, session: Session): Promise<num
   const sources = changeSources(invocation);
   if (sources.files.length === 0 && sources.specs.length === 0) sources.files.push("environment.yml");
   const outcome = await install(
-    { ...sources, command: "update", createMissing: true, onlyRequested: flag(invocation, "prune") },
+    // What the file names and the environment lacks is installed, what it has is brought up to date.
+    {
+      ...sources,
+      command: "install",
+      upgradeNamed: true,
+      createMissing: true,
+      onlyRequested: flag(invocation, "prune"),
+    },
     session.context,
   );
   return reportChange(outcome, session);

@@ -1,5 +1,6 @@
 import { dirname, resolve } from "node:path";
 import { exportAs, exportFormat } from "../../commands/export-format.ts";
+import { ToolError } from "../../errors.ts";
 import { ensureDir, writeAtomic } from "../../fs/files.ts";
 import { EXIT } from "../exit-codes.ts";
 import { flag, type Invocation, list, text } from "../invocation.ts";
@@ -20,8 +21,17 @@ export async function run(invocation: Invocation, session: Session): Promise<num
       channelSubdir: flag(invocation, "channelSubdir") && !flag(invocation, "ignoreChannels"),
     },
   };
+  if (intent.overrideChannels && intent.channels.length === 0)
+    throw new ToolError(
+      "usage",
+      "At least one -c / --channel flag must be supplied when using --override-channels",
+    );
   const hash = invocation.options["md5"] === false ? "none" : invocation.path[0] === "env" ? "md5" : "sha256";
   const { text: content, result } = await exportAs(format, { ...intent, hash }, session.context);
+  if (format === "explicit" && invocation.name === "conda" && result.installed.records.length === 0)
+    throw new ToolError("usage", "Cannot export explicit format: the environment has no packages", {
+      details: { exception_name: "CondaValueError" },
+    });
   session.settle();
   if (file !== undefined) {
     const path = resolve(file);
@@ -29,7 +39,12 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     await writeAtomic(path, content);
     if (session.json) session.printJson({ success: true, format, file: path });
     else session.say(`Wrote ${path}`);
-  } else if (!session.json || format.endsWith("-json")) session.print(content.trimEnd());
+  } else if (
+    !session.json ||
+    format.endsWith("-json") ||
+    (invocation.name === "conda" && text(invocation, "format"))
+  )
+    session.print(content.trimEnd());
   else if (format === "environment-yml") session.printJson(result.document);
   else if (format === "explicit")
     session.printJson(

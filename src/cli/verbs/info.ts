@@ -7,7 +7,7 @@ import { flag, type Invocation, text } from "../invocation.ts";
 import { renderTable } from "../render/table.ts";
 import type { Session } from "../session.ts";
 import { printable } from "../terminal.ts";
-import { printEnvironments } from "./env-list.ts";
+import { environmentDetails, printEnvironments } from "./env-list.ts";
 import { licenses } from "./licenses.ts";
 
 export async function run(invocation: Invocation, session: Session): Promise<number> {
@@ -40,7 +40,11 @@ export async function run(invocation: Invocation, session: Session): Promise<num
   }
   const versions = versionsFor(invocation.name, result);
   if (session.json) {
-    session.printJson({ ...infoDocument(result, session), ...versions });
+    session.printJson({
+      ...infoDocument(result, session),
+      envs_details: await environmentDetails(result.environments, session.context),
+      ...versions,
+    });
     return EXIT.ok;
   }
   const system = flag(invocation, "system");

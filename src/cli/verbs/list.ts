@@ -9,6 +9,7 @@ import { formatBytes } from "../../util/format.ts";
 import { EXIT } from "../exit-codes.ts";
 import { flag, type Invocation, text } from "../invocation.ts";
 import {
+  condaList,
   LIST_FIELDS,
   type ListField,
   listCells,
@@ -36,6 +37,17 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     },
     session.context,
   );
+  const pattern = invocation.args[0];
+  if (
+    pattern !== undefined &&
+    !session.json &&
+    session.context.dialect === "conda" &&
+    result.records.length + result.pip.length === 0
+  )
+    throw new ToolError("package-not-installed", `no package matches \`${pattern}\``, {
+      hint: "`conda list` shows all",
+      details: { exception_name: "CondaValueError" },
+    });
   const reverse = flag(invocation, "reverse");
   const ordered = reverse
     ? <T>(items: readonly T[]) => [...items].reverse()
@@ -81,11 +93,22 @@ function printTable(
   const shown: ListField[] = fields ?? ["name", "version", "build", "channel"];
   if (!fields && size) shown.push("size");
   if (!fields) for (const hash of ["md5", "sha256"] as const) if (flag(invocation, hash)) shown.push(hash);
+  const urls = session.config.values.showChannelUrls;
+  if (session.context.dialect === "conda") {
+    session.print(
+      condaList(
+        result.prefix,
+        shown,
+        items.map((item) => listCells(item, shown, urls)),
+      ),
+    );
+    return;
+  }
   session.say(`Packages in ${result.prefix}:\n`);
   session.print(
     renderTable(
       listColumns(shown),
-      items.map((item) => listCells(item, shown, session.config.values.showChannelUrls)),
+      items.map((item) => listCells(item, shown, urls)),
       // Those who chose the columns want them all.
       { available: session.out.columns(), dispensable: fields ? [] : [2, 3] },
     ).join("\n"),

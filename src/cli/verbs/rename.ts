@@ -17,6 +17,9 @@ export async function run(invocation: Invocation, session: Session): Promise<num
   session.settle();
   const { dryRun } = session.config.values;
   if (session.json) session.printJson({ success: true, dry_run: dryRun, src: from, dst: to });
+  // conda's words for a dry run, one line a step.
+  else if (dryRun && invocation.name === "conda")
+    session.print([`Dry run action: clone ${from},${to}`, `Dry run action: rm_rf ${from}`].join("\n"));
   else if (done) session.say(`Renamed ${from} to ${to}`);
   else session.say(dryRun ? `Would rename ${from} to ${to}` : "Nothing was changed.");
   return done || dryRun ? EXIT.ok : EXIT.failure;

@@ -38,7 +38,18 @@ function condaShells(invocation: Invocation, session: Session): Shell[] {
         shell !== "ash",
     );
   const named = invocation.args.map((name) => chooseShell(name, session.context));
+  if (named.length === 0 && invocation.name === "conda") return [guessedOrBash(session)];
   return named.length > 0 ? named : [chooseShell(undefined, session.context)];
+}
+
+/** conda takes bash where nothing says which shell it is; on Windows nothing is taken for granted. */
+function guessedOrBash({ context }: Session): Shell {
+  try {
+    return chooseShell(undefined, context);
+  } catch (error) {
+    if (context.hostPlatform.startsWith("win")) throw error;
+    return "bash";
+  }
 }
 
 /** `reinit` without a shell takes every shell that is initialised. */

@@ -1,0 +1,185 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createSandbox, type Sandbox } from "../support/cli.ts";
+import { writeWorld } from "../support/cli-world.ts";
+import { runAs } from "../support/names.ts";
+
+let sandbox: Sandbox;
+let channel: string;
+
+beforeAll(async () => {
+  sandbox = createSandbox();
+  channel = (await writeWorld(join(sandbox.dir, "channel"))).url;
+  const made = await conda("create", "-n", "one", "-c", channel, "--override-channels", "app", "--yes");
+  expect(made.stderr).toBe("");
+  expect(made.code).toBe(0);
+});
+afterAll(() => sandbox.close());
+
+const conda = (...args: string[]) => runAs(sandbox, "conda", args);
+const at = (name: string) => join(sandbox.root, "envs", name);
+const failure = async (...args: string[]) => {
+  const [text, json] = [await conda(...args), await conda(...args, "--json")];
+  expect(text.code).not.toBe(0);
+  return { text: text.stderr, name: JSON.parse(json.stdout).exception_name as string };
+};
+
+describe("run as conda", () => {
+  it("tells what it does on stdout: stderr is for warnings and failures", async () => {
+    const steps = [
+      ["create", "-n", "told", "-c", channel, "--override-channels", "libx", "--yes"],
+      ["rename", "-n", "told", "told-again"],
+      ["remove", "-n", "told-again", "--all", "--yes"],
+      ["clean", "--index-cache", "--yes"],
+    ];
+    for (const step of steps) {
+      const { code, stdout, stderr } = await conda(...step);
+      expect([code, stderr, stdout !== ""], step.join(" ")).toEqual([0, "", true]);
+    }
+    const result = await sandbox.taipan("clean", "--index-cache", "--yes");
+    expect(result.stderr).not.toBe("");
+  });
+
+  it("begins a failure with the name of conda's exception", async () => {
+    const missing = await failure("remove", "-n", "one", "app", "foo", "bar", "--yes");
+    expect(missing.name).toBe("PackagesNotFoundError");
+    expect(missing.text).toMatch(
+      /^PackagesNotFoundError: .*missing from the target environment:\n {2}- foo\n {2}- bar\n/,
+    );
+    expect(existsSync(join(at("one"), "conda-meta", "history"))).toBe(true);
+    // Nothing was removed, though `app` is there.
+    expect((await conda("list", "-n", "one", "--fields", "name")).stdout).toContain("\napp\n");
+    expect((await failure("env", "create", "-f", "nowhere.yml")).name).toBe("EnvironmentFileNotFound");
+    expect((await failure("rename", "-n", "base", "x")).name).toBe("CondaEnvException");
+    expect((await failure("rename", "-n", "one", "one")).name).toBe("CondaEnvException");
+    expect((await failure("config", "--set", "no_such_key", "1")).name).toBe("CondaKeyError");
+    expect((await failure("info", "--size")).text).toContain("--size can only be used with --envs");
+    // By our own name a missing package is a warning, as for micromamba.
+    expect((await sandbox.taipan("remove", "-n", "one", "foo", "--yes")).code).toBe(0);
+  });
+
+  it("lists packages in conda's lines", async () => {
+    const { stdout, stderr } = await conda("list", "-n", "one");
+    expect(stderr).toBe("");
+    const [first, second, titles, ...rows] = stdout.trimEnd().split("\n");
+    expect([first, second]).toEqual([`# packages in environment at ${at("one")}:`, "#"]);
+    expect(titles!.split(/\s+/)).toEqual(["#", "Name", "Version", "Build", "Channel"]);
+    expect(rows.map((row) => row.split(/\s+/)[0])).toContain("app");
+    for (const row of rows) expect(row.split(/\s+/)).toHaveLength(4);
+    const field = await conda("list", "-n", "one", "--fields", "version", "^app$");
+    expect(field.stdout.split("\n").slice(3)).toEqual([
+      rows.find((row) => row.startsWith("app"))!.split(/\s+/)[1],
+      "",
+    ]);
+    const all =
+      "arch,channel_name,constrains,depends,dist_str,features,fn,license_family,noarch,package_type,track_features";
+    expect((await conda("list", "-n", "one", "--fields", all)).code).toBe(0);
+    expect((await failure("list", "-n", "one", "--fields", "colour")).text).toContain("`colour`");
+    expect((await conda("list", "-n", "one", "nothing-like-it")).code).toBe(1);
+    expect(JSON.parse((await conda("list", "-n", "one", "nothing-like-it", "--json")).stdout)).toEqual([]);
+  });
+
+  it("marks frozen environments, shows sizes, and says all of info in three parts", async () => {
+    await conda("create", "-n", "ice", "--yes");
+    writeFileSync(join(at("ice"), "conda-meta", "frozen"), "");
+    const [detail, envs, system, all] = await Promise.all(
+      [[], ["--envs"], ["--system"], ["--all"]].map(async (args) => (await conda("info", ...args)).stdout),
+    );
+    expect(all).toBe(detail! + envs! + system!);
+    expect(envs).toMatch(/^ice +\+ /m);
+    for (const label of ["conda version", "channel URLs", "config file", "offline mode", "solver"])
+      expect(detail).toContain(`${label} :`);
+    for (const label of ["sys.version:", "sys.prefix:", "conda location:", "PATH:"])
+      expect(system).toContain(label);
+    const sizes = (await conda("info", "--envs", "--size")).stdout.split("\n");
+    for (const line of sizes.filter((text) => text !== "" && !text.startsWith("#")))
+      expect(line).toMatch(/\s+\d+(\.\d+)? (B|KB|MB|GB) +\//);
+    expect(JSON.parse((await conda("info", "--json")).stdout).envs_details[at("ice")]).toMatchObject({
+      frozen: true,
+    });
+  });
+
+  it("renames over another environment with --yes, and says the steps of a dry run", async () => {
+    for (const name of ["old", "new"]) await conda("create", "-n", name, "--yes");
+    const dry = await conda("rename", "-n", "old", "newer", "--dry-run");
+    expect(dry.stdout).toBe(
+      `Dry run action: clone ${at("old")},${at("newer")}\nDry run action: rm_rf ${at("old")}\n`,
+    );
+    expect((await conda("rename", "-n", "old", "new")).code).toBe(1);
+    expect((await conda("rename", "-n", "old", "new", "--yes")).code).toBe(0);
+    expect([existsSync(at("old")), existsSync(at("new"))]).toEqual([false, true]);
+    // What is no environment gives way to nothing.
+    mkdirSync(join(sandbox.dir, "mine"));
+    expect((await conda("rename", "-n", "new", join(sandbox.dir, "mine"), "--yes")).code).toBe(1);
+  });
+
+  it("runs what only a shell knows", async () => {
+    expect((await conda("run", "-n", "one", "exit", "5")).code).toBe(5);
+    const script = await conda("run", "-n", "one", "-s", '\necho a b\necho "$CONDA_PREFIX"\n');
+    expect(script.stdout).toBe(`a b\n${at("one")}\n`);
+    // One argument is one argument all the same.
+    expect((await conda("run", "-n", "one", "echo", "a;b $HOME")).stdout).toBe("a;b $HOME\n");
+    expect((await sandbox.taipan("run", "-n", "one", "exit", "5")).code).toBe(127);
+  });
+
+  it("keeps the environment that is activated by default", async () => {
+    const env = { CONDA_DEFAULT_ACTIVATION_ENV: at("one") };
+    const result = await runAs(sandbox, "conda", ["remove", "-n", "one", "--all", "--yes"], env);
+    expect([result.code, existsSync(at("one"))]).toEqual([2, true]);
+    expect(result.stderr).toContain("default_activation_env");
+  });
+
+  it("exports as --format says beside --json, and nothing explicit of an empty environment", async () => {
+    const yaml = await conda("export", "-n", "one", "--format", "yaml", "--json");
+    expect(yaml.stdout).toMatch(/^name: one\n/);
+    await conda("create", "-n", "empty", "--yes");
+    expect(await failure("export", "-n", "empty", "--format", "explicit")).toMatchObject({
+      name: "CondaValueError",
+    });
+    expect((await failure("export", "-n", "one", "-O")).text).toContain("At least one -c");
+  });
+});
+
+describe("config of an environment", () => {
+  it("is in its own file", async () => {
+    await conda("create", "-n", "with-rc", "--yes");
+    expect((await conda("config", "--append", "channels", "mine", "-n", "with-rc")).code).toBe(0);
+    expect(readFileSync(join(at("with-rc"), ".condarc"), "utf8")).toBe("channels:\n  - mine\n");
+    expect(existsSync(join(sandbox.home, ".condarc"))).toBe(false);
+    const missing = await failure("config", "--get", "channels", "-n", "nowhere");
+    expect(missing.name).toBe("EnvironmentLocationNotFound");
+  });
+
+  it("is printed sorted, with a word on keys that mean nothing and on values that were there", async () => {
+    const file = join(sandbox.dir, "some.yml");
+    writeFileSync(file, "channels: [a, b]\nnonsense: 1\nalways_yes: true\n");
+    const got = await conda("config", "--file", file, "--get");
+    expect(got.stdout).toBe(
+      "--set always_yes True\n--add channels 'b'   # lowest priority\n--add channels 'a'   # highest priority\n",
+    );
+    expect(got.stderr).toBe("Unknown key: 'nonsense'\n");
+    const moved = await conda("config", "--file", file, "--append", "channels", "a");
+    expect(moved.stderr).toBe("Warning: 'a' already in 'channels' list, moving to the bottom\n");
+    expect(readFileSync(file, "utf8")).toContain("channels: [b, a]");
+  });
+});
+
+it("env update installs what the file names and the environment lacks", async () => {
+  for (const name of ["conda", "taipan"] as const) {
+    const file = join(sandbox.dir, `${name}.yml`);
+    const env = `grows-${name}`;
+    writeFileSync(file, `name: ${env}\nchannels: ["${channel}", nodefaults]\ndependencies: [libx]\n`);
+    // conda asks nothing where a file says it.
+    expect(
+      (await runAs(sandbox, name, ["env", "create", "-f", file, ...(name === "conda" ? [] : ["-y"])])).code,
+    ).toBe(0);
+    writeFileSync(file, `name: ${env}\nchannels: ["${channel}", nodefaults]\ndependencies: [libx, app]\n`);
+    const result = await runAs(sandbox, name, ["env", "update", "-f", file, "-y"]);
+    expect(result.code, result.stderr).toBe(0);
+    const { stdout } = await runAs(sandbox, name, ["list", "-n", env, "--json"]);
+    expect(JSON.parse(stdout).map((item: { name: string }) => item.name)).toEqual(
+      expect.arrayContaining(["app", "libx"]),
+    );
+  }
+});
