@@ -30,6 +30,16 @@ export interface OptionSpec {
   notBuilt?: string;
 }
 
+/** An option of the peers that has nothing to change here. */
+export function inVain(flags: string, why: string, more?: Partial<OptionSpec>): OptionSpec {
+  return { flags, help: "", hidden: true, noEffect: why, ...more };
+}
+
+/** An option of the peers that is not built: using it is an error that says what there is instead. */
+export function refused(flags: string, why: string, more?: Partial<OptionSpec>): OptionSpec {
+  return { flags, help: "", hidden: true, notBuilt: why, ...more };
+}
+
 const rc: OptionSpec[] = [
   { flags: "--rc-file <file>", help: "use only this configuration file (may be repeated)", repeat: true },
   { flags: "--no-rc", help: "ignore all configuration files" },
@@ -55,13 +65,8 @@ const general: OptionSpec[] = [
     choices: ["critical", "error", "warning", "info", "debug", "trace", "off"],
   },
   { flags: "--debug", help: "same as -vv", hidden: true, also: ["--trace"] },
-  { flags: "--no-plugins", help: "", hidden: true, noEffect: "there are no plug-ins" },
-  {
-    flags: "--console <name>",
-    help: "",
-    hidden: true,
-    noEffect: "--progress chooses how things are shown",
-  },
+  inVain("--no-plugins", "there are no plug-ins"),
+  inVain("--console <name>", "--progress chooses how things are shown"),
   {
     flags: "--print-config-only",
     help: "print the configuration and what would be worked on",
@@ -120,9 +125,9 @@ const network: OptionSpec[] = [
   },
   { flags: "--repodata-use-zst", help: "fetch repodata.json.zst where there is one (default)", hidden: true },
   { flags: "--no-repodata-use-zst", help: "fetch the plain repodata.json", hidden: true },
-  { flags: "--no-lock", help: "", hidden: true, noEffect: "caches are always changed under a lock" },
+  inVain("--no-lock", "caches are always changed under a lock"),
   { flags: "-k, --insecure", help: 'same as --ssl-verify "<false>"' },
-  { flags: "--ssl-no-revoke", help: "", hidden: true, noEffect: "Node.js asks for no revocation lists" },
+  inVain("--ssl-no-revoke", "Node.js asks for no revocation lists"),
 ];
 
 const scripts: OptionSpec[] = [
@@ -188,27 +193,9 @@ const solver: OptionSpec[] = [
     help: "downgrade installed packages where it must be (default)",
     hidden: true,
   },
-  {
-    flags: "--solver <name>",
-    help: "",
-    hidden: true,
-    noEffect: "there is one solver",
-    also: ["--experimental-solver"],
-  },
-  {
-    flags: "--mamba-repodata-parsing",
-    help: "",
-    hidden: true,
-    noEffect: "there is one parser",
-    also: ["--exp-repodata-parsing"],
-  },
-  {
-    flags: "--no-mamba-repodata-parsing",
-    help: "",
-    hidden: true,
-    noEffect: "there is one parser",
-    also: ["--no-exp-repodata-parsing"],
-  },
+  inVain("--solver <name>", "there is one solver", { also: ["--experimental-solver"] }),
+  inVain("--mamba-repodata-parsing", "there is one parser", { also: ["--exp-repodata-parsing"] }),
+  inVain("--no-mamba-repodata-parsing", "there is one parser", { also: ["--no-exp-repodata-parsing"] }),
   { flags: "--no-deps", help: "only the named packages, without their dependencies" },
   { flags: "--only-deps", help: "only the dependencies of the named packages" },
   { flags: "--no-allow-uninstall", help: "never remove an installed package" },
@@ -228,30 +215,18 @@ const solver: OptionSpec[] = [
 ];
 
 const change: OptionSpec[] = [
-  { flags: "--experimental", help: "", hidden: true, noEffect: "nothing is experimental" },
-  {
-    flags: "--experimental-feature <name>",
-    help: "",
-    hidden: true,
-    noEffect: "nothing is experimental",
+  inVain("--experimental", "nothing is experimental"),
+  inVain("--experimental-feature <name>", "nothing is experimental", {
     alsoAs: { conda: ["--experimental"] },
-  },
+  }),
   { flags: "--clobber", help: "let packages overwrite each other's files without a word", hidden: true },
-  { flags: "--dev", help: "", hidden: true, noEffect: "scripts are started by the environment itself" },
-  {
-    flags: "--environment-specifier <name>",
-    help: "",
-    hidden: true,
-    noEffect: "a file says itself what it is",
-    also: ["--env-spec"],
-  },
-  {
-    flags: "--shortcuts-only <package>",
-    help: "",
-    hidden: true,
-    repeat: true,
-    notBuilt: "menu entries are made for every package, or with --no-shortcuts for none",
-  },
+  inVain("--dev", "scripts are started by the environment itself"),
+  inVain("--environment-specifier <name>", "a file says itself what it is", { also: ["--env-spec"] }),
+  refused(
+    "--shortcuts-only <package>",
+    "menu entries are made for every package, or with --no-shortcuts for none",
+    { repeat: true },
+  ),
   ...channelUrls,
   {
     flags: "-f, --file <file>",

@@ -1,4 +1,4 @@
-import type { OptionSpec } from "./options.ts";
+import { inVain, type OptionSpec, refused } from "./options.ts";
 import type { CommandSpec } from "./verbs.ts";
 
 /** Rows of the command table: care of environments and packages. */
@@ -9,12 +9,10 @@ const compression: OptionSpec[] = [
     flags: "-c, --compression-level <level>",
     help: "1 to 22 for .conda (default 19), 1 to 9 for .tar.bz2 (default 9)",
   },
-  {
-    flags: "--compression-threads <n>",
-    help: "",
-    hidden: true,
-    noEffect: "one thread compresses: frames that were compressed apart are not read by every tool",
-  },
+  inVain(
+    "--compression-threads <n>",
+    "one thread compresses: frames that were compressed apart are not read by every tool",
+  ),
 ];
 
 const loadPackage = () => import("./verbs/package.ts");
@@ -29,12 +27,7 @@ export const MAINTENANCE_COMMANDS: readonly CommandSpec[] = [
     options: [
       { flags: "-w, --which <path>", help: "say which package has a file (may be repeated)", repeat: true },
       { flags: "-u, --untracked", help: "files of the environment that no package brought" },
-      {
-        flags: "--reset",
-        help: "",
-        hidden: true,
-        notBuilt: "it would remove what people put there by hand; `package --untracked` lists it",
-      },
+      refused("--reset", "it would remove what people put there by hand; `package --untracked` lists it"),
     ],
     examples: ["package -w ~/envs/sci/bin/python", "package extract numpy-2.1.0-py312_0.conda numpy"],
     load: () => import("./verbs/package-which.ts"),

@@ -1,4 +1,4 @@
-import { GROUPS, type OptionSpec } from "./options.ts";
+import { GROUPS, type OptionSpec, refused } from "./options.ts";
 import type { CommandSpec } from "./verbs.ts";
 
 /** Rows of the command table: lock files and exports. */
@@ -15,14 +15,10 @@ const exportOptions: OptionSpec[] = [
   { flags: "--from-history", help: "only what was asked for" },
   { flags: "--channel-subdir", help: "with channel and subdir" },
   { flags: "--ignore-channels", help: "without channels in front of packages (default)" },
-  {
-    flags: "--platform <platform>",
-    help: "",
-    hidden: true,
+  refused("--platform <platform>", "an environment is of one platform; `lock --platform` solves for others", {
     repeat: true,
     also: ["--subdir"],
-    notBuilt: "an environment is of one platform; `lock --platform` solves for others",
-  },
+  }),
 ];
 
 const formatOption: OptionSpec = {
@@ -125,7 +121,7 @@ const NO_LONGER: OptionSpec[] = (
     ["--reverse-dependency", "ask `repoquery whoneeds`"],
     ["--unknown", "`clean` sees to packages in the caches"],
   ] as const
-).map(([flags, notBuilt]) => ({ flags, notBuilt, help: "", hidden: true }));
+).map(([flags, instead]) => refused(flags, instead));
 
 const search: CommandSpec = {
   name: "search",

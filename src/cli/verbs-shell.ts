@@ -1,4 +1,4 @@
-import type { OptionSpec } from "./options.ts";
+import { inVain, type OptionSpec, refused } from "./options.ts";
 import type { CommandSpec } from "./verbs.ts";
 
 const SHELL: OptionSpec = {
@@ -110,38 +110,21 @@ export const init: CommandSpec = {
     { flags: "--all", help: "every shell" },
     { flags: "--reverse", help: "undo it" },
     { flags: "--user", help: "for this user (always so)" },
-    { flags: "--no-user", help: "", hidden: true, notBuilt: "a shell is set up for its user" },
-    {
-      flags: "--system",
-      help: "",
-      hidden: true,
-      notBuilt: 'for all users, put `eval "$(taipan shell hook -s posix)"` into a file in /etc/profile.d',
-    },
-    {
-      flags: "--install",
-      help: "",
-      hidden: true,
-      notBuilt: "taipan is where it was installed; `init SHELL` sets up a shell",
+    refused("--no-user", "a shell is set up for its user"),
+    refused(
+      "--system",
+      'for all users, put `eval "$(taipan shell hook -s posix)"` into a file in /etc/profile.d',
+    ),
+    refused("--install", "taipan is where it was installed; `init SHELL` sets up a shell", {
       also: ["--anaconda-prompt"],
-    },
-    {
-      flags: "--condabin",
-      help: "",
-      hidden: true,
-      noEffect: "the hook puts condabin on PATH",
-      also: ["--dev"],
-    },
+    }),
+    inVain("--condabin", "the hook puts condabin on PATH", { also: ["--dev"] }),
   ],
   examples: ["init bash", "init zsh --dry-run", "init bash --reverse"],
   load: loadInit,
 };
 
-const DEV: OptionSpec = {
-  flags: "--dev",
-  help: "",
-  hidden: true,
-  noEffect: "only conda's own developers start it otherwise",
-};
+const DEV: OptionSpec = inVain("--dev", "only conda's own developers start it otherwise");
 
 const loadOutside = () => import("./verbs/activate.ts");
 

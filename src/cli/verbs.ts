@@ -1,5 +1,5 @@
 import type { VerbModule } from "./invocation.ts";
-import { GROUPS, type GroupName, type OptionSpec } from "./options.ts";
+import { GROUPS, type GroupName, inVain, type OptionSpec, refused } from "./options.ts";
 import { config } from "./verbs-config.ts";
 import { MAINTENANCE_COMMANDS } from "./verbs-maintenance.ts";
 import { envExport, LOCK_COMMANDS, QUERY_COMMANDS } from "./verbs-query.ts";
@@ -114,12 +114,10 @@ export const COMMANDS: readonly CommandSpec[] = [
         hidden: true,
         also: ["--no-update-deps"],
       },
-      {
-        flags: "-S, --satisfied-skip-solve",
-        help: "",
-        hidden: true,
-        noEffect: "`install` leaves alone what satisfies the request, `update` does not",
-      },
+      inVain(
+        "-S, --satisfied-skip-solve",
+        "`install` leaves alone what satisfies the request, `update` does not",
+      ),
       { flags: "--update-specs", help: "the same without it", hidden: true },
     ],
     examples: ["update -n sci numpy", "update -n sci --all"],
@@ -143,12 +141,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ...GROUPS.change.filter(({ flags }) => flags === "--dev"),
       { flags: "--keep-env", help: "with --all: remove the packages, keep the environment" },
       ...IN_VAIN,
-      {
-        flags: "--features",
-        help: "",
-        hidden: true,
-        notBuilt: "features are gone from conda packages; name the packages",
-      },
+      refused("--features", "features are gone from conda packages; name the packages"),
     ],
     examples: ["remove -n sci scipy", "remove -n sci --all"],
     load: () => import("./verbs/remove.ts"),
@@ -175,7 +168,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { flags: "-c, --canonical", help: "names as in channel/subdir::name-version-build" },
       { flags: "-e, --export", help: "name=version=build lines" },
       { flags: "--revisions", help: "the history of the environment", alsoAs: { conda: ["-r"] } },
-      { flags: "--auth", help: "", hidden: true, noEffect: "records hold no credentials" },
+      inVain("--auth", "records hold no credentials"),
       { flags: "--reverse", help: "in reverse order" },
       { flags: "--no-pip", help: "leave out what pip installed" },
     ],
@@ -193,12 +186,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { flags: "-a, --all", help: "everything" },
       { flags: "-s, --system", help: "variables that concern conda environments" },
       { flags: "--size", help: "with --envs, the size of each environment" },
-      {
-        flags: "--unsafe-channels",
-        help: "",
-        hidden: true,
-        notBuilt: "credentials of channels are never shown",
-      },
+      refused("--unsafe-channels", "credentials of channels are never shown"),
       { flags: "--licenses", help: "licences of taipan and of what is in it", also: ["--license"] },
     ],
     load: () => import("./verbs/info.ts"),
@@ -280,12 +268,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { flags: "-l, --locks", help: "left-over locks (run as `conda`, -l is --logfiles)" },
       { flags: "--logfiles", help: "log files that conda left", alsoAs: { conda: ["-l"] } },
       { flags: "-c, --tempfiles", help: "what interrupted runs left" },
-      {
-        flags: "-s, --source-cache",
-        help: "",
-        hidden: true,
-        noEffect: "only conda-build keeps a source cache",
-      },
+      inVain("-s, --source-cache", "only conda-build keeps a source cache"),
       { flags: "--trash", help: "files that could not be removed earlier" },
       { flags: "-f, --force-pkgs-dirs", help: "whole package caches, in use or not" },
     ],
