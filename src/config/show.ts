@@ -98,7 +98,7 @@ function valueText(config: Config, key: KeyName, sources: boolean): string {
   const part = (name: string) => mark([parts?.[name] ?? "default"]);
   if (Array.isArray(value)) {
     if (value.length === 0) return `${key}: []${mark([config.origin(key)])}\n`;
-    return `${key}:\n${value.map((item, i) => `  - ${scalar(item)}${part(String(i))}\n`).join("")}`;
+    return `${key}:\n${value.map((item, i) => `  - ${listItem(item)}${part(String(i))}\n`).join("")}`;
   }
   if (typeof value === "object" && value !== null) {
     const entries = Object.entries(value);
@@ -106,6 +106,11 @@ function valueText(config: Config, key: KeyName, sources: boolean): string {
     return `${key}:\n${entries.map(([name, item]) => entryText(name, item, part(name))).join("")}`;
   }
   return `${key}: ${scalar(value)}${mark(config.detail(key)?.origins ?? ["default"])}\n`;
+}
+
+/** A map of `channel_settings` takes several lines. */
+function listItem(item: unknown): string {
+  return scalar(item).replaceAll("\n", "\n    ");
 }
 
 function entryText(name: string, item: unknown, mark: string): string {

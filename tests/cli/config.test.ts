@@ -191,6 +191,12 @@ describe("conda's options", () => {
   });
 });
 
+it("lists settings of single channels as they are written", async () => {
+  writeFileSync(rc, "channel_settings:\n  - channel: x\n    auth: y\n  - channel: z\n");
+  const { stdout } = await sandbox.taipan("config", "list", "channel_settings");
+  expect(stdout).toBe("channel_settings:\n  - channel: x\n    auth: y\n  - channel: z\n");
+});
+
 it("hides secrets wherever configuration is shown", async () => {
   const secret = "s3cr3t-token";
   writeFileSync(
