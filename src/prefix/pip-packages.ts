@@ -24,29 +24,46 @@ export async function pipPackages(
   const python = records.find((record) => record.name === "python");
   if (!python) return [];
   const { sitePackages } = pythonInfo(python, platform);
-  const owned = ownedEntries(records, sitePackages);
+  const present = (await listDir(join(prefix, sitePackages))).filter((entry) => DISTRIBUTION.test(entry));
   const found = new Map<string, PipPackage>();
-  for (const entry of await listDir(join(prefix, sitePackages))) {
-    if (owned.has(entry.toLowerCase())) continue;
+  for (const entry of unowned(present, records, sitePackages)) {
     const distribution = await readDistribution(join(prefix, sitePackages, entry), entry);
     if (distribution) found.set(distribution.name, distribution);
   }
   return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** First path part below site-packages of every file that a package owns. */
-function ownedEntries(records: readonly PrefixRecord[], sitePackages: string): Set<string> {
+const DISTRIBUTION = /\.(?:dist-info|egg|egg-info|egg-link)$/;
+
+/**
+ * Entries of site-packages that no package has files in. A record's list of files is long and read when it is asked for: the
+ * packages that are called like an entry are asked first, and nobody else once every entry has its owner.
+ */
+function unowned(
+  entries: readonly string[],
+  records: readonly PrefixRecord[],
+  sitePackages: string,
+): Iterable<string> {
+  const left = new Map(entries.map((entry) => [entry.toLowerCase(), entry]));
+  const names = new Set(entries.map((entry) => normalName(/^[^-]*/.exec(entry)![0].replace(/\.egg.*/, ""))));
+  const likely = (record: PrefixRecord): number => (names.has(normalName(record.name)) ? 0 : 1);
   const start = `${sitePackages}/`;
-  const owned = new Set<string>();
-  for (const record of records) {
+  for (const record of [...records].sort((a, b) => likely(a) - likely(b))) {
+    if (left.size === 0) break;
+    let last = "";
     for (const path of record.files) {
       if (!path.startsWith(start)) continue;
       const end = path.indexOf("/", start.length);
-      owned.add(path.slice(start.length, end < 0 ? undefined : end).toLowerCase());
+      const entry = path.slice(start.length, end < 0 ? undefined : end);
+      if (entry !== last) left.delete(entry.toLowerCase());
+      last = entry;
     }
   }
-  return owned;
+  return left.values();
 }
+
+/** PEP 503. */
+const normalName = (name: string): string => name.toLowerCase().replace(/[-_.]+/g, "-");
 
 async function readDistribution(path: string, entry: string): Promise<PipPackage | undefined> {
   if (entry.endsWith(".dist-info")) return fromMetadata(join(path, "METADATA"), join(path, "RECORD"));
@@ -65,7 +82,7 @@ async function fromMetadata(path: string, list?: string): Promise<PipPackage | u
   if (name === undefined || version === undefined) return undefined;
   const size = list === undefined ? undefined : recordedSize(await readText(list).catch(() => undefined));
   return {
-    name: name.toLowerCase().replace(/[-_.]+/g, "-"),
+    name: normalName(name),
     version,
     ...(size === undefined ? {} : { size }),
   };
