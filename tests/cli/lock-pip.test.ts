@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { buildPackage, writeChannel } from "../../fixtures/index.ts";
@@ -9,6 +10,7 @@ import { hostPlatform } from "../../src/specs/platform.ts";
 import { type ChannelServer, startServer } from "../support/channel-server.ts";
 import { createSandbox, type Sandbox } from "../support/cli.ts";
 import { pipPackage, pythonPackage, systemPython } from "../support/python-package.ts";
+import { repoRoot } from "../support/shared.ts";
 
 const python = process.platform === "win32" ? undefined : systemPython();
 const host = hostPlatform(process.platform, process.arch);
@@ -135,6 +137,12 @@ describe.skipIf(!python?.pip)("lock of a pip section", () => {
   it("resolves the wheels of each platform, beside what conda installs", async () => {
     const result = await lock("-f", "environment.yml", "--platform", host, "--platform", other, "--json");
     expect(result.stderr).toBe("");
+    const ajv = new Ajv2020({ strict: false });
+    for (const name of ["package", "lock"])
+      ajv.addSchema(
+        JSON.parse(readFileSync(join(repoRoot, "docs", "schemas", `${name}.schema.json`), "utf8")),
+      );
+    expect([ajv.validate("lock.schema.json", result.json()), ajv.errors]).toEqual([true, null]);
     const { pip } = result.json<{ pip: Record<string, { name: string; url: string; sha256: string }[]> }>();
     expect(pip[host]!.map(({ name }) => name)).toEqual(["app", "only-here"]);
     expect(pip[other]!.map(({ name }) => name)).toEqual(["app", "only-there"]);
