@@ -105,9 +105,34 @@ export async function listDir(path: string): Promise<string[]> {
  */
 export async function removeTree(path: string): Promise<void> {
   try {
+    if ((await fs.promises.lstat(path).catch(() => undefined))?.isDirectory()) await emptyTree(path);
     await fs.promises.rm(path, { recursive: true, force: true, maxRetries: 6, retryDelay: 50 });
   } catch (error) {
     throw fromSystemError(error, "remove", path);
+  }
+}
+
+/** Names of one directory that are removed at once. */
+const REMOVE_AT_ONCE = 32;
+
+/**
+ * Removes what it can below a real directory; no link is followed. `fs.rm` begins with everything at once, which took 1.7 GB of
+ * memory for a million files, and asks for each file's kind, which `readdir` knows. What is left is for its retries.
+ */
+async function emptyTree(path: string): Promise<void> {
+  const entries = await fs.promises.readdir(path, { withFileTypes: true }).catch(() => []);
+  for (let from = 0; from < entries.length; from += REMOVE_AT_ONCE) {
+    await Promise.allSettled(
+      entries.slice(from, from + REMOVE_AT_ONCE).map((entry) => {
+        return entry.isDirectory() ? undefined : fs.promises.unlink(join(path, entry.name));
+      }),
+    );
+  }
+  for (const entry of entries) {
+    if (!entry.isDirectory()) continue;
+    const directory = join(path, entry.name);
+    await emptyTree(directory);
+    await fs.promises.rmdir(directory).catch(() => {});
   }
 }
 

@@ -387,6 +387,8 @@ describe("failures", () => {
     const { record } = packages[0]!;
     const error = await failure(fetchAll([{ ...record, size: 1000 }]));
     expect(error.code).toBe("checksum-mismatch");
+    // The whole would be told with its size.
+    expect(error.message).toContain("more than 1000 bytes");
     expect(litter(pkgs)).toEqual([]);
   });
 
