@@ -37,28 +37,41 @@ export async function extractCondaPackages(
   return { packages: done.map(distString).sort() };
 }
 
+/** A line of `urls`: where an archive came from and what it has to be. */
+interface Source {
+  location: string;
+  md5?: string;
+  sha256?: string;
+  /** Digits that are no hash of either kind: nothing can be compared, and the record repeats them as micromamba's does. */
+  unknown?: string;
+}
+
 /** `url#md5` lines, by file name. */
-async function readUrls(pkgs: string): Promise<Map<string, string>> {
+async function readUrls(pkgs: string): Promise<Map<string, Source>> {
   const text = (await readText(join(pkgs, "urls"))) ?? (await readText(join(pkgs, "urls.txt"))) ?? "";
-  const found = new Map<string, string>();
+  const found = new Map<string, Source>();
   for (const line of text.split(/\r?\n/)) {
-    const url = line.trim();
-    const fn = splitHash(url).location.split("/").at(-1);
-    if (fn) found.set(fn.replaceAll("%21", "!"), url);
+    const source = readSource(line.trim());
+    const fn = source.location.split("/").at(-1);
+    if (fn) found.set(fn.replaceAll("%21", "!"), source);
   }
   return found;
+}
+
+function readSource(line: string): Source {
+  const [, location, digits] = /^([^#]*)#([0-9a-f]{1,31})$/.exec(line) ?? [];
+  return location === undefined ? splitHash(line) : { location, unknown: digits! };
 }
 
 async function extractOne(
   fn: string,
   pkgs: string,
-  source: string | undefined,
+  named: Source | undefined,
   metadata: PatchedMetadata,
   context: CommandContext,
 ): Promise<RepoDataRecord> {
   const { kind, dist } = archiveName(fn);
   const destination = join(pkgs, dist);
-  const named = source === undefined ? undefined : splitHash(source);
   await removeTree(destination);
   context.events({ type: "extract", id: fn, state: "start" });
   const expected = {
@@ -73,6 +86,7 @@ async function extractOne(
       { signal: context.signal },
     );
   const record = await recordOf(fn, named?.location, destination, facts, metadata);
+  if (named?.unknown !== undefined) record.md5 = named.unknown;
   await writeRepodataRecord(destination, record);
   context.events({ type: "extract", id: fn, state: "done" });
   return record;

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { LinkOptions } from "../prefix/options.ts";
-import { type CommandContext, platformOf } from "./context.ts";
+import { asMicromamba, type CommandContext, platformOf } from "./context.ts";
 
 /** The part of the configuration that linking reads. */
 export function linkOptions(context: CommandContext): LinkOptions {
@@ -21,5 +21,6 @@ export function linkOptions(context: CommandContext): LinkOptions {
     relocatePrefix: config.relocatePrefix || undefined,
     environmentsTxt: config.registerEnvs ? join(context.home, ".conda", "environments.txt") : undefined,
     env: context.env,
+    historyUrls: asMicromamba(context),
   };
 }

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { readEntry } from "../cache/package-cache.ts";
 import { ToolError } from "../errors.ts";
 import { planTransaction } from "../plan/diff.ts";
-import { historyName, requestedSpecs } from "../prefix/history.ts";
+import { historyName, historyUrlName, requestedSpecs } from "../prefix/history.ts";
 import type { PrefixState } from "../prefix/prefix.ts";
 import { packagesAtRevision, type RevisionPackage } from "../prefix/revisions.ts";
 import { closeIndexes } from "../repodata/load.ts";
@@ -90,7 +90,8 @@ async function findCached(
 
 function comesFrom(record: RepoDataRecord, item: RevisionPackage): boolean {
   if (distString(record) !== distString(item)) return false;
-  return item.channel === "" || redactUrl(historyName(record)) === `${item.channel}::${distString(item)}`;
+  const name = `${item.channel}::${distString(item)}`;
+  return item.channel === "" || redactUrl(historyName(record)) === name || historyUrlName(record) === name;
 }
 
 async function findInChannels(

@@ -30,6 +30,7 @@ interface CloneWork {
   /** Where it is built. */
   root: string;
   platform: string;
+  historyUrls: boolean | undefined;
   linker: Linker;
   /** Entries that hold the prefix, by path, with the extracted package they came from. */
   patched: Map<string, { entry: PrefixPathsEntry; record: PrefixRecord }>;
@@ -100,6 +101,7 @@ function startWork(input: {
     target,
     root,
     platform: options.platform,
+    historyUrls: options.historyUrls,
     linker,
     patched,
     owned,
@@ -209,6 +211,7 @@ function writeMeta(work: CloneWork, records: readonly PrefixRecord[], command: r
   const revision = formatRevision({
     date: new Date(),
     command,
+    urls: work.historyUrls,
     linked: records,
     unlinked: [],
     updateSpecs: specs,

@@ -1,3 +1,4 @@
+import { splitCredentials } from "../specs/credentials.ts";
 import { distString, type PackageRecord, type PrefixRecord, type RepoDataRecord } from "../specs/records.ts";
 
 /** One block of `conda-meta/history`, which only ever grows: a revision of the environment. */
@@ -73,7 +74,17 @@ export function historyName(
   return `${channel === "" ? record.subdir : base}::${distString(record)}`;
 }
 
+/** The same with the URL of the channel, the way micromamba names it; by name where no URL is known. Without credentials. */
+export function historyUrlName(
+  record: Pick<RepoDataRecord, "channel" | "subdir" | "name" | "version" | "build" | "url">,
+): string {
+  const directory = record.url ? splitCredentials(record.url).url.replace(/\/[^/]*$/, "") : "";
+  return directory === "" ? historyName(record) : `${directory}::${distString(record)}`;
+}
+
 export interface RevisionInput {
+  /** Name packages as micromamba does: by the URL of their channel. */
+  urls?: boolean | undefined;
   /** Local time of the change. */
   date: Date;
   command: readonly string[];
@@ -98,8 +109,9 @@ export function formatRevision(input: RevisionInput): string {
     `# cmd: ${oneLine(input.command.join(" "))}`,
     `# conda version: ${CONDA_VERSION}`,
   ];
-  for (const record of input.unlinked) lines.push(`-${historyName(record)}`);
-  for (const record of input.linked) lines.push(`+${historyName(record)}`);
+  const name = input.urls ? historyUrlName : historyName;
+  for (const record of input.unlinked) lines.push(`-${name(record)}`);
+  for (const record of input.linked) lines.push(`+${name(record)}`);
   const specs: [string, readonly string[] | undefined][] = [
     ["update", input.updateSpecs],
     ["remove", input.removeSpecs],

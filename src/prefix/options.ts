@@ -27,6 +27,8 @@ export interface LinkOptions {
   extraSafetyChecks?: boolean | undefined;
   /** Change a frozen environment (CEP 22). */
   overrideFrozen?: boolean | undefined;
+  /** Name packages in conda-meta/history by the URL of their channel, as micromamba does; else by its name, as conda does. */
+  historyUrls?: boolean | undefined;
   /** Python processes that compile; by default one for each core. */
   compileProcesses?: number | undefined;
   /** Program that signs patched binaries for osx-arm64; /usr/bin/codesign by default. */

@@ -21,6 +21,7 @@ export async function writeStagedMeta(
   const revision = formatRevision({
     date: new Date(),
     command: request.command,
+    urls: request.options.historyUrls,
     linked: planned.map((item) => item.record),
     unlinked: transaction.operations.flatMap((operation) => (operation.old ? [operation.old] : [])),
     updateSpecs: request.updateSpecs ?? newRequests(request),

@@ -178,6 +178,9 @@ function xonshHook({ name, exe, rootPrefix, completion, autoActivate }: HookInpu
   const text = `# Shell integration of ${exe.replace(/[\r\n]/g, " ")}
 $MAMBA_EXE = ${quoted}
 $MAMBA_ROOT_PREFIX = ${quotePython(rootPrefix)}
+if "CONDA_SHLVL" not in \${...}:
+    $PATH.insert(0, ${quotePython(`${rootPrefix}/condabin`)})
+    $CONDA_SHLVL = "0"
 
 def _${name}_evaluate(command):
     import subprocess

@@ -170,6 +170,24 @@ describe("package", () => {
       expect([result.code, result.json().exception_name]).toEqual([1, "ChecksumMismatchError"]);
     });
 
+    it("repeats digits that are no hash, and compares nothing with them", async () => {
+      const prefix = path("digits");
+      mkdirSync(join(prefix, "pkgs"), { recursive: true });
+      writeFileSync(join(prefix, "pkgs", built.fn), built.bytes);
+      writeFileSync(
+        join(prefix, "pkgs", "urls"),
+        `https://conda.example/chan/noarch/${built.fn}#123412341234\n`,
+      );
+      const result = await sandbox.taipan("constructor", "-p", prefix, "--extract-conda-pkgs", "--json");
+      expect(result.code, result.stderr).toBe(0);
+      const file = join(prefix, "pkgs", "lib-1.0-0", "info", "repodata_record.json");
+      expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject({
+        md5: "123412341234",
+        sha256: built.record.sha256,
+        url: `https://conda.example/chan/noarch/${built.fn}`,
+      });
+    });
+
     it("extracts a tarball from standard input into a prefix that has files", async () => {
       const prefix = path("tarball");
       mkdirSync(join(prefix, "share"), { recursive: true });

@@ -365,3 +365,21 @@ describe("what scripts written for micromamba look for", () => {
     ]);
   });
 });
+
+it("history names packages by URL when run as micromamba, and revisions are found all the same", async () => {
+  const prefix = join(sandbox.dir, "by-url");
+  const from = ["-p", prefix, "-c", channel, "--override-channels", "-y"];
+  expect((await micromamba(["create", ...from, "libx=1.0"])).code).toBe(0);
+  expect((await micromamba(["install", ...from, "libx=1.1"])).code).toBe(0);
+  const history = readFileSync(join(prefix, "conda-meta", "history"), "utf8");
+  expect(history).toContain(`\n-${channel}/linux-64::libx-1.0-`);
+  expect(history).toContain(`\n+${channel}/linux-64::libx-1.1-`);
+  const back = await sandbox.taipan("install", "-p", prefix, "--revision", "0", "-y");
+  expect(back.code, back.stderr).toBe(0);
+  const listed = await sandbox.taipan("list", "-p", prefix, "--json");
+  expect(listed.json()).toMatchObject([{ name: "libx", version: "1.0" }]);
+  // By our own name the channel's name stands there, as conda writes it.
+  expect(readFileSync(join(prefix, "conda-meta", "history"), "utf8")).toMatch(
+    /\n\+[^\n]*linux-64::libx-1\.0-/,
+  );
+});
