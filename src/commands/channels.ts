@@ -3,7 +3,7 @@ import { ToolError } from "../errors.ts";
 import { ensureDir, isWritable } from "../fs/files.ts";
 import { loadChannels } from "../repodata/load.ts";
 import { type Channel, resolveChannels } from "../specs/channel.ts";
-import { tryParseMatchSpec } from "../specs/match-spec.ts";
+import { type MatchSpec, tryParseMatchSpec } from "../specs/match-spec.ts";
 import { channelMatches } from "../specs/match-spec-matches.ts";
 import type { PackageIndex } from "../specs/package-index.ts";
 import { channelRules } from "./channel-rules.ts";
@@ -141,4 +141,16 @@ function warnOfTerms(channels: readonly Channel[], { config, events }: CommandCo
     message: "`repo.anaconda.com` is a commercial channel: its use is bound to Anaconda's terms of service",
     hint: "`config set show_anaconda_channel_warnings false` hides this",
   });
+}
+
+/** A spec of one of the configuration's `custom_multichannels` matches packages of each channel in it. */
+export function withMembers(
+  spec: MatchSpec,
+  context: Pick<CommandContext, "config" | "cwd" | "home" | "hostPlatform">,
+): MatchSpec {
+  const { config } = context;
+  if (spec.channel === undefined || !Object.hasOwn(config.customMultichannels, spec.channel)) return spec;
+  const places = { platform: config.platform || context.hostPlatform, home: context.home, cwd: context.cwd };
+  const members = resolveChannels([spec.channel], channelRules(config), places);
+  return { ...spec, channelMembers: members.flatMap(({ name, baseUrl }) => [name, baseUrl]) };
 }

@@ -10,7 +10,7 @@ import { redactUrl } from "../specs/credentials.ts";
 import { type MatchSpec, parseMatchSpec } from "../specs/match-spec.ts";
 import type { PackageIndex } from "../specs/package-index.ts";
 import type { PartialPlan } from "./change.ts";
-import { type LoadVariant, loadIndexes } from "./channels.ts";
+import { type LoadVariant, loadIndexes, withMembers } from "./channels.ts";
 import { asMicromamba, type CommandContext, platformOf } from "./context.ts";
 import { allowedIndexes } from "./policy.ts";
 import { virtualPackages } from "./virtual-packages.ts";
@@ -35,11 +35,11 @@ export async function solveChange(
   state: PrefixState | undefined,
   context: CommandContext,
 ): Promise<PartialPlan> {
-  const specs = intent.specs.map((text) => parseMatchSpec(text));
+  const specs = intent.specs.map((text) => withMembers(parseMatchSpec(text), context));
   warnOfNamespaces(specs, context);
   if (intent.command !== "remove" && specs.length > 0) specs.push(...trackedFeatures(context));
   const installed = intent.command === "create" ? [] : (state?.records ?? []);
-  const history = intent.command === "create" ? [] : requestedSpecs(state);
+  const history = intent.command === "create" ? [] : requestedSpecs(state, context);
   const pins = pinnedSpecs(state, context);
   const inputs = { specs, installed, history, pins };
   const result = await firstSolution(intent, inputs, context);
@@ -163,14 +163,16 @@ function trackedFeatures({ config }: Pick<CommandContext, "config">): MatchSpec[
   return config.trackFeatures.map((feature) => parseMatchSpec(`*[track_features=${feature}]`));
 }
 
-function requestedSpecs(state: PrefixState | undefined): MatchSpec[] {
+function requestedSpecs(state: PrefixState | undefined, context: CommandContext): MatchSpec[] {
   if (!state) return [];
-  return [...state.requestedSpecs.values()].flat().map((text) => parseMatchSpec(text));
+  return [...state.requestedSpecs.values()].flat().map((text) => withMembers(parseMatchSpec(text), context));
 }
 
-function pinnedSpecs(state: PrefixState | undefined, context: Pick<CommandContext, "config">): MatchSpec[] {
+function pinnedSpecs(state: PrefixState | undefined, context: CommandContext): MatchSpec[] {
   if (context.config.noPin) return [];
-  return [...context.config.pinnedPackages, ...(state?.pinned ?? [])].map((text) => parseMatchSpec(text));
+  return [...context.config.pinnedPackages, ...(state?.pinned ?? [])].map((text) =>
+    withMembers(parseMatchSpec(text), context),
+  );
 }
 
 /** Names that the closure of shards starts from. */

@@ -43,7 +43,7 @@ function originMatches(spec: MatchSpec, record: MatchableRecord): boolean {
   if (
     spec.channel !== undefined &&
     record.channel !== undefined &&
-    !channelMatches(spec.channel, record.channel, record.url)
+    !namesChannel(spec.channelMembers ?? [spec.channel], record.channel, record.url)
   )
     return false;
   if (
@@ -58,6 +58,10 @@ function originMatches(spec: MatchSpec, record: MatchableRecord): boolean {
     record.fn === undefined ||
     spec.fn.toLowerCase() === record.fn.toLowerCase()
   );
+}
+
+function namesChannel(wanted: readonly string[], actual: string, recordUrl: string | undefined): boolean {
+  return wanted.some((channel) => channelMatches(channel, actual, recordUrl));
 }
 
 function detailsMatch(spec: MatchSpec, record: MatchableRecord): boolean {

@@ -25,6 +25,8 @@ export interface MatchSpec {
   buildNumber?: VersionSpec;
   /** As written, without subdir: a name, URL or path. `*` is left out. */
   channel?: string;
+  /** Where the configuration makes `channel` stand for several: their names and URLs. Not part of the text. */
+  channelMembers?: readonly string[];
   subdir?: string;
   subdirMatchers?: readonly StringMatcher[];
   /** Parsed and ignored, as CEP 29 demands. */

@@ -383,3 +383,30 @@ it("history names packages by URL when run as micromamba, and revisions are foun
     /\n\+[^\n]*linux-64::libx-1\.0-/,
   );
 });
+
+it("a spec of a multichannel takes packages of each channel in it, and of no other", async () => {
+  const other = join(sandbox.dir, "other-channel");
+  await writeChannel(other, [await buildPackage({ name: "app", version: "9", noarch: "generic" })]);
+  await writeChannel(`${other}-2`, [await buildPackage({ name: "beside", version: "1", noarch: "generic" })]);
+  const one = write("single.yml", `custom_multichannels:\n  mine: ["${channel}"]\n`);
+  const two = write("multi.yml", `custom_multichannels:\n  several: ["${other}-2", "${channel}"]\n`);
+  const chosen = async (spec: string, file: string) => {
+    const args = [
+      "-c",
+      other,
+      "-c",
+      channel,
+      "--override-channels",
+      "--dry-run",
+      "--json",
+      "--rc-file",
+      file,
+    ];
+    const result = await sandbox.taipan("create", "-n", "m", spec, ...args);
+    expect(result.code, result.stdout).toBe(0);
+    return (JSON.parse(result.stdout).actions.LINK as { name: string; version: string }[]).at(-1);
+  };
+  expect(await chosen("app", one)).toMatchObject({ name: "app", version: "9" });
+  expect(await chosen("mine::app", one)).toMatchObject({ name: "app", version: "2.0" });
+  expect(await chosen("several::app", two)).toMatchObject({ name: "app", version: "2.0" });
+});
