@@ -2,6 +2,7 @@ import { analyze, GROUND } from "./analyze.ts";
 import { type ConflictCore, conflictCore, questionCore } from "./core.ts";
 import { Decider } from "./decide.ts";
 import { Encoder } from "./encode.ts";
+import { forgetClauses } from "./forget.ts";
 import { Guide } from "./guide.ts";
 import { propagate } from "./propagate.ts";
 import type { Problem, Provider, SolvableId } from "./provider.ts";
@@ -12,13 +13,14 @@ export interface SolverOptions {
   readonly conflictLimit?: number;
   /** Conflicts after which decisions are tested by a search that does not follow the order of preference (2000 when absent). */
   readonly guideAfter?: number;
+  /** Conflicts up to which every learnt clause is kept, with its origin (5000 when absent). */
+  readonly keepUpTo?: number;
 }
 
-/**
- * Learnt clauses whose origin is remembered. A question that takes more conflicts is a puzzle, its proof is no explanation, and
- * remembering it would take a gigabyte an hour; the core is then the whole question.
- */
-const MAX_PROOF = 20_000;
+/** A question that takes more conflicts is a puzzle and its proof is no explanation; the core is then the whole question. */
+const KEEP_UP_TO = 5000;
+/** A learnt clause of a test stays when its literals are from no more levels. */
+const KEPT_LEVELS = 4;
 /**
  * The hardest of some hundred real requests takes 400 conflicts, and walking in order of preference is cheaper up to there. Then phases
  * with tests and phases without take turns, each twice as long as the one before: what is hard for one is often easy for the other.
@@ -66,6 +68,8 @@ class Search {
   private readonly guide: Guide;
   private seen = new Uint8Array(1024);
   private guided = false;
+  /** Whether the origin of learnt clauses is lost. */
+  private forgot = false;
   /** Conflicts at which the phase ends. */
   private phaseEnd: number;
   private stepIsOver = false;
@@ -120,16 +124,25 @@ class Search {
     }
   }
 
+  /**
+   * The whole question is tested before any single decision. A test that a phase without tests interrupts has no result. Clauses of tests that
+   * are over serve others only when they say something short; what the walk learnt it needs again, for it goes on where it stood.
+   */
   private changePhase(decider: Decider): void {
+    const { guide } = this;
     this.guided = !this.guided;
     this.phaseEnd = this.conflicts * 3;
-    // The whole question is tested before any single decision. A test that a phase without tests interrupts has no result.
-    const level = this.guided && !this.guide.hasModel ? GROUND : this.guide.level;
-    if (level > 0) {
-      this.backtrack(decider, level);
-      this.pending = this.state.reassertLate();
+    const testsQuestion = this.guided && !guide.hasModel;
+    const forgets = this.conflicts > (this.options.keepUpTo ?? KEEP_UP_TO);
+    const level = testsQuestion || forgets ? GROUND : guide.level;
+    guide.level = testsQuestion ? GROUND : 0;
+    if (level === 0) return;
+    this.backtrack(decider, level);
+    if (forgets) {
+      forgetClauses(this.state, KEPT_LEVELS);
+      this.forgot = true;
     }
-    this.guide.level = this.guided ? level : 0;
+    this.pending = this.state.reassertLate();
   }
 
   private decide(decider: Decider, decision: Lit): void {
@@ -174,8 +187,8 @@ class Search {
     this.backtrack(decider, backLevel);
     // The decision that was tested is refuted.
     if (backLevel < this.guide.level) this.guide.level = 0;
-    const ref = state.addClause(literals, literals.length);
-    if (this.conflicts <= MAX_PROOF) state.antecedents.set(ref, antecedents);
+    const ref = state.addLearnt(literals, this.guided ? countLevels(state, literals) : 0);
+    if (!this.forgot) state.antecedents.set(ref, antecedents);
     state.assign(literals[0]!, ref);
     this.pending = state.reassertLate();
     return true;
@@ -193,8 +206,7 @@ class Search {
   }
 
   private unsolvable(falsified: Falsified): SolverResult {
-    const core =
-      this.conflicts <= MAX_PROOF ? conflictCore(this.state, falsified) : questionCore(this.problem);
+    const core = this.forgot ? questionCore(this.problem) : conflictCore(this.state, falsified);
     return { kind: "unsolvable", core, stats: this.stats() };
   }
 
@@ -206,6 +218,12 @@ class Search {
       conflicts: this.conflicts,
     };
   }
+}
+
+function countLevels(state: State, literals: readonly Lit[]): number {
+  const levels = new Set<number>();
+  for (const lit of literals) levels.add(state.level[lit >> 1]!);
+  return levels.size;
 }
 
 function highestLevel(state: State, falsified: Falsified): number {

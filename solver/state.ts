@@ -69,9 +69,12 @@ export class State {
   /** Per learnt clause: what it was resolved from. */
   readonly antecedents = new Map<number, Int32Array>();
   clauses = 0;
+  /** Learnt clauses, and of how many levels their literals came. */
+  readonly learnt = new IntList(256);
+  readonly learntLevels = new IntList(256);
   /** Clauses whose consequence belongs to an earlier level than the one at which they were added: see `reassertLate`. */
   private latePairs: { a: Lit; b: Lit }[] = [];
-  private lateClauses: number[] = [];
+  lateClauses: number[] = [];
 
   constructor() {
     this.edgeTo.push(0);
@@ -149,7 +152,7 @@ export class State {
     return ref;
   }
 
-  private watch(ref: number, slot: number): void {
+  watch(ref: number, slot: number): void {
     const lit = this.arena[ref + 3 + slot]!;
     this.arena[ref + 1 + slot] = this.watchHead[lit]!;
     this.watchHead[lit] = ref;
@@ -262,6 +265,13 @@ export class State {
       else high = middle - 1;
     }
     return false;
+  }
+
+  addLearnt(lits: ArrayLike<Lit>, levels: number): number {
+    const ref = this.addClause(lits, lits.length);
+    this.learnt.push(ref);
+    this.learntLevels.push(levels);
+    return ref;
   }
 
   private pushEdge(from: Lit, to: Lit): void {

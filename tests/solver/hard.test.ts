@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Dependencies, type Problem, type Provider, solveProblem } from "../../solver/index.ts";
+import { Colouring, clique, randomEdges } from "./colouring.ts";
 
 /** A Latin-square puzzle as packages: a name for each cell, a solvable for each digit, and no digit twice in a row, column or box. */
 class Puzzle implements Provider {
@@ -96,4 +97,52 @@ describe("puzzles", () => {
       "812753649943682175675491283154237896369845721287169534521974368438526917796318452",
     );
   });
+});
+
+describe("worlds without an answer that have a short proof", () => {
+  it.each(["requirements", "constraints"] as const)("refutes pigeonholes made of %s", (how) => {
+    for (const [pigeons, holes] of [
+      [10, 9],
+      [15, 9],
+      [30, 9],
+      [12, 11],
+    ] as const) {
+      const world = new Colouring(pigeons, holes, clique(pigeons), how);
+      const result = solveProblem(world, world.problem, { conflictLimit: 20_000 });
+      expect(result.kind, `${pigeons} in ${holes}`).toBe("unsolvable");
+    }
+  });
+
+  it("refutes a pigeonhole that a single request brings in", () => {
+    const world = new Colouring(15, 9, clique(15), "requirements", 1);
+    expect(solveProblem(world, world.problem, { conflictLimit: 5000 }).kind).toBe("unsolvable");
+  });
+
+  it("refutes graphs that have no colouring and no clique to blame", () => {
+    for (const seed of [1, 2, 3]) {
+      const world = new Colouring(60, 4, randomEdges(60, 310, seed), "constraints");
+      expect(solveProblem(world, world.problem, { conflictLimit: 40_000 }).kind, `seed ${seed}`).toBe(
+        "unsolvable",
+      );
+    }
+  });
+});
+
+it("colours graphs the same way whether it tests, forgets, or does neither", () => {
+  let conflicts = 0;
+  for (let seed = 0; seed < 12; seed++) {
+    const edges = randomEdges(40, 150, seed);
+    const world = new Colouring(40, 4, edges, seed % 2 === 0 ? "requirements" : "constraints");
+    const answers = [{}, { guideAfter: 3, keepUpTo: 0 }, { guideAfter: 20 }].map((options) => {
+      const result = solveProblem(world, world.problem, { ...options, conflictLimit: 200_000 });
+      conflicts += result.stats.conflicts;
+      if (result.kind !== "solved") return result.kind;
+      const colour = new Map(result.selected.map((id) => [world.nameOf(id), id % 4]));
+      expect(colour.size).toBe(40);
+      for (const [a, b] of edges) expect(colour.get(a)).not.toBe(colour.get(b));
+      return [...result.selected].sort((a, b) => a - b).join();
+    });
+    expect(new Set(answers).size, `seed ${seed}`).toBe(1);
+  }
+  expect(conflicts).toBeGreaterThan(500);
 });
