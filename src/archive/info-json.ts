@@ -1,10 +1,7 @@
 import { ToolError } from "../errors.ts";
+import { isJsonObject } from "../util/json.ts";
 
 export type JsonObject = Record<string, unknown>;
-
-export function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 /** The object that a file of info/ holds. Throws `archive-invalid` that names the file. */
 export function parseInfoJson(text: string, file: string): JsonObject {

@@ -1,6 +1,6 @@
 /** `offsets` and `shebang_length` of a paths.json entry (draft CEP "Prefix placeholder offsets in paths.json", conda/ceps 179). */
 import type { PathsEntry, PlaceholderOffsets } from "../specs/records.ts";
-import { isJsonObject } from "./info-json.ts";
+import { isJsonObject } from "../util/json.ts";
 
 /** The encodings of the draft. An unknown one may stand for rules that are not known here: then the file is searched. */
 const ENCODINGS = new Set(["utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"]);

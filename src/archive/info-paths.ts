@@ -2,7 +2,8 @@
 import { ToolError } from "../errors.ts";
 import { listMembers, memberKind, readInfoFile } from "../fs/archive-files.ts";
 import type { PathsEntry } from "../specs/records.ts";
-import { isJsonObject, type JsonObject, parseInfoJson } from "./info-json.ts";
+import { isJsonObject } from "../util/json.ts";
+import { type JsonObject, parseInfoJson } from "./info-json.ts";
 import { parseOffsets } from "./info-offsets.ts";
 import { checkMemberPath } from "./member-path.ts";
 

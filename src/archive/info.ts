@@ -7,7 +7,8 @@ import { readInfoFile } from "../fs/archive-files.ts";
 import { parseEntryPoint } from "../plan/entry-points.ts";
 import { checkRecordNames } from "../specs/names.ts";
 import type { PackageRecord, PathsEntry } from "../specs/records.ts";
-import { isJsonObject, type JsonObject, parseInfoJson, textField, textList } from "./info-json.ts";
+import { isJsonObject } from "../util/json.ts";
+import { type JsonObject, parseInfoJson, textField, textList } from "./info-json.ts";
 import { legacyPaths, parsePathsJson } from "./info-paths.ts";
 import { checkMemberPath } from "./member-path.ts";
 

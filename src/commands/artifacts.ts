@@ -13,6 +13,7 @@ import {
 } from "../specs/content-trust.ts";
 import { redactUrl } from "../specs/credentials.ts";
 import { distString, type RepoDataRecord } from "../specs/records.ts";
+import { objectOf, parseJson } from "../util/json.ts";
 import { writablePkgsDir } from "./channels.ts";
 import type { CommandContext } from "./context.ts";
 import { baseUrls, channelUrl } from "./policy.ts";
@@ -256,18 +257,4 @@ function difference(
   for (const key of ["depends", "constrains"] as const)
     if (JSON.stringify(record[key] ?? []) !== JSON.stringify(signed[key] ?? [])) return key;
   return undefined;
-}
-
-function objectOf(value: unknown): Record<string, unknown> | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : undefined;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

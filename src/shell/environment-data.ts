@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { listPathsSync, readTextSync } from "../fs/sync-files.ts";
+import { isJsonObject } from "../util/json.ts";
 
 /** What activating an environment runs and sets. */
 export interface EnvironmentData {
@@ -42,7 +43,7 @@ export function readEnvironmentData(
   for (const path of packageFiles) add(parseObject(path, warnings), path);
   const statePath = join(prefix, "conda-meta", "state");
   const state = parseObject(statePath, warnings)?.["env_vars"];
-  if (isObject(state)) add(state, statePath);
+  if (isJsonObject(state)) add(state, statePath);
   const scripts = (directory: string) =>
     listPathsSync(join(prefix, "etc", "conda", directory)).filter((path) => path.endsWith(scriptExtension));
   return {
@@ -58,16 +59,12 @@ function withUpperCase(from: Record<string, unknown> = {}): Record<string, unkno
   return Object.fromEntries(Object.entries(from).map(([name, value]) => [name.toUpperCase(), value]));
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function parseObject(path: string, warnings: string[]): Record<string, unknown> | undefined {
   const text = readTextSync(path);
   if (text === undefined || text.trim() === "") return undefined;
   try {
     const value: unknown = JSON.parse(text);
-    if (isObject(value)) return value;
+    if (isJsonObject(value)) return value;
   } catch {
     // Said below.
   }

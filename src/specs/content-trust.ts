@@ -4,6 +4,7 @@
  */
 import { createHash, createPublicKey, verify } from "node:crypto";
 import { ToolError } from "../errors.ts";
+import { objectOf, parseJson } from "../util/json.ts";
 
 /** Public keys (hex, Ed25519) and how many of them must have signed. */
 export interface Delegation {
@@ -36,8 +37,8 @@ const MAX_KEYS = 64;
 /** Reads a role. `where` names the file in errors, which are `signature-invalid`. */
 export function parseRole(text: string, type: "root" | "key_mgr", where: string): TrustRole {
   const fail = (what: string) => new ToolError("signature-invalid", `\`${where}\` ${what}`);
-  const document = asObject(parseJson(text));
-  const signed = asObject(document?.["signed"]);
+  const document = objectOf(parseJson(text));
+  const signed = objectOf(document?.["signed"]);
   const signatures = readSignatures(document?.["signatures"]);
   if (!document || !signed || !signatures) throw fail("is no signed metadata");
   const { type: found, version, expiration, metadata_spec_version: specVersion } = signed;
@@ -134,7 +135,7 @@ function canonicalForms(value: unknown): Buffer[] {
 
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
-  const object = asObject(value);
+  const object = objectOf(value);
   if (!object) return value;
   const result: Record<string, unknown> = Object.create(null);
   // Python sorts by code point, which for keys of repodata is the same as by UTF-16 unit.
@@ -143,11 +144,11 @@ function sorted(value: unknown): unknown {
 }
 
 function readSignatures(value: unknown): SignatureMap | undefined {
-  const object = asObject(value);
+  const object = objectOf(value);
   if (!object || Object.keys(object).length > MAX_KEYS) return undefined;
   const result: Record<string, SignatureMap[string]> = {};
   for (const [key, item] of Object.entries(object)) {
-    const { signature, other_headers: headers } = asObject(item) ?? {};
+    const { signature, other_headers: headers } = objectOf(item) ?? {};
     // What cannot be a signature is none; others may still be enough.
     if (!KEY.test(key) || typeof signature !== "string" || !SIGNATURE.test(signature)) continue;
     if (headers === undefined) result[key] = { signature };
@@ -158,29 +159,15 @@ function readSignatures(value: unknown): SignatureMap | undefined {
 }
 
 function readDelegations(value: unknown): Record<string, Delegation> | undefined {
-  const object = asObject(value);
+  const object = objectOf(value);
   if (!object) return undefined;
   const result: Record<string, Delegation> = {};
   for (const [name, item] of Object.entries(object)) {
-    const { pubkeys, threshold } = asObject(item) ?? {};
+    const { pubkeys, threshold } = objectOf(item) ?? {};
     const keys = Array.isArray(pubkeys) ? (pubkeys as unknown[]) : [];
     const good = keys.length > 0 && keys.length <= MAX_KEYS && keys.every((key) => KEY.test(String(key)));
     if (!good || !Number.isSafeInteger(threshold) || (threshold as number) < 1) return undefined;
     result[name] = { pubkeys: keys.map(String), threshold: threshold as number };
   }
   return result;
-}
-
-function asObject(value: unknown): Record<string, unknown> | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : undefined;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
