@@ -1,14 +1,13 @@
 import type { State } from "./state.ts";
 
 /**
- * Forgets the learnt clauses of more than `levels` levels, but for those that are reasons now. The arena is packed: references change, and
- * the origin of learnt clauses is lost.
+ * Forgets the learnt clauses of more than `levels` levels. The arena is packed: references change, and with them the origin of learnt
+ * clauses is lost. Call it at the ground level: the reasons of what holds there are read for a proof only, which there is none of any more.
  */
 export function forgetClauses(state: State, levels: number): void {
   const { arena, learnt, learntLevels } = state;
   const drop = new Set<number>();
   for (let i = 0; i < learnt.length; i++) if (learntLevels.at(i) > levels) drop.add(learnt.at(i));
-  for (let v = 1; v < state.variables; v++) if (state.value[v] !== 0) drop.delete(state.reason[v]!);
   const moved = new Map<number, number>();
   let end = 1;
   for (let ref = 1; ref < state.arenaEnd; ) {
@@ -23,9 +22,6 @@ export function forgetClauses(state: State, levels: number): void {
   state.arenaEnd = end;
   state.clauses -= drop.size;
   watchAgain(state, moved.values());
-  for (let v = 1; v < state.variables; v++) {
-    if (state.value[v] !== 0 && state.reason[v]! > 0) state.reason[v] = moved.get(state.reason[v]!)!;
-  }
   let kept = 0;
   for (let i = 0; i < learnt.length; i++) {
     const ref = moved.get(learnt.at(i));
