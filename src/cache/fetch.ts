@@ -244,7 +244,6 @@ async function fetchOne(record: RepoDataRecord, run: Run): Promise<PackageCacheR
   await checkContents(record.fn, fetched.extracted, run.options, run.context);
   const published = await publish(run.context.cache, run.pkgs, {
     record: full,
-    scratch: run.scratch,
     extracted: fetched.extracted,
     archive: fetched.archive,
     learn,

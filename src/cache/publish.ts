@@ -9,8 +9,7 @@ import type { PackageCache } from "./package-cache.ts";
 /** A package that is extracted and verified, in a private directory of the cache directory it goes to. */
 export interface Prepared {
   record: RepoDataRecord;
-  /** Private directory; what is replaced is moved there and removed with it. */
-  scratch: string;
+  /** Below a private directory, under a name of its own; what is replaced is moved beside it and removed with that directory. */
   extracted: string;
   /** Archive to keep, or undefined. */
   archive: string | undefined;
@@ -65,9 +64,19 @@ async function settle(cache: PackageCache, place: string, prepared: Prepared): P
     // Another process was faster, or the old entry is to be replaced.
     if (await cache.check(place, record, { safetyChecks: "disabled", learn })) return true;
     if (!(await cache.isReplaceable(place, record))) return false;
-    const trash = join(prepared.scratch, `old-${attempt}`);
+    // A name of this package alone: several are published from one private directory at once, and with a common name the
+    // broken entry of one could be given back to the place of another.
+    const trash = `${extracted}-old-${attempt}`;
     // In a shared cache a broken entry may be another user's, which only that user can take away.
-    if (!(await allowed(tryRename(place, trash)))) return false;
+    let moved: string | undefined;
+    const may = await allowed(
+      tryRename(place, trash).then((outcome) => {
+        moved = outcome;
+      }),
+    );
+    if (!may) return false;
+    if (moved !== "done") continue;
+
     // The place may have got a good entry between the look and the rename: give that back.
     if ((await fileIdentity(trash)) !== before) await tryRename(trash, place);
   }
