@@ -18,7 +18,8 @@ export interface Learnt {
  *
  * A false literal that follows from one other literal alone (a solvable excluded by a sibling, by a constraint or by a
  * class) is always replaced by that literal, also below the current level: hundreds of excluded candidates of a
- * requirement collapse into the one choice that excluded them.
+ * requirement collapse into the one choice that excluded them. Those steps are not among the antecedents: they are most of a proof, and say
+ * no more than that a choice is a choice.
  */
 export function analyze(state: State, falsified: Falsified, seen: Uint8Array): Learnt {
   const current = state.currentLevel;
@@ -46,7 +47,6 @@ export function analyze(state: State, falsified: Falsified, seen: Uint8Array): L
         lower.push(lit);
         return;
       }
-      antecedents.push(ANTECEDENT.pair, lit ^ 1, -1 - reason);
       lit = -1 - reason;
     }
   };

@@ -18,6 +18,8 @@ export interface EncodedRequirement {
   readonly conditions: readonly Lit[];
 }
 
+const NO_CONDITIONS: readonly Lit[] = [];
+
 /**
  * Turns the provider's answers into clauses, the first time that they are needed.
  *
@@ -30,7 +32,7 @@ export interface EncodedRequirement {
  * | name | ¬n ∨ d₁ ∨ … ∨ dₘ | the first of these |
  * | outside | ¬r ∨ ¬d for each d of the name outside | never stored: propagation knows it |
  * | exclusion | ¬s ∨ f | s is about to be selected |
- * | constraint | ¬f ∨ ¬d for each d outside | f is mentioned and a requirement has reached the name |
+ * | constraint | ¬f ∨ ¬d for each d outside | f holds when a requirement reaches the name; otherwise never stored |
  * | condition | ¬d ∨ c for each d inside | c is first mentioned |
  * | at most one | ¬d ∨ ¬e for siblings d, e | never stored: propagation knows it |
  */
@@ -49,6 +51,7 @@ export class Encoder {
   private solvableVars = new Int32Array(1024);
   private readonly requirementVars = new Map<VersionSetId, Var>();
   private readonly constraintVars = new Map<VersionSetId, Var>();
+  private readonly unconditionals = new Map<Var, EncodedRequirement>();
   private readonly conditionVars = new Map<VersionSetId, Var>();
   private readonly waiting = new Map<NameId, Var[]>();
   private readonly loaded = new Set<NameId>();
@@ -142,13 +145,24 @@ export class Encoder {
 
   private addRequirement(v: Var, requirement: Requirement): EncodedRequirement {
     const variable = this.requirementVar(requirement.versionSet);
-    const conditions = (requirement.conditions ?? []).map((condition) => this.conditionLit(condition));
-    if (conditions.length === 0) this.addPair(neg(v), pos(variable));
-    else {
-      this.hasConditions = true;
-      this.addLong([neg(v), ...conditions.map((lit) => lit ^ 1), pos(variable)]);
+    if (requirement.conditions === undefined || requirement.conditions.length === 0) {
+      this.addPair(neg(v), pos(variable));
+      return this.unconditional(variable);
     }
+    const conditions = requirement.conditions.map((condition) => this.conditionLit(condition));
+    this.hasConditions = true;
+    this.addLong([neg(v), ...conditions.map((lit) => lit ^ 1), pos(variable)]);
     return { variable, conditions };
+  }
+
+  /** One object for all that ask: a hundred thousand records have a million dependencies, on a few thousand version sets. */
+  private unconditional(variable: Var): EncodedRequirement {
+    let encoded = this.unconditionals.get(variable);
+    if (encoded === undefined) {
+      encoded = { variable, conditions: NO_CONDITIONS };
+      this.unconditionals.set(variable, encoded);
+    }
+    return encoded;
   }
 
   private conditionLit(condition: Condition): Lit {
@@ -170,13 +184,7 @@ export class Encoder {
       this.requirementVars.set(versionSet, r);
       this.state.members.set(r, matching);
       const owner = this.provider.namesOf(versionSet).length === 1 ? matching[0] : undefined;
-      if (owner !== undefined) {
-        this.state.first[r] = this.state.first[owner]!;
-        this.state.last[r] = this.state.last[owner]!;
-        const list = this.state.requirementsAt.get(this.state.first[r]!);
-        if (list) list.push(r);
-        else this.state.requirementsAt.set(this.state.first[r]!, [r]);
-      }
+      if (owner !== undefined) this.restrict(r, owner);
       const contradicted = matching.length === 0 ? undefined : this.contradictedBy(versionSet);
       if (contradicted !== undefined) this.refute(r, contradicted);
       else if (matching.length === 0) {
@@ -200,12 +208,23 @@ export class Encoder {
     return r;
   }
 
-  /** The requirement came after a solvable outside of it was selected. */
-  private excludeBySelected(r: Var): void {
+  /** Lets propagation know that a requirement or constraint excludes the others of the name of `owner`. */
+  private restrict(v: Var, owner: Var): void {
     const { state } = this;
-    if (state.value[r]! !== 0) return;
-    for (let w = state.first[r]!; w < state.last[r]!; w++) {
-      if (state.value[w]! > 0 && !state.isMember(r, w)) this.addPair(neg(r), neg(w));
+    const first = state.first[owner]!;
+    state.first[v] = first;
+    state.last[v] = state.last[owner]!;
+    const list = state.restrictions.get(first);
+    if (list) list.push(v);
+    else state.restrictions.set(first, [v]);
+  }
+
+  /** The restriction came after a solvable outside of it was selected. */
+  private excludeBySelected(v: Var): void {
+    const { state } = this;
+    if (state.value[v]! !== 0) return;
+    for (let w = state.first[v]!; w < state.last[v]!; w++) {
+      if (state.value[w]! > 0 && !state.isMember(v, w)) this.addPair(neg(v), neg(w));
     }
   }
 
@@ -259,8 +278,17 @@ export class Encoder {
   }
 
   private constrain(f: Var, name: NameId): void {
-    const allowed = new Set(Array.from(this.provider.matching(this.state.payload[f]!)));
+    const { state } = this;
+    const versionSet = state.payload[f]!;
     const all = this.provider.candidates(name);
+    // One that holds already has had its turn: what it excludes must be said now, and again after each backtrack.
+    if (all.length > 0 && state.value[f]! <= 0 && this.provider.namesOf(versionSet).length === 1) {
+      state.members.set(f, this.variablesOf(versionSet));
+      this.restrict(f, this.solvableVars[all[0]!]!);
+      this.excludeBySelected(f);
+      return;
+    }
+    const allowed = new Set(Array.from(this.provider.matching(versionSet)));
     for (let i = 0; i < all.length; i++) {
       if (!allowed.has(all[i]!)) this.addPair(neg(f), neg(this.solvableVars[all[i]!]!));
     }

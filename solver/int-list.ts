@@ -17,12 +17,12 @@ export class IntList {
   }
 }
 
-/** A copy of `array` with room for `needed` elements and as much again. */
+/** A copy of `array` with room for `needed` elements, and for half as many again. */
 export function grown<T extends Int32Array | Int8Array | Uint8Array | Float64Array>(
   array: T,
   needed: number,
 ): T {
-  const size = Math.max(needed, array.length * 2);
+  const size = Math.max(needed, array.length + (array.length >> 1));
   const Type = array.constructor as new (length: number) => T;
   const copy = new Type(size);
   copy.set(array);

@@ -15,13 +15,13 @@ export function propagate(
     const selected = positive && state.kind[v]! <= KIND.solvable;
     const before = selected
       ? (excludeSiblings(state, v) ?? onSelected(v))
-      : positive && state.kind[v] === KIND.requirement
+      : positive && state.last[v] !== 0
         ? excludeOutside(state, v)
         : undefined;
     const falsified =
       before ??
       propagateEdges(state, lit) ??
-      (selected ? excludeRequirements(state, v) : undefined) ??
+      (selected ? excludeRestrictions(state, v) : undefined) ??
       propagateWatches(state, lit ^ 1);
     if (falsified) return falsified;
   }
@@ -42,12 +42,11 @@ function excludeSiblings(state: State, v: Var): Falsified | undefined {
 }
 
 /**
- * What a requirement asks for excludes the others of its name: ¬r ∨ ¬d for every d outside, which follows from the requirement and at
- * most one. Never stored either. Two requirements that contradict each other thus meet at once, not only for each solvable in turn.
+ * What a requirement or constraint allows excludes the others of its name: ¬r ∨ ¬d for every d outside, which of a requirement follows with
+ * at most one. Never stored either. Two requirements that contradict each other thus meet at once, not only for each solvable in turn.
  */
 function excludeOutside(state: State, r: Var): Falsified | undefined {
   const last = state.last[r]!;
-  if (last === 0) return undefined;
   const inside = state.members.get(r)!;
   const reason = -1 - neg(r);
   let next = 0;
@@ -63,9 +62,9 @@ function excludeOutside(state: State, r: Var): Falsified | undefined {
   return undefined;
 }
 
-/** The same seen from the solvable: no requirement for others of its name holds. */
-function excludeRequirements(state: State, v: Var): Falsified | undefined {
-  const list = state.requirementsAt.get(state.first[v]!);
+/** The same seen from the solvable: no requirement or constraint for others of its name holds. */
+function excludeRestrictions(state: State, v: Var): Falsified | undefined {
+  const list = state.restrictions.get(state.first[v]!);
   if (!list) return undefined;
   const reason = -1 - neg(v);
   for (let i = 0; i < list.length; i++) {

@@ -45,14 +45,14 @@ export class State {
   value = new Int8Array(1024);
   level = new Int32Array(1024);
   reason = new Int32Array(1024);
-  /** First and one past the last variable of the solvable's or requirement's name; 0 for other kinds, and for several names. */
+  /** First and one past the last variable of the solvable's name, or of the only name that a requirement or constraint is about; else 0. */
   first = new Int32Array(1024);
   last = new Int32Array(1024);
   activity = new Float64Array(1024);
-  /** Per variable of kind requirement: the variables of its solvables, ascending within a name. */
+  /** Per variable of kind requirement or constraint: the variables of its solvables, ascending within a name. */
   readonly members = new Map<Var, Int32Array>();
-  /** By the first variable of a name: the requirements for solvables of that name alone. */
-  readonly requirementsAt = new Map<Var, Var[]>();
+  /** By the first variable of a name: the requirements and constraints about that name alone. */
+  readonly restrictions = new Map<Var, Var[]>();
 
   readonly trail = new IntList(1024);
   readonly levelStart: number[] = [0];
@@ -252,7 +252,7 @@ export class State {
     return falsified;
   }
 
-  /** Whether a solvable is one of those that a requirement asks for. */
+  /** Whether a solvable is one of those that a requirement asks for, or a constraint allows. */
   isMember(r: Var, d: Var): boolean {
     const members = this.members.get(r)!;
     let low = 0;
