@@ -2,6 +2,8 @@ import type { SolvableId, VersionSetId } from "../../solver/index.ts";
 import { compareVersions } from "../specs/version.ts";
 import type { MinimalCore, RootItem } from "./explain-core.ts";
 import { describeVersions, joinWords, shortSpec } from "./explain-text.ts";
+import { shareElement } from "./matching.ts";
+import { describePythons, minorsOf } from "./pythons.ts";
 import type { Prepared } from "./request.ts";
 import type { ConflictNode } from "./types.ts";
 
@@ -55,7 +57,7 @@ export class ExplanationTree {
   private readonly owners = new Map<VersionSetId, SolvableId[]>();
   private readonly constrainers = new Map<VersionSetId, SolvableId[]>();
   private readonly reported = new Set<VersionSetId>();
-  private readonly disjoint = new Map<string, boolean>();
+  private readonly disjoint = new Map<number, boolean>();
   private readonly matchingIds = new Map<VersionSetId, readonly SolvableId[]>();
   private nodes = 0;
   private readonly viaCache = new Map<VersionSetId, Reason | undefined>();
@@ -326,7 +328,10 @@ export class ExplanationTree {
 
   private specsOf(group: Group): string {
     const texts = [...new Set([...group.versionSets].map((id) => `\`${this.textOf(id)}\``))];
-    const specs = joinWords(texts, "or");
+    const minors = texts.length > 3 ? minorsOf(this.prepared, group.versionSets) : undefined;
+    const specs = minors?.length
+      ? `python ${describePythons(this.prepared, minors, "or")}`
+      : joinWords(texts, "or");
     return group.through.size === 0 ? specs : `${specs} (through ${joinWords([...group.through], "and", 3)})`;
   }
 
@@ -371,16 +376,13 @@ export class ExplanationTree {
 
   /** Whether two version sets are about the same name and share no candidate. Asked over and over: of every record of a name. */
   private areDisjoint(a: VersionSetId, b: VersionSetId): boolean {
-    const key = `${a} ${b}`;
+    const { provider } = this.prepared;
+    const names = provider.namesOf(a);
+    if (!provider.namesOf(b).some((name) => names.includes(name))) return false;
+    const key = Math.min(a, b) * 2 ** 26 + Math.max(a, b);
     let disjoint = this.disjoint.get(key);
     if (disjoint === undefined) {
-      const { provider } = this.prepared;
-      const names = provider.namesOf(a);
-      disjoint = provider.namesOf(b).some((name) => names.includes(name));
-      if (disjoint) {
-        const ids = new Set(this.matching(a));
-        disjoint = !this.matching(b).some((id) => ids.has(id));
-      }
+      disjoint = !shareElement(provider.matching(a), provider.matching(b));
       this.disjoint.set(key, disjoint);
     }
     return disjoint;
@@ -408,11 +410,13 @@ export class ExplanationTree {
       const verb = owners.length > 1 ? verbs[1] : verbs[0];
       return `which ${provider.names[name]!} ${this.describe(own)}${more} ${verb}`;
     };
+    const byOwners = (map: ReadonlyMap<VersionSetId, readonly SolvableId[]>): VersionSetId[] =>
+      this.disjointIn(versionSet, map.keys()).sort((a, b) => map.get(b)!.length - map.get(a)!.length);
     const others = [
-      ...this.disjointIn(versionSet, this.owners.keys()).map(
+      ...byOwners(this.owners).map(
         (id) => `\`${this.textOf(id)}\`, ${owned(["needs", "need"], this.owners.get(id)!)}`,
       ),
-      ...this.disjointIn(versionSet, this.constrainers.keys()).map(
+      ...byOwners(this.constrainers).map(
         (id) => `\`${this.textOf(id)}\`, ${owned(["allows", "allow"], this.constrainers.get(id)!)}`,
       ),
     ];

@@ -44,3 +44,11 @@ export function matchingCandidates(
     into.push(id);
   }
 }
+
+/** Whether two lists of solvables have one in common. */
+export function shareElement(a: Int32Array, b: Int32Array): boolean {
+  const [few, many] = a.length < b.length ? [a, b] : [b, a];
+  if (few.length * 8 < many.length) return few.some((id) => many.includes(id));
+  const ids = new Set(few);
+  return many.some((id) => ids.has(id));
+}

@@ -5,7 +5,7 @@ import { stringsOf } from "./provider.ts";
 import type { Prepared } from "./request.ts";
 
 /** `2.7 and 3.9 to 3.14`: python minors in runs of those that there are. */
-export function describePythons(prepared: Prepared, minors: readonly string[]): string {
+export function describePythons(prepared: Prepared, minors: readonly string[], word = "and"): string {
   const { provider } = prepared;
   const all = [...provider.candidates(provider.nameId("python"))]
     .map((id) => minorOf(provider.recordOf(id).version))
@@ -19,7 +19,20 @@ export function describePythons(prepared: Prepared, minors: readonly string[]): 
     else runs.push([minor]);
   }
   const words = runs.flatMap((run) => (run.length > 2 ? [`${run[0]} to ${run[run.length - 1]}`] : run));
-  return joinWords(words, "and", 8);
+  return joinWords(words, word, 8);
+}
+
+/** Python minors that some of the version sets of python have; undefined when one of them is about another package. */
+export function minorsOf(prepared: Prepared, versionSets: Iterable<VersionSetId>): string[] | undefined {
+  const { provider } = prepared;
+  const python = provider.nameId("python");
+  const minors = new Set<string>();
+  for (const versionSet of versionSets) {
+    const names = provider.namesOf(versionSet);
+    if (names.length !== 1 || names[0] !== python) return undefined;
+    for (const id of provider.matching(versionSet)) minors.add(minorOf(provider.recordOf(id).version));
+  }
+  return [...minors];
 }
 
 function minorOf(version: string): string {

@@ -32,6 +32,21 @@ hint: \`pandas\` is there for python 3.11 and 3.12
 `);
   });
 
+  it("says many specs of python as the minors that they leave", () => {
+    const minors = ["2.7", "3.8", "3.9", "3.10", "3.11", "3.12"];
+    const all = minors.map((minor) => record(`python ${minor}.1 0`));
+    const builds = ["2.7", "3.9", "3.10", "3.11", "3.12"].map((minor, i) =>
+      record(`numpy 1.${i} py${i}_0`, [`python ${minor}.*`]),
+    );
+    expect(explained([...all, ...builds], { specs: ["python=3.8", "numpy"] })).toBe(`
+these cannot be met together:
+├─ \`numpy\` is requested
+│  └─ every build of numpy 1.0 to 1.4 needs python 2.7 or 3.9 to 3.12, but \`python=3.8\` is requested
+└─ \`python=3.8\` is requested
+hint: \`numpy\` is there for python 2.7 and 3.9 to 3.12
+`);
+  });
+
   it("says what stands between a package and what it lacks", () => {
     const world = [
       record("torch 2 cuda_0", ["cuda-rt"]),
