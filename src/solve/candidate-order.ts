@@ -8,6 +8,8 @@ export interface Candidate {
   readonly origin: "channel" | "installed" | "virtual";
   /** Rank of its channel: 0 is best. Equal for all when channel priority is disabled. */
   readonly priority: number;
+  /** Rank of its channel whatever the priority: between equal versions it breaks the tie. */
+  readonly channel: number;
   /** Position of its index in the request, the last resort between equals. */
   readonly position: number;
   readonly features: number;
@@ -39,9 +41,12 @@ export function compareGrade0(a: Candidate, b: Candidate, lowest: boolean): numb
   return lowest ? -order : order;
 }
 
-/** Second respect: the build number, highest first under every strategy (a rebuild repairs, it does not raise a bound). */
-export function compareBuildNumber(a: Candidate, b: Candidate): number {
-  return buildNumber(b) - buildNumber(a);
+/**
+ * Second respect: the channel, where it was not the first (conda: without channel priority "the configured priority of channels is used only
+ * to break ties"), then the build number, highest first under every strategy (a rebuild repairs, it does not raise a bound).
+ */
+export function compareGrade1(a: Candidate, b: Candidate): number {
+  return a.channel - b.channel || buildNumber(b) - buildNumber(a);
 }
 
 function buildNumber(candidate: Candidate): number {

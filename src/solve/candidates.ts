@@ -43,7 +43,7 @@ export function gatherCandidates(
 ): { candidates: Candidate[]; leftOut: LeftOut | undefined } {
   const virtual = source.virtual.get(name);
   if (virtual) {
-    const candidate = makeCandidate(virtual, "virtual", 0, 0);
+    const candidate = makeCandidate(source, virtual, "virtual", 0, 0);
     return { candidates: candidate ? [candidate] : [], leftOut: undefined };
   }
   const leftOut: LeftOut = { byPriority: [], byDate: [] };
@@ -51,7 +51,7 @@ export function gatherCandidates(
   const installed = source.installed.get(name);
   if (installed) {
     const index = source.indexes.find((other) => other.channel === installed.channel);
-    const candidate = makeCandidate(installed, "installed", rankOf(source, index?.priority ?? 0), -1);
+    const candidate = makeCandidate(source, installed, "installed", index?.priority ?? 0, -1);
     if (candidate) candidates.push(candidate);
   }
   const byDist = new Map<string, number>();
@@ -66,7 +66,7 @@ export function gatherCandidates(
       if (hidden) leftOut.byPriority.push(record);
       else if (isTooNew(record, source)) leftOut.byDate.push(record);
       else if (!installed || !isSamePackage(installed, record)) {
-        const candidate = makeCandidate(record, "channel", rankOf(source, index.priority), position);
+        const candidate = makeCandidate(source, record, "channel", index.priority, position);
         if (!candidate) continue;
         if (index.distinct) candidates.push(candidate);
         else addPreferringConda(candidates, byDist, candidate);
@@ -77,14 +77,11 @@ export function gatherCandidates(
   return { candidates, leftOut: some ? leftOut : undefined };
 }
 
-function rankOf(source: CandidateSource, priority: number): number {
-  return source.channelPriority === "disabled" ? 0 : priority;
-}
-
 function makeCandidate(
+  source: CandidateSource,
   record: PackageRecord,
   origin: Candidate["origin"],
-  priority: number,
+  channel: number,
   position: number,
 ): Candidate | undefined {
   if (typeof record.build !== "string") return undefined;
@@ -95,7 +92,8 @@ function makeCandidate(
     return undefined;
   }
   const features = countTrackFeatures(record);
-  return { record, version, origin, priority, position, features, timestamp: timestampOf(record) };
+  const priority = source.channelPriority === "disabled" ? 0 : channel;
+  return { record, version, origin, priority, channel, position, features, timestamp: timestampOf(record) };
 }
 
 /** The same build as `.conda` and `.tar.bz2` in one subdir is one candidate: the `.conda`. */

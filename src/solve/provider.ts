@@ -9,7 +9,7 @@ import type {
 } from "../../solver/index.ts";
 import { type MatchSpec, matchSpecMatches, tryParseMatchSpec } from "../specs/match-spec.ts";
 import type { PackageRecord } from "../specs/records.ts";
-import { type Candidate, compareBuildNumber, compareGrade0, compareLast } from "./candidate-order.ts";
+import { type Candidate, compareGrade0, compareGrade1, compareLast } from "./candidate-order.ts";
 import { type CandidateSource, gatherCandidates, type LeftOut } from "./candidates.ts";
 import { conditionAlternatives } from "./conditions.ts";
 import { matchingCandidates } from "./matching.ts";
@@ -72,7 +72,7 @@ export class CondaProvider implements Provider {
     const { candidates, leftOut } = gatherCandidates(this.source, text);
     if (leftOut) this.leftOut.set(name, leftOut);
     const lowest = this.source.lowest(text);
-    candidates.sort((a, b) => compareGrade0(a, b, lowest) || compareBuildNumber(a, b) || compareLast(a, b));
+    candidates.sort((a, b) => compareGrade0(a, b, lowest) || compareGrade1(a, b) || compareLast(a, b));
     const first = this.candidateOf.length;
     const ids = new Int32Array(candidates.length);
     let grade0 = 0;
@@ -84,7 +84,7 @@ export class CondaProvider implements Provider {
         if (compareGrade0(previous, candidate, lowest) !== 0) {
           grade0++;
           grade1++;
-        } else if (compareBuildNumber(previous, candidate) !== 0) grade1++;
+        } else if (compareGrade1(previous, candidate) !== 0) grade1++;
       }
       this.candidateOf.push(candidate);
       this.ownerOf.push(name);

@@ -96,12 +96,19 @@ describe("which of several builds", () => {
       ),
     ).toMatch(/^a 1 x_0/);
     expect(chosen(record("a 1 z_0", [], noarch), record("a 1 b_0"))).toMatch(/^a 1 b_0 linux-64/);
-    // Also where another channel has it, and no channel comes first.
-    const channels = [[record("a 1 z_0", [], { ...noarch, channel: "one" })], [record("a 1 b_0")]];
-    expect(dists(ask(channels, { specs: ["a"], priority: "disabled" }))).toEqual(["a-1-b_0"]);
     const legacy = { fn: "a-1-z_0.tar.bz2" };
     expect(chosen(record("a 1 z_0", [], legacy), record("a 1 b_0"))).toMatch(/^a 1 b_0/);
   });
+});
+
+it("without channel priority the version comes first, and channels break ties before the build number", () => {
+  const answer = (...channels: ReturnType<typeof record>[][]): string[] =>
+    dists(ask(channels, { specs: ["a"], priority: "disabled" }));
+  expect(answer([record("a 1 0")], [record("a 2 0")])).toEqual(["a-2-0"]);
+  expect(answer([record("a 1 x_0")], [record("a 1 y_1")])).toEqual(["a-1-x_0"]);
+  expect(answer([record("a 1 x_0")], [record("a 1 y_1"), record("a 1.1 0", ["missing"])])).toEqual([
+    "a-1-x_0",
+  ]);
 });
 
 describe("notes and hints", () => {
