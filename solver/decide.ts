@@ -189,20 +189,21 @@ export class Decider {
   }
 
   private selectedOf(requirement: Var): Var {
-    for (const d of this.encoder.matchingOf.get(requirement) ?? NOTHING)
-      if (this.state.value[d]! > 0) return d;
+    const { state } = this;
+    const first = state.first[requirement]!;
+    if (first !== 0) {
+      const d = state.selected[first]!;
+      return d !== 0 && state.value[d]! > 0 && state.isMember(requirement, d) ? d : 0;
+    }
+    for (const d of this.encoder.matchingOf.get(requirement) ?? NOTHING) if (state.value[d]! > 0) return d;
     return 0;
   }
 
   private answer(requirement: Var): Decision | undefined {
-    const matching = this.encoder.matchingOf.get(requirement) ?? NOTHING;
-    for (const d of matching) {
-      if (this.state.value[d]! > 0) {
-        this.enqueue(d);
-        return undefined;
-      }
-    }
-    return this.pick(matching);
+    const selected = this.selectedOf(requirement);
+    if (selected === 0) return this.pick(this.encoder.matchingOf.get(requirement) ?? NOTHING);
+    this.enqueue(selected);
+    return undefined;
   }
 
   private decideGoal(goal: Goal): Decision | undefined {

@@ -30,9 +30,11 @@ export function propagate(
 
 /** At most one solvable of a name: ¬v ∨ ¬w for every other solvable w of it. */
 function excludeSiblings(state: State, v: Var): Falsified | undefined {
+  const first = state.first[v]!;
   const last = state.last[v]!;
   const reason = -1 - neg(v);
-  for (let w = state.first[v]!; w < last; w++) {
+  state.selected[first] = v;
+  for (let w = first; w < last; w++) {
     if (w === v) continue;
     const value = state.value[w]!;
     if (value === 0) state.assign(neg(w), reason);

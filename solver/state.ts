@@ -48,6 +48,8 @@ export class State {
   /** First and one past the last variable of the solvable's name, or of the only name that a requirement or constraint is about; else 0. */
   first = new Int32Array(1024);
   last = new Int32Array(1024);
+  /** By the first variable of a name: its solvable that was selected last, and is as long as its value says so. */
+  selected = new Int32Array(1024);
   activity = new Float64Array(1024);
   /** Per variable of kind requirement or constraint: the variables of its solvables, ascending within a name. */
   readonly members = new Map<Var, Int32Array>();
@@ -98,6 +100,7 @@ export class State {
     this.reason = grown(this.reason, size);
     this.first = grown(this.first, size);
     this.last = grown(this.last, size);
+    this.selected = grown(this.selected, size);
     this.activity = grown(this.activity, size);
     this.edgeHead = grown(this.edgeHead, size * 2);
     this.watchHead = grown(this.watchHead, size * 2);
