@@ -123,10 +123,10 @@ export class PackageTree {
 
   private staysInside(link: string): boolean {
     const at = link.split("/").slice(0, -1);
-    const todo = this.links.get(link)!.split("/").reverse();
-    for (let steps = 0; todo.length > 0; steps++) {
+    const rest = this.links.get(link)!.split("/").reverse();
+    for (let steps = 0; rest.length > 0; steps++) {
       if (steps > 4096) return false;
-      const part = todo.pop()!;
+      const part = rest.pop()!;
       if (part === "" || part === ".") continue;
       if (part === "..") {
         if (at.length === 0) return false;
@@ -136,7 +136,7 @@ export class PackageTree {
       const next = this.links.get([...at, part].join("/"));
       if (next === undefined) at.push(part);
       else if (next[0] === "/") return false;
-      else todo.push(...next.split("/").reverse());
+      else rest.push(...next.split("/").reverse());
     }
     return true;
   }

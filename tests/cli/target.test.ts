@@ -19,7 +19,7 @@ describe("which environment -n and -p mean", () => {
     rootPrefix,
     envsDirs: [first, second],
     activePrefix: "/active",
-    cwd: "/work",
+    cwd: "/there",
     home: "/home/me",
   };
   const target = (options: TargetOptions) => resolveTarget(options, context);
@@ -31,7 +31,7 @@ describe("which environment -n and -p mean", () => {
     [{ name: "there" }, join(second, "there")],
     [{ prefix: "~/env" }, "/home/me/env"],
     [{ prefix: "~" }, "/home/me"],
-    [{ prefix: "./env" }, "/work/env"],
+    [{ prefix: "./env" }, "/there/env"],
     [{ prefix: "/env/../x" }, "/x"],
     [{}, "/active"],
   ])("%j", async (options, expected) => {
