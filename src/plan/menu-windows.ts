@@ -10,6 +10,7 @@ import {
   slug,
 } from "./menu-item.ts";
 import { shellLink } from "./shell-link.ts";
+import { windowsPathDirectories } from "./windows-paths.ts";
 
 const CLASSES = "HKEY_CURRENT_USER\\Software\\Classes";
 const SHORT_CLASSES = "HKCU\\Software\\Classes";
@@ -81,14 +82,6 @@ const literal = (text: string): string => oneLine(text).replace(/%/g, "%%");
 /** Activates the environment and runs the command; arguments are passed on. */
 function batch(item: MenuItem, prefix: string): string {
   const root = literal(prefix);
-  const path = [
-    "",
-    "\\Library\\mingw-w64\\bin",
-    "\\Library\\usr\\bin",
-    "\\Library\\bin",
-    "\\Scripts",
-    "\\bin",
-  ];
   const precommand = item.text("precommand");
   const takesArguments = item.command.some((part) => /%[\d*]/.test(part));
   const lines = [
@@ -96,7 +89,7 @@ function batch(item: MenuItem, prefix: string): string {
     ...(precommand ? [precommand.replace(/\r?\n/g, "\r\n")] : []),
     `SET "CONDA_PREFIX=${root}"`,
     `SET "CONDA_SHLVL=1"`,
-    `SET "PATH=${path.map((part) => root + part).join(";")};%PATH%"`,
+    `SET "PATH=${windowsPathDirectories(root).join(";")};%PATH%"`,
     `FOR %%S IN ("${root}\\etc\\conda\\activate.d\\*.bat") DO @CALL "%%S"`,
     `${item.command.map((part) => quoteArgument(oneLine(part))).join(" ")}${takesArguments ? "" : " %*"}`,
     "",

@@ -1,4 +1,5 @@
 import { basename, dirname } from "node:path";
+import { windowsPathDirectories } from "../plan/windows-paths.ts";
 import { type EnvironmentData, UNSET_WORD } from "./environment-data.ts";
 
 /** One thing that a shell does while activating or deactivating, in order. */
@@ -44,16 +45,8 @@ export function environmentName(
 
 /** Directories that an environment puts on PATH, in order (conda/activate.py). */
 export function pathDirectories(prefix: string, windows: boolean): string[] {
-  if (!windows) return [prefix === "/" ? "/bin" : `${prefix}/bin`];
-  const below = [
-    "",
-    "\\Library\\mingw-w64\\bin",
-    "\\Library\\usr\\bin",
-    "\\Library\\bin",
-    "\\Scripts",
-    "\\bin",
-  ];
-  return below.map((part) => prefix + part);
+  if (windows) return windowsPathDirectories(prefix);
+  return [prefix === "/" ? "/bin" : `${prefix}/bin`];
 }
 
 function level(env: ActivationContext["env"]): number {

@@ -162,6 +162,7 @@ describe("the log", () => {
     ...fetching(2, 1500),
     { type: "fetch", id: "a-1-0.conda", state: "start" },
     { type: "fetch", id: "a-1-0.conda", state: "retry", reason: "connection reset" },
+    { type: "fetch", id: "a-1-0.conda", state: "retry", reason: "`a-1-0.conda` is damaged" },
     { type: "fetch", id: "a-1-0.conda", state: "done", bytes: 1000 },
     { type: "fetch", id: "b-1-0.conda", state: "done", bytes: 500 },
     { type: "phase", phase: "fetch", state: "end", seconds: 0.2 },
@@ -173,6 +174,7 @@ describe("the log", () => {
       [
         "Downloading and extracting (2 packages, 1.5 kB) ...",
         "retry: a-1-0.conda: connection reset",
+        "retry: `a-1-0.conda` is damaged",
         "✔ Fetched 2 packages, 1.5 kB in 0.2 s",
         "warning: odd\uFFFD[31m",
       ].join("\n"),

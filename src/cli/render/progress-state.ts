@@ -126,9 +126,7 @@ export class ProgressState {
         totals.current.set(event.id, event.bytes ?? 0);
         return [];
       case "retry":
-        return [
-          `${colors.yellow("retry:")} ${printable(event.id)}: ${printable(event.reason ?? "the connection failed")}`,
-        ];
+        return [`${colors.yellow("retry:")} ${printable(retryReason(event))}`];
       case "cached":
       case "done":
         totals.received += (event.bytes ?? before) - before;
@@ -255,4 +253,15 @@ export function warningText(
 /** `numpy` of `numpy-2.1.0-py311_0.conda`. */
 function packageName(fileName: string): string {
   return fileName.split("-").slice(0, -2).join("-") || fileName;
+}
+
+/** Many reasons name the package themselves. */
+function retryReason({
+  id,
+  reason = "the connection failed",
+}: {
+  id: string;
+  reason?: string | undefined;
+}): string {
+  return reason.includes(`\`${id}\``) ? reason : `${id}: ${reason}`;
 }
