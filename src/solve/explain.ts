@@ -2,8 +2,10 @@ import type { ConflictCore } from "../../solver/index.ts";
 import { similarNames } from "../specs/names.ts";
 import type { PackageIndex } from "../specs/package-index.ts";
 import { minimizeCore } from "./explain-core.ts";
+import { CoreFacts } from "./explain-facts.ts";
 import { joinWords, renderTree } from "./explain-text.ts";
 import { ExplanationTree } from "./explain-tree.ts";
+import { whyMissing } from "./explain-words.ts";
 import { conflictHints, missingHints } from "./hints.ts";
 import type { Prepared } from "./request.ts";
 import type { Conflict, ConflictNode, SolveRequest, SolveStats } from "./types.ts";
@@ -18,7 +20,7 @@ export function* explainConflict(
   const missing = missingSpecs(prepared);
   if (missing.length > 0) return explainMissing(request, prepared, missing, stats);
   const minimal = yield* minimizeCore(prepared, core);
-  const roots = new ExplanationTree(prepared, minimal).roots();
+  const roots = new ExplanationTree(new CoreFacts(prepared, minimal)).roots();
   const head = minimal.items.length > 1 ? "these cannot be met together:" : "the request cannot be met:";
   return {
     kind: "conflict",
@@ -45,7 +47,7 @@ function explainMissing(
   stats: SolveStats,
 ): Conflict {
   const { provider } = prepared;
-  const tree = new ExplanationTree(prepared, { items: [], core: { facts: [] } });
+  const facts = new CoreFacts(prepared, { items: [], core: { facts: [] } });
   const notFound: { spec: string; similar: readonly string[] }[] = [];
   const roots = missing.map((id): ConflictNode => {
     const spec = provider.versionSets[id]!.text;
@@ -65,7 +67,7 @@ function explainMissing(
       kind: "missing",
       name,
       spec,
-      text: `\`${spec}\` is requested, ${tree.whyMissing(id)}${suggestion}`,
+      text: `\`${spec}\` is requested, ${whyMissing(facts, id)}${suggestion}`,
       children: [],
     };
   });
