@@ -28,50 +28,33 @@ export function noneFound({ query }: Pick<RepoqueryResult, "query">): string {
   return `No entries matching "${query}" found`;
 }
 
-/** `subdirs`: channel and subdir in columns of their own, as micromamba prints them. */
-export function recordTable(
-  records: readonly RepoDataRecord[],
-  subdirs = false,
-  available?: number,
-): string[] {
-  const rows = records.map((record) => [
-    record.name,
-    record.version,
-    record.build,
-    ...channelCells(record, subdirs),
-  ]);
-  return renderTable(
-    [{ title: "Name" }, { title: "Version" }, { title: "Build" }, ...channelTitles(subdirs)],
-    rows,
-    { available, dispensable: [2, 4, 3] },
-  );
+export interface RecordTableOptions {
+  /** Channel and subdir in columns of their own, as micromamba prints them. */
+  subdirs: boolean;
+  /** Columns of the terminal. */
+  available: number | undefined;
 }
 
-/** With the dependency by which each of them needs one of the names. */
-export function dependentTable(
+export function recordTable(
   records: readonly RepoDataRecord[],
-  names: ReadonlySet<string>,
-  subdirs = false,
-  available?: number,
+  { subdirs, available }: RecordTableOptions,
+  /** Names for a column with the dependencies on any of them. */
+  needed?: ReadonlySet<string>,
 ): string[] {
   const rows = records.map((record) => [
     record.name,
     record.version,
     record.build,
-    dependencyOn(record, names),
+    ...(needed ? [dependencyOn(record, needed)] : []),
     ...channelCells(record, subdirs),
   ]);
-  return renderTable(
-    [
-      { title: "Name" },
-      { title: "Version" },
-      { title: "Build" },
-      { title: "Depends" },
-      ...channelTitles(subdirs),
-    ],
-    rows,
-    { available, dispensable: [2, 5, 4] },
-  );
+  const titles = [{ title: "Name" }, { title: "Version" }, { title: "Build" }];
+  if (needed) titles.push({ title: "Depends" });
+  const channel = titles.length;
+  return renderTable([...titles, ...channelTitles(subdirs)], rows, {
+    available,
+    dispensable: [2, channel + 1, channel],
+  });
 }
 
 function channelTitles(subdirs: boolean): { title: string }[] {

@@ -6,14 +6,7 @@ import { EXIT } from "../exit-codes.ts";
 import { flag, type Invocation, list, text } from "../invocation.ts";
 import { packageDocument } from "../render/json.ts";
 import { shortChannelName } from "../render/package-list.ts";
-import {
-  dependentTable,
-  noneFound,
-  queryDocument,
-  recordDetails,
-  recordTable,
-  renderTree,
-} from "../render/query.ts";
+import { noneFound, queryDocument, recordDetails, recordTable, renderTree } from "../render/query.ts";
 import { renderTable } from "../render/table.ts";
 import type { Session } from "../session.ts";
 
@@ -93,21 +86,18 @@ function render(
 ): string[] {
   const { colors } = session.out;
   const { kind, records } = result;
-  const subdirs = asMicromamba(session.context);
-  const width = session.out.columns();
+  const table = { subdirs: asMicromamba(session.context), available: session.out.columns() };
   if (kind !== "search" && how.tree) return renderTree(result.tree, session.out);
-  if (kind === "whoneeds")
-    return dependentTable(records, new Set([...result.tree.map(({ name }) => name)]), subdirs, width);
+  if (kind === "whoneeds") return recordTable(records, table, new Set(result.tree.map(({ name }) => name)));
   if (kind === "depends")
     return recordTable(
       [...records].sort((a, b) => (a.name < b.name ? -1 : 1)),
-      subdirs,
-      width,
+      table,
     );
   const ordered = invocation.name === "conda" ? [...records].reverse() : records;
   if (how.details)
     return ordered.flatMap((record, i) => [...(i ? [""] : []), ...recordDetails(record, colors)]);
-  return recordTable(ordered, subdirs, width);
+  return recordTable(ordered, table);
 }
 
 /** conda's `search --json`: records by name, oldest first, as repodata has them. */
