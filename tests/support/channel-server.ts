@@ -1,9 +1,12 @@
 import { createHash } from "node:crypto";
-import { createReadStream, statSync } from "node:fs";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
-import { resolve, sep } from "node:path";
+import { createReadStream, readFileSync, statSync } from "node:fs";
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
+import { createSecureServer } from "node:http2";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo, Server, Socket } from "node:net";
+import { join, resolve, sep } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { repoRoot } from "./shared.ts";
 
 /** What goes wrong with a response. Only the first matching fault of `faults` applies to a request. */
 export interface Fault {
@@ -51,7 +54,7 @@ export interface LoggedRequest {
 }
 
 export interface ChannelServer {
-  /** `http://127.0.0.1:PORT`, no trailing slash. */
+  /** `http://127.0.0.1:PORT` (`https:` with TLS), no trailing slash. */
   url: string;
   port: number;
   requests: LoggedRequest[];
@@ -71,6 +74,21 @@ export interface ServerOptions {
   faults?: Fault[];
   /** Added to every response, milliseconds. */
   latency?: number;
+  /** Speak TLS, with the certificate of tests/support/tls: HTTP/1.1 alone, or HTTP/2 where the client does. */
+  tls?: "http1" | "http2" | undefined;
+}
+
+/** The root to trust for servers with TLS. */
+export const TEST_CA = join(repoRoot, "tests/support/tls/ca.pem");
+
+function listener(tls: ServerOptions["tls"], answer: RequestListener): Server {
+  if (tls === undefined) return createServer({ keepAliveTimeout: 5000 }, answer);
+  const file = (name: string): Buffer => readFileSync(join(repoRoot, "tests/support/tls", name));
+  const identity = { key: file("server.key"), cert: file("server.pem") };
+  if (tls === "http1") return createTlsServer({ ...identity, keepAliveTimeout: 5000 }, answer);
+  const http2 = createSecureServer({ ...identity, allowHTTP1: true }, answer as never);
+  http2.on("sessionError", () => {});
+  return http2 as unknown as Server;
 }
 
 /** A loopback static server with validators, ranges, a request log and faults on demand. */
@@ -78,7 +96,7 @@ export async function startServer(options: ServerOptions): Promise<ChannelServer
   const sockets = new Set<Socket>();
   const state = { active: 0 };
   const used = new Map<Fault, number>();
-  const http: Server = createServer((request, response) => {
+  const http = listener(options.tls, (request, response) => {
     state.active += 1;
     server.maxConcurrent = Math.max(server.maxConcurrent, state.active);
     response.on("close", () => {
@@ -86,8 +104,7 @@ export async function startServer(options: ServerOptions): Promise<ChannelServer
     });
     answer(request, response, options, server, used).catch(() => response.destroy());
   });
-  http.keepAliveTimeout = 5000;
-  http.on("connection", (socket) => {
+  http.on("connection", (socket: Socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => {});
@@ -95,7 +112,7 @@ export async function startServer(options: ServerOptions): Promise<ChannelServer
   await new Promise<void>((done) => http.listen(0, "127.0.0.1", done));
   const port = (http.address() as AddressInfo).port;
   const server: ChannelServer = {
-    url: `http://127.0.0.1:${port}`,
+    url: `${options.tls ? "https" : "http"}://127.0.0.1:${port}`,
     port,
     requests: [],
     faults: options.faults ?? [],
