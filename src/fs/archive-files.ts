@@ -1,6 +1,7 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { fromSystemError, ToolError } from "../errors.ts";
+import { type EntryKind, kindOf } from "./entry-kind.ts";
 
 /** The bytes of a file in pieces of `size`, each in a buffer of its own. */
 export function* readPieces(path: string, size = 1024 * 1024): Generator<Uint8Array> {
@@ -52,19 +53,10 @@ function notPlain(path: string): ToolError {
 }
 
 /** What a path of an extracted package is, without following a link; undefined when it is missing. */
-export function memberKind(
-  directory: string,
-  path: string,
-): "file" | "directory" | "symlink" | "other" | undefined {
+export function memberKind(directory: string, path: string): EntryKind | undefined {
   const stat = fs.lstatSync(join(directory, path), { throwIfNoEntry: false });
   if (!stat) return undefined;
-  return stat.isSymbolicLink()
-    ? "symlink"
-    : stat.isDirectory()
-      ? "directory"
-      : stat.isFile()
-        ? "file"
-        : "other";
+  return kindOf(stat);
 }
 
 /** Files and links of an extracted package without its info/, sorted; links are not followed. */

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { fromSystemError } from "../errors.ts";
+import { type EntryKind, kindOf } from "./entry-kind.ts";
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | null)?.code;
 
@@ -48,7 +49,7 @@ export interface FileFacts {
   size: number;
   modified: number;
   links: number;
-  kind: "file" | "directory" | "symlink" | "other";
+  kind: EntryKind;
 }
 
 /** lstat in the few facts that a cache needs; undefined when it cannot be looked at. */
@@ -67,14 +68,7 @@ export function fileFactsSync(path: string): FileFacts | undefined {
 }
 
 function factsOf(stat: fs.Stats): FileFacts {
-  const kind = stat.isFile()
-    ? "file"
-    : stat.isDirectory()
-      ? "directory"
-      : stat.isSymbolicLink()
-        ? "symlink"
-        : "other";
-  return { size: stat.size, modified: stat.mtimeMs, links: stat.nlink, kind };
+  return { size: stat.size, modified: stat.mtimeMs, links: stat.nlink, kind: kindOf(stat) };
 }
 
 /** Names in a directory, none when it is not there; undefined when it cannot be listed. */
@@ -184,13 +178,7 @@ export async function listEntries(directory: string): Promise<TreeEntry[]> {
     const entries = await fs.promises.readdir(directory, { withFileTypes: true });
     return entries.map((entry) => ({
       path: join(directory, entry.name),
-      kind: entry.isFile()
-        ? "file"
-        : entry.isDirectory()
-          ? "directory"
-          : entry.isSymbolicLink()
-            ? "symlink"
-            : "other",
+      kind: kindOf(entry),
     }));
   } catch {
     return [];

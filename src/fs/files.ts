@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
 import { fromSystemError } from "../errors.ts";
+import { type EntryKind, kindOf } from "./entry-kind.ts";
 
 function isMissing(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException | null)?.code;
@@ -71,18 +72,10 @@ export async function ensureDir(path: string): Promise<void> {
 }
 
 /** What a path is, without following a final symlink. */
-export async function pathKind(
-  path: string,
-): Promise<"file" | "directory" | "symlink" | "other" | undefined> {
+export async function pathKind(path: string): Promise<EntryKind | undefined> {
   try {
     const stat = await fs.promises.lstat(path);
-    return stat.isSymbolicLink()
-      ? "symlink"
-      : stat.isDirectory()
-        ? "directory"
-        : stat.isFile()
-          ? "file"
-          : "other";
+    return kindOf(stat);
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw fromSystemError(error, "look at", path);

@@ -2,8 +2,7 @@
 import * as fs from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { fromSystemError } from "../errors.ts";
-
-export type EntryKind = "file" | "directory" | "symlink" | "other";
+import { type EntryKind, kindOf } from "./entry-kind.ts";
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | null)?.code;
 export const isMissing = (error: unknown): boolean =>
@@ -14,16 +13,7 @@ export function entriesOf(path: string): Map<string, EntryKind> | undefined {
   try {
     const result = new Map<string, EntryKind>();
     for (const entry of fs.readdirSync(path, { withFileTypes: true })) {
-      result.set(
-        entry.name,
-        entry.isDirectory()
-          ? "directory"
-          : entry.isSymbolicLink()
-            ? "symlink"
-            : entry.isFile()
-              ? "file"
-              : "other",
-      );
+      result.set(entry.name, kindOf(entry));
     }
     return result;
   } catch (error) {
@@ -36,13 +26,7 @@ export function entriesOf(path: string): Map<string, EntryKind> | undefined {
 export function kindAt(path: string): EntryKind | undefined {
   try {
     const stat = fs.lstatSync(path);
-    return stat.isDirectory()
-      ? "directory"
-      : stat.isSymbolicLink()
-        ? "symlink"
-        : stat.isFile()
-          ? "file"
-          : "other";
+    return kindOf(stat);
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw fromSystemError(error, "look at", path);

@@ -1,5 +1,6 @@
 import { ToolError } from "../errors.ts";
-import { directoryInside, type EntryKind, entriesOf } from "../fs/tree.ts";
+import type { EntryKind } from "../fs/entry-kind.ts";
+import { directoryInside, entriesOf } from "../fs/tree.ts";
 
 /**
  * Which renames take a prefix from the old state to the new one. Whole directories move where everything in them goes or comes, so
