@@ -111,6 +111,17 @@ export function parseError(
   );
 }
 
+/** Node's code of a failed system call (`ENOENT`), undefined for anything else. */
+export function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException | null)?.code;
+}
+
+/** Whether a system call failed because there is nothing at the path. */
+export function isMissing(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === "ENOENT" || code === "ENOTDIR";
+}
+
 /** Failures that a wrong path leads to, in words. */
 const SYSTEM_WORDS: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file or directory",
@@ -122,7 +133,7 @@ const SYSTEM_WORDS: Readonly<Record<string, string>> = {
 
 /** Turns a Node file-system error into a ToolError that names the path; any other value is returned unchanged. */
 export function fromSystemError(error: unknown, action: string, path: string): unknown {
-  const code = (error as NodeJS.ErrnoException | null)?.code;
+  const code = codeOf(error);
   if (error instanceof ToolError || typeof code !== "string") return error;
   const options = { cause: error, details: { path, errno: code } };
   switch (code) {

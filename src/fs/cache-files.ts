@@ -1,10 +1,8 @@
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { fromSystemError } from "../errors.ts";
+import { codeOf, fromSystemError } from "../errors.ts";
 import { type EntryKind, kindOf } from "./entry-kind.ts";
-
-const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | null)?.code;
 
 /** Creates one directory that only this user may enter. Throws when it exists. */
 export async function makePrivateDir(path: string): Promise<void> {

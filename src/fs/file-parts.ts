@@ -1,7 +1,6 @@
 /** Parts of a file: a long one is not read whole for what stands at its ends. */
 import * as fs from "node:fs";
-import { fromSystemError } from "../errors.ts";
-import { isMissing } from "./tree.ts";
+import { fromSystemError, isMissing } from "../errors.ts";
 
 export interface FileEnds {
   /** The first bytes: the whole file when `end` is missing. */

@@ -1,13 +1,8 @@
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
-import { fromSystemError } from "../errors.ts";
+import { fromSystemError, isMissing } from "../errors.ts";
 import { type EntryKind, kindOf } from "./entry-kind.ts";
-
-function isMissing(error: unknown): boolean {
-  const code = (error as NodeJS.ErrnoException | null)?.code;
-  return code === "ENOENT" || code === "ENOTDIR";
-}
 
 /** Bytes of a file, or undefined when it does not exist. */
 export async function readBytes(path: string): Promise<Buffer | undefined> {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { fromSystemError } from "../errors.ts";
+import { codeOf, fromSystemError } from "../errors.ts";
 
 /** A file that is written front to back under a temporary name; nobody sees it before `publish`. */
 export interface FileWriter {
@@ -59,7 +59,7 @@ export function publishFile(temporary: string, path: string): boolean {
     fs.renameSync(temporary, path);
     return true;
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
+    const code = codeOf(error);
     if (code === "EPERM" || code === "EACCES" || code === "EBUSY") return false;
     throw fromSystemError(error, "write", path);
   }
@@ -82,7 +82,7 @@ export function openForReading(path: string): RandomAccessFile | undefined {
     fd = fs.openSync(path, "r");
     size = fs.fstatSync(fd).size;
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
+    const code = codeOf(error);
     if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR") return undefined;
     throw fromSystemError(error, "read", path);
   }
@@ -116,7 +116,7 @@ export async function fileStamp(path: string): Promise<{ size: number; mtimeNs: 
     const stat = await fs.promises.stat(path, { bigint: true });
     return stat.isFile() ? { size: Number(stat.size), mtimeNs: String(stat.mtimeNs) } : undefined;
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
+    const code = codeOf(error);
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
     throw fromSystemError(error, "look at", path);
   }

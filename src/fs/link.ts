@@ -4,11 +4,9 @@
  */
 import * as fs from "node:fs";
 import { dirname } from "node:path";
-import { fromSystemError, ToolError } from "../errors.ts";
+import { codeOf, fromSystemError, ToolError } from "../errors.ts";
 
 export type LinkMethod = "reflink" | "hardlink" | "softlink" | "copy";
-
-const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | null)?.code;
 
 /** What a file system says when it cannot do a kind of link at all, as against failing for this one file. */
 const CANNOT = new Set([

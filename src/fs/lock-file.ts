@@ -5,9 +5,7 @@
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
-import { fromSystemError } from "../errors.ts";
-
-const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | null)?.code;
+import { codeOf, fromSystemError } from "../errors.ts";
 
 /** A file that cannot be removed now is swept by a later command: never a reason to fail, least of all with the lock in hand. */
 function removeQuietly(path: string): void {

@@ -1,8 +1,8 @@
 /** What the file system is like where a path is, or would be: room, rights, device, spelling. Nothing is written. */
 import * as fs from "node:fs";
 import { dirname } from "node:path";
-import { fromSystemError } from "../errors.ts";
-import { isMissing, kindAt } from "./tree.ts";
+import { fromSystemError, isMissing } from "../errors.ts";
+import { kindAt } from "./tree.ts";
 
 export interface Space {
   /** Bytes and inodes that this user can still use; inodes are 0 where the file system does not count them. */

@@ -1,6 +1,6 @@
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
-import { fromSystemError, ToolError } from "../errors.ts";
+import { codeOf, fromSystemError, ToolError } from "../errors.ts";
 
 const CREATE =
   fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL | (fs.constants.O_NOFOLLOW ?? 0);
@@ -22,8 +22,7 @@ export class TreeWriter {
       fs.mkdirSync(dirname(root), { recursive: true });
       fs.mkdirSync(root);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST")
-        throw fromSystemError(error, "create directory", root);
+      if (codeOf(error) !== "EEXIST") throw fromSystemError(error, "create directory", root);
       const stat = fs.lstatSync(root);
       if (!stat.isDirectory() || fs.readdirSync(root).length > 0) {
         throw new ToolError("io-error", `cannot extract into \`${root}\`: it is not empty`, { cause: error });
@@ -37,7 +36,7 @@ export class TreeWriter {
       try {
         fs.mkdirSync(full);
       } catch (error) {
-        if (!mayExist || (error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+        if (!mayExist || codeOf(error) !== "EEXIST") throw error;
       }
     });
   }
@@ -74,7 +73,7 @@ export class TreeWriter {
       try {
         this.creating(full, replace, () => fs.symlinkSync(target, full));
       } catch (error) {
-        if (process.platform !== "win32" || (error as NodeJS.ErrnoException).code !== "EPERM") throw error;
+        if (process.platform !== "win32" || codeOf(error) !== "EPERM") throw error;
         made = false;
       }
     });
@@ -89,7 +88,7 @@ export class TreeWriter {
         try {
           fs.linkSync(from, full);
         } catch (error) {
-          if ((error as NodeJS.ErrnoException).code === "EEXIST") throw error;
+          if (codeOf(error) === "EEXIST") throw error;
           fs.copyFileSync(from, full, fs.constants.COPYFILE_EXCL);
         }
       });
@@ -107,7 +106,7 @@ export class TreeWriter {
     try {
       return create();
     } catch (error) {
-      if (!replace || (error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      if (!replace || codeOf(error) !== "EEXIST") throw error;
       fs.unlinkSync(full);
       return create();
     }

@@ -1,12 +1,8 @@
 /** Synchronous tree operations for transactions: few calls, each one atomic, in an order that the journal knows. */
 import * as fs from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
-import { fromSystemError } from "../errors.ts";
+import { codeOf, fromSystemError, isMissing } from "../errors.ts";
 import { type EntryKind, kindOf } from "./entry-kind.ts";
-
-const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | null)?.code;
-export const isMissing = (error: unknown): boolean =>
-  codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR";
 
 /** Kinds of a directory's entries by name, or undefined when it is not a directory. A symlink to a directory is a symlink. */
 export function entriesOf(path: string): Map<string, EntryKind> | undefined {

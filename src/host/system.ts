@@ -1,4 +1,5 @@
 import { availableParallelism, homedir, hostname, tmpdir, userInfo } from "node:os";
+import { codeOf } from "../errors.ts";
 
 /** Facts of this machine and process that do not change while it runs. */
 export interface SystemFacts {
@@ -43,7 +44,7 @@ export function processExists(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    return codeOf(error) === "EPERM";
   }
 }
 
@@ -52,7 +53,7 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
   try {
     return process.kill(pid, signal);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+    if (codeOf(error) === "ESRCH") return false;
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-import { ToolError } from "../errors.ts";
+import { codeOf, ToolError } from "../errors.ts";
 
 /** What went wrong with one try, in words, and whether another try may help. */
 export interface NetworkFailure {
@@ -31,7 +31,7 @@ export function describeFailure(error: unknown): NetworkFailure {
   let code: string | undefined;
   let message = "";
   for (let at: unknown = error, depth = 0; at instanceof Error && depth < 4; depth += 1) {
-    const own = (at as NodeJS.ErrnoException).code;
+    const own = codeOf(at);
     if (typeof own === "string" && own !== "UND_ERR_ABORTED") code = own;
     message ||= at.message;
     at = at.cause ?? (at instanceof AggregateError ? at.errors[0] : undefined);

@@ -1,5 +1,6 @@
 import type { Agent } from "node:http";
 import type { TLSSocket } from "node:tls";
+import { codeOf } from "../errors.ts";
 import { createDeadlines } from "./deadlines.ts";
 import { flattenHeaders, type RawRequest, type RawResponse } from "./raw.ts";
 import type { TlsContext } from "./tls.ts";
@@ -55,7 +56,7 @@ export function createHttp1(options: HttpOptions, tls?: TlsContext): Http1 {
       sent.on("error", (error) => {
         deadlines.stop();
         // The server closed an idle connection while the request was on its way.
-        if (mayRepeat && sent.reusedSocket && (error as NodeJS.ErrnoException).code === "ECONNRESET")
+        if (mayRepeat && sent.reusedSocket && codeOf(error) === "ECONNRESET")
           resolve(send(url, request, false));
         else reject(error);
       });

@@ -1,4 +1,5 @@
 import type { TLSSocket } from "node:tls";
+import { codeOf } from "../errors.ts";
 import { createHttp1 } from "./http1.ts";
 import { type Http2Session, openHttp2 } from "./http2.ts";
 import type { RawRequest, RawResponse } from "./raw.ts";
@@ -115,7 +116,7 @@ function dial(url: URL, { options, context, dialling }: Dialling): Promise<TLSSo
 const nameOf = (url: URL): string => `${url.hostname.replace(/^\[|\]$/g, "")}:${url.port || 443}`;
 
 function isTimeout(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === "UND_ERR_HEADERS_TIMEOUT";
+  return codeOf(error) === "UND_ERR_HEADERS_TIMEOUT";
 }
 
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
