@@ -12,6 +12,7 @@ import { redactUrl, splitCredentials } from "../specs/credentials.ts";
 import { checkRecordNames } from "../specs/names.ts";
 import type { PackageCacheRecord, RepoDataRecord } from "../specs/records.ts";
 import type { ExtractInput, WorkerPool } from "../workers/protocol.ts";
+import { Claims } from "./claims.ts";
 import { checkContents, completeRecord, type Fetched } from "./complete.ts";
 import { download } from "./download.ts";
 import { type ArchiveKind, archiveName } from "./layout.ts";
@@ -60,12 +61,13 @@ export async function fetchPackages(
   const onAbort = (): void => stop.abort(context.signal?.reason);
   if (context.signal?.aborted) onAbort();
   context.signal?.addEventListener("abort", onAbort, { once: true });
-  const pkgs = await context.cache.unswept();
+  const pkgs = await context.cache.writable();
   const scratch = await createTemporary(pkgs);
   const run: Run = {
     pkgs,
     scratch,
     partials: await adoptPartials(pkgs, scratch),
+    claims: new Claims(pkgs, scratch),
     next: 0,
     present,
     published: [],
@@ -73,7 +75,7 @@ export async function fetchPackages(
     context: { ...context, signal: stop.signal },
   };
   try {
-    await context.cache.writable();
+    await context.cache.sweep();
     await fetchAll(missing, run, stop, results);
   } catch (error) {
     // What failed first is what the user must hear of; leftovers are removed by the next run.
@@ -99,6 +101,7 @@ interface Run {
   next: number;
   /** What earlier runs had begun to download. */
   partials: Partials;
+  claims: Claims;
   /** What the cache held when the run began. */
   present: CacheListing;
   /** URLs of new packages, for urls.txt. */
@@ -197,15 +200,23 @@ async function fetchAll(
   });
   const lanes = Math.max(1, run.options.downloadThreads ?? 5);
   const queue = [...missing];
+  // What another process downloads now comes last: by then it is there.
+  const elsewhere: RepoDataRecord[] = [];
   let failure: unknown;
   const runLane = async (_: unknown, lane: number): Promise<void> => {
     // One lane works from the small end: a tiny file is all latency, which the others' bytes hide as long as there are any.
     const fromSmallEnd = lanes > 2 && lane === 0;
     while (!stop.signal.aborted) {
-      const record = fromSmallEnd ? queue.pop() : queue.shift();
+      const record = (fromSmallEnd ? queue.pop() : queue.shift()) ?? elsewhere[0];
       if (!record) return;
       try {
-        results.set(record.url, await fetchOne(record, run));
+        if (record === elsewhere[0]) await run.claims.wait(elsewhere.shift()!.sha256, stop.signal);
+        else if (!(await run.claims.take(record.sha256))) {
+          elsewhere.push(record);
+          continue;
+        }
+        results.set(record.url, (await foundMeanwhile(record, run)) ?? (await fetchOne(record, run)));
+        await run.claims.release(record.sha256);
       } catch (error) {
         failure ??= error;
         stop.abort(new ToolError("interrupted", "another package failed"));
@@ -218,6 +229,16 @@ async function fetchAll(
 
 function interruption(signal: AbortSignal): ToolError {
   return signal.reason instanceof ToolError ? signal.reason : new ToolError("interrupted", "interrupted");
+}
+
+/** The entry of a package that another process published since this one looked. */
+async function foundMeanwhile(record: RepoDataRecord, run: Run): Promise<PackageCacheRecord | undefined> {
+  if (!run.claims.company) return undefined;
+  const { cache, events, signal } = run.context;
+  const learn = run.options.learn?.has(record.url);
+  const found = await cache.lookup(record, { ...run.options, learn, signal });
+  if (found) events({ type: "fetch", id: record.fn, state: "cached" });
+  return found;
 }
 
 async function fetchOne(record: RepoDataRecord, run: Run): Promise<PackageCacheRecord> {

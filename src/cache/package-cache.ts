@@ -36,7 +36,6 @@ export interface CacheContext {
 export class PackageCache {
   private ordered: Promise<{ all: string[]; writable: string[] }> | undefined;
   private target: Promise<string> | undefined;
-  private swept: Promise<string> | undefined;
   /** Entries that were found broken, by identity, so that only they are replaced. */
   private readonly broken = new Set<string>();
 
@@ -58,17 +57,8 @@ export class PackageCache {
     return (await this.order()).all;
   }
 
-  /** The first writable directory, created when it is not there; left-overs of dead processes are removed from it once. */
+  /** The first writable directory, created when it is not there. */
   writable(): Promise<string> {
-    this.swept ??= this.unswept().then(async (first) => {
-      await sweepStale(first);
-      return first;
-    });
-    return this.swept;
-  }
-
-  /** The same with the left-overs. */
-  unswept(): Promise<string> {
     this.target ??= this.order().then(async ({ writable }) => {
       const [first] = writable;
       if (first === undefined) {
@@ -84,6 +74,15 @@ export class PackageCache {
       return first;
     });
     return this.target;
+  }
+
+  /**
+   * Removes left-overs of dead processes where this user may. Not before downloads that were begun are taken out of them
+   * (`adoptPartials`).
+   */
+  async sweep(): Promise<void> {
+    const [first] = (await this.order()).writable;
+    if (first !== undefined) await sweepStale(first);
   }
 
   /** What the directories hold now, for many look-ups at once: ten failing system calls each, in promises, cost 1 ms. */

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { basename, join } from "node:path";
-import { fileFacts, listEntries, makePrivateDir, processSpace } from "../fs/cache-files.ts";
+import { fileFacts, listEntries, listNames, makePrivateDir, processSpace } from "../fs/cache-files.ts";
 import { removeTree } from "../fs/files.ts";
 
 /** `.taipan-<process space>-<pid>-<random>`: private directories that live as long as a fetch. */
@@ -32,6 +32,16 @@ export async function findStale(pkgs: string): Promise<string[]> {
       stale.push(path);
   }
   return stale;
+}
+
+/** Temporary directories of other fetches of this machine that are at work now. */
+export async function findLiving(pkgs: string, own: string): Promise<string[]> {
+  const living: string[] = [];
+  for (const name of (await listNames(pkgs)) ?? []) {
+    const [, owner, pid] = NAME.exec(name) ?? [];
+    if (owner === ownSpace() && name !== basename(own) && isAlive(Number(pid))) living.push(join(pkgs, name));
+  }
+  return living;
 }
 
 /** Removes what dead processes left. Another process may do the same at once, and a foreign owner may forbid it: no errors. */

@@ -125,7 +125,10 @@ async function preflightPlan(plan: ChangePlan, context: CommandContext): Promise
 async function fetchAll(plan: ChangePlan, context: CommandContext): Promise<Map<string, PackageCacheRecord>> {
   const packages = new Map(plan.cached.map((record) => [record.name, record]));
   for (const { fn } of plan.cached) context.events({ type: "fetch", id: fn, state: "cached" });
-  if (plan.fetch.length === 0) return packages;
+  if (plan.fetch.length === 0) {
+    await packageCache(context).sweep();
+    return packages;
+  }
   const { config, events } = context;
   events({
     type: "totals",

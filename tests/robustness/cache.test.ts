@@ -15,9 +15,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { findCleanable } from "../../src/cache/clean.ts";
 import { bundleForNode } from "../support/bundle.ts";
 import { checkVisible, litter } from "../support/cache-checks.ts";
 import { type ChannelServer, startServer } from "../support/channel-server.ts";
@@ -25,8 +23,6 @@ import { type ServedPackage, somePackages } from "../support/packages.ts";
 import { repoRoot } from "../support/shared.ts";
 
 const PACKAGES = 12;
-/** A long run: `TAIPAN_KILLS=100 npx vitest run tests/robustness/cache.test.ts`. */
-const KILLS = Number(process.env["TAIPAN_KILLS"] ?? 15);
 const sandbox = mkdtempSync(join(tmpdir(), "taipan-processes-"));
 const recordsFile = join(sandbox, "records.json");
 let driver: string;
@@ -71,14 +67,6 @@ function start(pkgs: string, wrap: string[] = []): { child: ChildProcess; done: 
   return { child, done };
 }
 
-it("16 processes fill one cold cache at once", { timeout: 240_000 }, async () => {
-  const pkgs = join(sandbox, "shared");
-  const outcomes = await Promise.all(Array.from({ length: 16 }, () => start(pkgs).done));
-  for (const outcome of outcomes) expect(outcome.output).toEqual({ ok: PACKAGES });
-  expect(checkVisible(pkgs, packages)).toHaveLength(PACKAGES);
-  expect(litter(pkgs)).toEqual([]);
-});
-
 it("8 processes repair one damaged cache at once", { timeout: 120_000 }, async () => {
   const pkgs = join(sandbox, "damaged");
   expect((await start(pkgs).done).output).toEqual({ ok: PACKAGES });
@@ -90,31 +78,6 @@ it("8 processes repair one damaged cache at once", { timeout: 120_000 }, async (
   for (const outcome of outcomes) expect(outcome.output).toEqual({ ok: PACKAGES });
   expect(checkVisible(pkgs, packages)).toHaveLength(PACKAGES);
   expect(litter(pkgs)).toEqual([]);
-});
-
-it("killed at random moments: what is visible is whole, and the next run succeeds and leaves nothing", {
-  timeout: 1_200_000,
-}, async () => {
-  const pkgs = join(sandbox, "killed");
-  let killed = 0;
-  for (let round = 0; round < KILLS; round++) {
-    if (round % 3 === 0) rmSync(pkgs, { recursive: true, force: true });
-    const { child, done } = start(pkgs);
-    // From start-up over the downloads to the last rename, however fast the machine is.
-    if (round % 2 === 0)
-      await expect
-        .poll(() => existsSync(pkgs) || child.exitCode !== null, { timeout: 20_000, interval: 1 })
-        .toBe(true);
-    await sleep(Math.random() * 150);
-    child.kill("SIGKILL");
-    if ((await done).code === null) killed += 1;
-    checkVisible(pkgs, packages);
-  }
-  expect(killed).toBeGreaterThan(3);
-  expect((await start(pkgs).done).output).toEqual({ ok: PACKAGES });
-  expect(checkVisible(pkgs, packages)).toHaveLength(PACKAGES);
-  expect(litter(pkgs)).toEqual([]);
-  expect((await findCleanable([pkgs], { tempfiles: true, locks: true, trash: true })).tempfiles).toEqual([]);
 });
 
 it("a read-only cache is read, and never written", { timeout: 60_000 }, async () => {

@@ -90,13 +90,15 @@ function random(seed: number): Pick {
   };
 }
 
-const KINDS: ((pick: Pick, size: number, elsewhere: string) => Fault)[] = [
+type Kind = (pick: Pick, size: number, elsewhere: string) => Fault;
+const FLIPPED_BIT: Kind = (pick, size) => ({ corruptAt: pick(size) });
+const KINDS: Kind[] = [
   (pick, size) => ({ resetAt: pick(size) }),
   (pick, size) => ({ cutAt: pick(size) }),
   (pick, size) => ({ silentCutAt: pick(size) }),
   (pick) => ({ lengthError: 1 + pick(1000) }),
   (pick, size) => ({ lengthError: -Math.min(size - 1, 1 + pick(1000)) }),
-  (pick, size) => ({ corruptAt: pick(size) }),
+  FLIPPED_BIT,
   () => ({ body: "<html>Sign in to the hotel's network</html>" }),
   () => ({ body: "" }),
   (pick) => ({ status: [429, 500, 502, 503][pick(4)]! }),
@@ -118,9 +120,11 @@ function schedule(seed: number, { mirror }: Lane): Fault[] {
   const pick = random(seed);
   return Array.from({ length: 1 + pick(8) }, () => {
     const target = packages[pick(PACKAGES)]!;
-    // Now and then it is the index that does not come.
-    const path = pick(10) === 0 ? "/noarch/repodata.json.zst" : target.path;
-    const fault = KINDS[pick(KINDS.length)]!(pick, target.bytes.length, `${mirror.url}${path}`);
+    const kind = KINDS[pick(KINDS.length)]!;
+    // Now and then it is the index that does not come. No hash says what it must be: a flipped bit may be a package of another name.
+    const index = pick(10) === 0 && kind !== FLIPPED_BIT;
+    const path = index ? "/noarch/repodata.json.zst" : target.path;
+    const fault = kind(pick, target.bytes.length, `${mirror.url}${path}`);
     // Mostly passing trouble, now and then trouble that stays.
     return { ...fault, match: path, times: pick(12) === 0 ? Infinity : 1 + pick(3) };
   });

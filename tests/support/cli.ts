@@ -28,6 +28,8 @@ export interface Sandbox {
       uid?: number;
       gid?: number;
       kill?: { after: RegExp; signal: NodeJS.Signals };
+      /** SIGKILL when this is resolved. */
+      killWhen?: Promise<unknown>;
     },
     ...args: string[]
   ): Promise<CliResult>;
@@ -74,6 +76,7 @@ export function createSandbox(): Sandbox {
           killed = true;
           child.kill(options.kill.signal);
         });
+        void options.killWhen?.then(() => child.kill("SIGKILL"));
         child.on("error", reject);
         child.on("close", (code) =>
           resolve({ code, stdout, stderr, json: () => parseJson(stdout, stderr) as never }),
