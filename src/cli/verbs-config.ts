@@ -38,11 +38,10 @@ function editCommand(
 
 const showConfig = () => import("./verbs/config-show.ts");
 
-/** What of conda's `config` reads the configuration as a whole. */
+/** What of conda's `config` is about the one file, which may be broken. */
 function readsFile(options: Readonly<Record<string, unknown>>): boolean {
-  return (
-    options["show"] === undefined && options["showSources"] === undefined && options["validate"] === undefined
-  );
+  const words = ["get", "set", "add", "append", "remove", "removeKey", "stdin", "describe", "writeDefault"];
+  return words.some((word) => options[word] !== undefined);
 }
 
 export const config: CommandSpec = {

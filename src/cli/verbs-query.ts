@@ -119,7 +119,7 @@ const NO_LONGER: OptionSpec[] = (
     ["--names-only", "`search --json` has the names"],
     ["--outdated", "`update --all --dry-run` shows what there is newer"],
     ["--reverse-dependency", "ask `repoquery whoneeds`"],
-    ["--unknown", "`clean` sees to packages in the caches"],
+    ["-u, --unknown", "`clean` sees to packages in the caches"],
   ] as const
 ).map(([flags, instead]) => refused(flags, instead));
 
@@ -131,6 +131,8 @@ const search: CommandSpec = {
   options: [
     ...queryOptions,
     { flags: "--local", help: "search in the environment", also: ["--installed"] },
+    { flags: "--remote", help: "search in the channels (default)", hidden: true },
+    { flags: "--spec", help: "read the words as specs (always so)", hidden: true },
     { flags: "--envs", help: "search in every environment" },
     { flags: "-i, --info", help: "everything that is known of each package" },
     {

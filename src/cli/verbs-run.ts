@@ -1,3 +1,4 @@
+import { inVain } from "./options.ts";
 import type { CommandSpec } from "./verbs.ts";
 
 const loadPs = () => import("./verbs/ps.ts");
@@ -26,6 +27,7 @@ export const run: CommandSpec = {
     { flags: "-r, --root-prefix <path>", help: "root prefix" },
     { flags: "--rc-file <file>", help: "use only this configuration file (may be repeated)", repeat: true },
     { flags: "--no-rc", help: "ignore all configuration files" },
+    inVain("--relocate-prefix <path>", "nothing is linked"),
     { flags: "-q, --quiet", help: "say nothing of its own" },
     { flags: "-v, --verbose", help: "say more", count: true },
     {
@@ -74,13 +76,19 @@ export const envConfig: CommandSpec = {
       name: "vars",
       summary: "variables that activation sets",
       commands: [
-        { name: "list", summary: "list them", args: null, groups: ["prefix", "general"], load: loadVars },
+        {
+          name: "list",
+          summary: "list them",
+          args: null,
+          groups: ["prefix", "general", "looking"],
+          load: loadVars,
+        },
         {
           name: "set",
           summary: "set variables",
           args: "[words...]",
           argsHelp: "NAME=VALUE",
-          groups: ["prefix", "general"],
+          groups: ["prefix", "general", "idle"],
           examples: ["env config vars set -n sci DATA_DIR=/data"],
           load: loadVars,
         },
@@ -89,7 +97,7 @@ export const envConfig: CommandSpec = {
           summary: "remove variables",
           args: "[words...]",
           argsHelp: "NAME",
-          groups: ["prefix", "general"],
+          groups: ["prefix", "general", "idle"],
           examples: ["env config vars unset -n sci DATA_DIR"],
           load: loadVars,
         },
@@ -101,8 +109,10 @@ export const envConfig: CommandSpec = {
 export const selfUpdate: CommandSpec = {
   name: "self-update",
   summary: "say how taipan is brought up to date",
-  args: null,
+  args: "[options...]",
+  argsHelp: "options of `install`, which say nothing here",
   groups: ["general"],
+  passThrough: true,
   options: [{ flags: "--version <version>", help: "a version, instead of the newest" }],
   load: () => import("./verbs/self-update.ts"),
 };

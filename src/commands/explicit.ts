@@ -103,10 +103,11 @@ async function fetchRecords(packages: NamedPackages, context: CommandContext): P
     { http: resources.http(), pool: resources.pool(), cache: packageCache(context), events, signal },
   );
   const locked = new Map(packages.locked.map((item) => [item.record.url, item]));
-  return wanted.map(({ url }) => {
+  return wanted.map(({ url, channel }) => {
     const record = fetched.get(url)!;
     const lock = locked.get(url);
-    return lock ? asLocked(record, lock) : record;
+    // The cache may know the package by its channel's name; who names a URL gets the same record with an empty cache.
+    return lock ? asLocked(record, lock) : { ...record, channel };
   });
 }
 

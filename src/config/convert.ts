@@ -91,7 +91,7 @@ function convertNumber(raw: unknown, kind: "integer" | "number", context: Conver
 function convertSsl(raw: unknown, context: ConvertContext): Converted {
   const text = scalarText(raw, context)?.trim();
   if (text === undefined) return { problem: "is not true, false or a path" };
-  if (TRUE.test(text) || text === "") return { value: true };
+  if (TRUE.test(text) || text === "" || text === "<true>") return { value: true };
   if (FALSE.test(text) || text === "<false>") return { value: false };
   return { value: text.startsWith("<") || text === "truststore" ? text : expandPath(text, context) };
 }
@@ -170,6 +170,16 @@ export function rawFromVariable(
     return parseValue(trimmed);
   }
   if (kind !== "list") return trimmed;
-  const by = separator === "path" ? (platform.startsWith("win") ? ";" : /[:,]/) : separator;
-  return trimmed.split(by).flatMap((item) => item.trim() || []);
+  if (separator !== "path") return splitItems(name, trimmed);
+  return trimmed.split(platform.startsWith("win") ? ";" : /[:,]/).flatMap((item) => item.trim() || []);
+}
+
+/**
+ * The items of a list that is written as one text, separated by commas outside of brackets. Specs have commas of their
+ * own, before an operator or a number; one before a name begins the next: `numpy >=1.19,<2,python` is two specs
+ * (micromamba splits at each comma, conda at `&`).
+ */
+export function splitItems(name: KeyName, text: string): string[] {
+  const by = keyDefinition(name).separator === "&" ? /&|,(?=\s*[A-Za-z_])(?![^[\]]*\])/ : /,(?![^[\]]*\])/;
+  return text.split(by).flatMap((item) => item.trim() || []);
 }

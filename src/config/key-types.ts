@@ -2,15 +2,19 @@
  * How one configuration key is declared. The tables of keys are data: loading, editing, showing and the generated page
  * docs/configuration.md all read them, so a key is written down once.
  */
-export type KeyGroup =
-  | "Basic"
-  | "Channels"
-  | "Repodata"
-  | "Network"
-  | "Solver"
-  | "Extract, Link & Install"
-  | "Output, Prompt and Flow Control"
-  | "Config sources";
+export type KeyGroup = (typeof KEY_GROUPS)[number];
+
+/** In the order in which micromamba lists them. */
+export const KEY_GROUPS = [
+  "Basic",
+  "Channels",
+  "Repodata",
+  "Network",
+  "Solver",
+  "Extract, Link & Install",
+  "Output, Prompt and Flow Control",
+  "Config sources",
+] as const;
 
 export type KeyKind =
   | "boolean"

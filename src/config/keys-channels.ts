@@ -119,6 +119,7 @@ export const CHANNEL_KEYS = named({
     env: "auto",
   }),
 
+  cacert_path: string("Network", "", "File of certificates to trust instead of the system's", { path: true }),
   local_repodata_ttl: integer("Network", 1, "Seconds for which repodata is used without asking again", {
     details:
       "0 always asks the server (an answer 304 is respected). 1 respects the header Cache-Control: max-age.\nAny other positive number is the seconds for which cached repodata is used unchecked.",
@@ -134,7 +135,6 @@ export const CHANNEL_KEYS = named({
   ssl_no_revoke: boolean("Network", false, "Skip certificate revocation checks (Windows)", {
     noEffect: "Node.js asks for no revocation lists",
   }),
-  cacert_path: string("Network", "", "File of certificates to trust instead of the system's", { path: true }),
   client_ssl_cert: string("Network", "", "File of the client certificate, for servers that ask for one", {
     aliases: ["client_cert"],
     env: "none",

@@ -1,6 +1,6 @@
 import { stringify } from "yaml";
 import { type Config, variableNames } from "./config.ts";
-import type { KeyGroup } from "./key-types.ts";
+import { KEY_GROUPS, type KeyGroup } from "./key-types.ts";
 import { camelCase, findKey, KEY_NAMES, type KeyName, keyDefinition } from "./keys.ts";
 import { redactValue } from "./redact.ts";
 
@@ -53,19 +53,24 @@ export function listSources(config: Config, noRc: boolean): string {
   return `Configuration files (by precedence order):\n${paths.join("")}`;
 }
 
+/** As micromamba lists them, group by group. What no file can set is shown when it is asked for by name. */
 function chooseKeys(config: Config, options: ListOptions): KeyName[] {
-  if (options.keys?.length) {
-    const wanted = new Set(options.keys.map((name) => findKey(name)));
-    return KEY_NAMES.filter((key) => wanted.has(key));
-  }
-  if (options.values === false) return KEY_NAMES.filter((key) => keyDefinition(key).rc);
-  return KEY_NAMES.filter((key) => (options.all ? keyDefinition(key).rc : config.detail(key) !== undefined));
+  const wanted = options.keys?.length ? new Set(options.keys.map((name) => findKey(name))) : undefined;
+  const chosen = KEY_NAMES.filter((key) => {
+    if (wanted) return wanted.has(key);
+    if (!keyDefinition(key).rc) return false;
+    return options.values === false || options.all || config.detail(key) !== undefined;
+  });
+  const place = (key: KeyName) => KEY_GROUPS.indexOf(keyDefinition(key).group);
+  return chosen.sort((a, b) => place(a) - place(b));
 }
 
-/** micromamba's words for the two values that are no path. */
+/** micromamba's words for the two values that are no path; `cacert_path` is what counts where it is set. */
 function shownValue(config: Config, key: KeyName): unknown {
   const value = config.values[camelCase(key) as keyof Config["values"]];
-  if (keyDefinition(key).kind !== "ssl" || typeof value !== "boolean") return value;
+  if (keyDefinition(key).kind !== "ssl") return value;
+  if (config.values.cacertPath) return config.values.cacertPath;
+  if (typeof value !== "boolean") return value;
   return value ? "<system>" : "<false>";
 }
 

@@ -1,4 +1,6 @@
 import { editRc, type RcEdit, type RcTarget, readRcKey } from "../../commands/config.ts";
+import { splitItems } from "../../config/convert.ts";
+import { findKey } from "../../config/keys.ts";
 import { redactValue } from "../../config/redact.ts";
 import { ToolError } from "../../errors.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -57,7 +59,7 @@ function editsOf(action: string, words: readonly string[]): RcEdit[] {
     case "prepend": {
       if (words.length < 2 || words.length % 2 === 1)
         throw misuse(`${action} KEY VALUE [KEY VALUE ...]`, words);
-      return pairs(words).map(([key, value]) => ({ kind: action, key, value }));
+      return pairs(words).flatMap(([key, value]) => itemsOf(action, key, value));
     }
     case "remove": {
       if (words.length !== 2) throw misuse("remove KEY VALUE", words);
@@ -66,6 +68,13 @@ function editsOf(action: string, words: readonly string[]): RcEdit[] {
     default:
       return [{ kind: "remove-key", key: oneWord(words, "remove-key KEY") }];
   }
+}
+
+/** As micromamba, several values may stand in one word: `append channels a,b`. They keep their order. */
+function itemsOf(kind: "append" | "prepend", key: string, text: string): RcEdit[] {
+  const name = findKey(key);
+  const values = name ? splitItems(name, text) : [text];
+  return (kind === "prepend" ? values.reverse() : values).map((value) => ({ kind, key, value }));
 }
 
 /** What micromamba says, with exit code 0, to the wrong number of words. */

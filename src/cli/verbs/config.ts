@@ -8,6 +8,7 @@ import {
   writeNewRc,
 } from "../../commands/config.ts";
 import { redactValue } from "../../config/redact.ts";
+import { listSources } from "../../config/show.ts";
 import {
   describeConfig,
   describeConfigJson,
@@ -89,6 +90,7 @@ async function edit(invocation: Invocation, session: Session): Promise<number> {
   const edits = editsOf(invocation);
   if (flag(invocation, "stdin"))
     edits.unshift({ kind: "merge", key: "", value: await readStream(process.stdin) });
+  if (edits.length === 0 && invocation.name !== "conda") return introduce(invocation, session);
   if (edits.length === 0) {
     throw new ToolError("usage", "`config` was not told what to do", {
       hint: "such as `config list`, `config set KEY VALUE`, `config --set KEY VALUE`; see `config --help`",
@@ -101,6 +103,17 @@ async function edit(invocation: Invocation, session: Session): Promise<number> {
   if (first) throw notThere(first, path);
   if (session.json) session.printJson({ get: {}, rc_path: path, success: true, warnings: moved });
   else if (!session.quiet) for (const warning of moved) process.stderr.write(`Warning: ${warning}\n`);
+  return EXIT.ok;
+}
+
+/** `config` alone, which micromamba answers with the help: which files there are, and how to go on. */
+function introduce({ name }: Invocation, session: Session): number {
+  const { sources } = session.config;
+  if (session.json) session.printJson({ success: true, sources });
+  else if (!session.quiet)
+    session.print(
+      `Configuration of ${name}\n\n${listSources(session.config, false)}\n\`${name} config list --sources\` shows the values; see \`${name} config --help\`.`,
+    );
   return EXIT.ok;
 }
 
