@@ -85,13 +85,13 @@ function isWorthAnother(error: ToolError): boolean {
   );
 }
 
-/** Layers of registries are compared with their digest as a whole while they are read; files are at hand anyway. */
+/** Files are at hand anyway. */
 function isResumable(url: string, record: RepoDataRecord, partial: DownloadInput["partial"]): boolean {
   return (
     partial !== undefined &&
     record.size !== undefined &&
     partial.size < record.size &&
-    /^(https?|s3):/i.test(url)
+    /^(https?|s3|oci):/i.test(url)
   );
 }
 

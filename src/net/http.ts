@@ -103,9 +103,7 @@ async function fetchOne(url: string, state: FetchState): Promise<HttpResponse | 
   if (!opened) return undefined;
   const { raw, digest } = opened;
   const shown = redactUrl(opened.url);
-  // A registry's digest says more than whatever its storage has for an ETag.
-  const own = digest === undefined ? raw.headers : { ...raw.headers, etag: `"${digest}"` };
-  const head = { status: raw.status, headers: own, url: shown };
+  const head = { status: raw.status, headers: raw.headers, url: shown };
   if (raw.status < 200 || raw.status > 299) return bufferedResponse(head, raw);
   if (options.method === "HEAD") {
     raw.body.resume();
@@ -134,8 +132,10 @@ async function fetchOne(url: string, state: FetchState): Promise<HttpResponse | 
   });
   const gzip = options.compressed === true && /^x?-?gzip$/i.test(raw.headers["content-encoding"] ?? "");
   const decoded = gzip ? gunzip(chunks, shown) : chunks;
+  // Whoever has the first bytes already has to compare the whole.
+  const whole = digest !== undefined && !options.offset;
   return makeResponse(head, {
-    chunks: digest === undefined ? decoded : verified(decoded, digest, shown),
+    chunks: whole ? verified(decoded, digest, shown) : decoded,
     discard: () => void raw.body.destroy(),
   });
 }

@@ -15,7 +15,7 @@ export interface OciTarget {
   mediaType: string;
 }
 
-/** What `OciRegistries.open` returns: with a digest when the body is the layer of that digest. */
+/** What `OciRegistries.open` returns: with a digest, which is its ETag too, when the body is the layer of that digest or a part of it. */
 export interface OciOpened extends Opened {
   digest?: string | undefined;
 }
@@ -115,11 +115,12 @@ export class OciRegistries {
     const target = ociTarget(url);
     if (!target) return plain(url, 404);
     const login = splitCredentials(url).auth ?? this.context.options.credentials?.(url);
-    const { "if-none-match": known, "if-modified-since": _, ...headers } = request.headers;
+    // What has a digest is the same for ever: a part of it needs no If-Range, which many storages would not know what to do with.
+    const { "if-none-match": known, "if-modified-since": _, "if-range": _i, ...headers } = request.headers;
     const base = `${target.origin}/v2/${target.repository}`;
     const ask = (path: string, init: SendRequest): Promise<Opened> =>
       this.send(`${base}/${path}`, init, target, login);
-    const { range: _r, "if-range": _i, ...whole } = headers;
+    const { range: _r, ...whole } = headers;
     const manifest = (reference: string): Promise<Opened> =>
       ask(`manifests/${reference}`, { ...request, method: "GET", headers: { ...whole, accept: ACCEPT } });
     const found = await manifest(target.tag);
@@ -128,7 +129,8 @@ export class OciRegistries {
     if (digest === undefined) return plain(url, 404);
     if (known === `"${digest}"`) return plain(url, 304, { etag: known });
     const { raw } = await ask(`blobs/${digest}`, { ...request, headers });
-    return { raw, url, digest: raw.status >= 200 && raw.status < 300 ? digest : undefined };
+    if (raw.status < 200 || raw.status > 299) return { raw, url };
+    return { raw: { ...raw, headers: { ...raw.headers, etag: `"${digest}"` } }, url, digest };
   }
 
   private async send(

@@ -18,7 +18,7 @@ export interface FetchOptions {
   compressed?: boolean | undefined;
   /**
    * The first bytes are at hand: the body begins after this many, whether the server sends the rest alone (206) or everything
-   * (200). For http, https and s3; what has no more bytes is 416.
+   * (200). Not for files; what has no more bytes is 416.
    */
   offset?: number | undefined;
   /** Use exactly this URL: the caller goes through `mirrorsOf` itself. */

@@ -22,6 +22,7 @@ import { createPool } from "../../src/workers/pool.ts";
 import { bundleForNode } from "../support/bundle.ts";
 import { checkVisible, litter } from "../support/cache-checks.ts";
 import { type ChannelServer, type Fault, startServer } from "../support/channel-server.ts";
+import { startRegistry } from "../support/oci-registry.ts";
 import { noise, type ServedPackage, served } from "../support/packages.ts";
 import { repoRoot } from "../support/shared.ts";
 
@@ -136,6 +137,22 @@ it.each<[string, () => Uint8Array, Fault[], (string | undefined)[]]>([
   leave(bytes());
   expect(await fetchBig(faults)).toEqual(ranges);
 });
+
+it.each([["none" as const], ["anonymous" as const]])(
+  "asks a registry for the rest of a layer: %s tokens",
+  async (tokens) => {
+    const registry = await startRegistry({ [big.path]: big.bytes }, { tokens });
+    leave(big.bytes.subarray(0, 2_000_000));
+    const http = createHttpClient({ retries: 0 }, { events: ignoreEvents });
+    const cache = new PackageCache([pkgs], { events: ignoreEvents, pool });
+    const record = { ...big.record, url: `${registry.channel}${big.path}` };
+    await fetchPackages([record], {}, { http, pool, cache, events: ignoreEvents });
+    await Promise.all([http.close(), registry.close()]);
+    expect(checkVisible(pkgs, [big])).toHaveLength(1);
+    const ranges = registry.requests.map(({ headers }) => headers["range"]);
+    expect(ranges.filter((range) => range !== undefined)).toEqual(["bytes=2000000-"]);
+  },
+);
 
 it("takes nothing that has another hash, no link, and nothing of a living process", async () => {
   leave(big.bytes.subarray(0, 2_000_000), `1-${"0".repeat(64)}.archive`);

@@ -140,6 +140,62 @@ describe("a registry", () => {
     expect(storage.requests[0]!.headers["authorization"]).toBeUndefined();
   });
 
+  it.each([
+    ["the registry", false],
+    ["storage that the registry redirects to", true],
+  ])(
+    "goes on where the connection to %s broke, without a validator and without the token elsewhere",
+    async (_, elsewhere) => {
+      const bytes = Buffer.alloc(900_000, "layer ");
+      const files: Record<string, Uint8Array> = {};
+      const storage = await startServer({ files });
+      const registry = await startRegistry({ "/noarch/big-1-0.conda": bytes }, elsewhere ? { storage } : {});
+      for (const [digest, blob] of registry.blobs) files[`/${digest}`] = blob;
+      const http = createHttpClient({ retries: 1, retryDelay: 1 }, { events: () => {} });
+      open.push(storage, registry, http);
+      const server = elsewhere ? storage : registry;
+      server.faults.push(
+        { match: /sha256:/, cutAt: 300_000, noValidators: true },
+        { match: /sha256:/, cutAt: 700_000, noValidators: true },
+      );
+      const response = await http.fetch(`${registry.channel}/noarch/big-1-0.conda`);
+      expect(Buffer.from(await response.bytes()).equals(bytes)).toBe(true);
+      const asked = server.requests.filter(({ path }) => path.includes("sha256:"));
+      const starts = asked.map(({ headers }) =>
+        Number(/^bytes=(\d+)-$/.exec(headers["range"] ?? "")?.[1] ?? 0),
+      );
+      expect(starts).toHaveLength(3);
+      expect(starts).toEqual(starts.toSorted((a, b) => a - b));
+      expect(starts[2]).toBeGreaterThan(300_000);
+      for (const { headers } of asked) {
+        expect(headers["if-range"]).toBeUndefined();
+        expect(headers["authorization"] === undefined).toBe(elsewhere);
+      }
+    },
+  );
+
+  it("refuses what follows the first bytes when the tag names another layer meanwhile", async () => {
+    const registry = await startRegistry(
+      { "/noarch/big-1-0.conda": Buffer.alloc(900_000, "a") },
+      { tokens: "none" },
+    );
+    const other = await startRegistry(
+      { "/noarch/big-1-0.conda": Buffer.alloc(900_000, "b") },
+      { tokens: "none" },
+    );
+    const http = createHttpClient({ retries: 1, retryDelay: 1 }, { events: () => {} });
+    open.push(registry, other, http);
+    registry.faults.push({ match: /sha256:/, cutAt: 300_000 });
+    const response = await http.fetch(`${registry.channel}/noarch/big-1-0.conda`);
+    const redirect = `${other.url}/v2/owner/chan/noarch/big/manifests/1-0`;
+    registry.faults.push({ match: /manifests/, redirect });
+    for (const [digest, bytes] of other.blobs) registry.blobs.set(digest, bytes);
+    await expect(response.bytes()).rejects.toMatchObject({
+      message: expect.stringContaining("cannot be resumed") as string,
+      details: { restart: true },
+    });
+  });
+
   it("refuses a layer that is not the one of its digest", async () => {
     const { registry, http } = await world();
     for (const [digest, bytes] of registry.blobs)

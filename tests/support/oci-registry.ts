@@ -123,10 +123,15 @@ export async function startRegistry(
       response
         .writeHead(307, { location: `${options.storage.url}/${reference}?sig=secret-of-storage` })
         .end();
-    else response.writeHead(200, { "content-length": bytes.length }).end(bytes);
+    else {
+      // Like any other file: with ranges, and with faults.
+      blobFiles[(request.url ?? "").split("?")[0]!] = bytes;
+      return false;
+    }
     return true;
   };
-  const server = await startServer({ handler });
+  const blobFiles: Record<string, Uint8Array> = {};
+  const server = await startServer({ handler, files: blobFiles });
   const registry: Registry = Object.assign(server, {
     channel: `oci://127.0.0.1:${server.port}/owner/chan`,
     scopes,
