@@ -1,3 +1,4 @@
+import { ToolError } from "../errors.ts";
 import type { OptionSpec } from "./options.ts";
 import { GROUPS } from "./options.ts";
 import { longName, optionsOf, shortName } from "./program.ts";
@@ -108,13 +109,17 @@ function findOption(word: string, options: readonly OptionSpec[]): OptionSpec | 
   );
 }
 
+/** conda's sentence. */
+const SHELL_WORDS = "'activate', 'deactivate', 'hook', 'commands', or 'reactivate' command must be given.";
+
 /** conda's `shell.bash hook` and `shell.posix activate x`. */
 function shellCommand(args: readonly string[]): readonly string[] {
   const match = /^shell\.([\w.]+?)(\+json)?$/.exec(args[0] ?? "");
   if (!match) return args;
   const [operation, ...rest] = args.slice(1);
-  const words = operation === undefined ? [] : [operation];
-  return ["shell", ...words, "--shell", match[1]!, ...(match[2] ? ["--json"] : []), ...rest];
+  if (operation === undefined)
+    throw new ToolError("usage", SHELL_WORDS, { hint: `such as \`${args[0]} hook\`` });
+  return ["shell", operation, "--shell", match[1]!, ...(match[2] ? ["--json"] : []), ...rest];
 }
 
 /** Options in front of a command, of those that the given options know. */

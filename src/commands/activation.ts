@@ -102,6 +102,9 @@ async function checkEnvironment(
   const [near] = name === undefined ? [] : similarNames(name, names);
   throw new ToolError("environment-not-found", `there is no environment at \`${prefix}\``, {
     hint: near ? `did you mean \`${near}\`?` : "`env list` shows the environments",
-    details: { location: prefix },
+    details:
+      name === undefined || looksLikePath(name)
+        ? { location: prefix }
+        : { location: prefix, environment_name: name, exception_name: "EnvironmentNameNotFound" },
   });
 }

@@ -10,7 +10,7 @@ import { type CommandContext, platformOf } from "./context.ts";
 import { requireEnvironment, targetContext } from "./environment.ts";
 import { linkOptions } from "./link-options.ts";
 import { readEnvironment } from "./list.ts";
-import { looksLikePath, resolveTarget, type TargetOptions } from "./target.ts";
+import { looksLikePath, resolveTarget, type TargetOptions, unnamed } from "./target.ts";
 
 export interface CloneIntent {
   /** Name or path of the environment to copy. */
@@ -26,10 +26,7 @@ export async function clone(intent: CloneIntent, context: CommandContext): Promi
     });
   const { prefix: source, state } = await readEnvironment(asTarget(intent.source), context);
   const target = await resolveTarget(intent.target, { ...targetContext(context), activePrefix: undefined });
-  if (target === undefined)
-    throw new ToolError("usage", "the new environment has no name", {
-      hint: "give it one with -n NAME, or a path with -p PATH",
-    });
+  if (target === undefined) throw unnamed(context.dialect);
   await refuseExisting(target);
   const solved = {
     records: linkOrder(state.records),
@@ -128,7 +125,7 @@ async function refuseExisting(target: string, details?: Record<string, unknown>)
   if ((await pathKind(target)) === undefined) return;
   throw new ToolError("environment-exists", `\`${target}\` exists already`, {
     hint: "choose another name, or remove it first",
-    details,
+    details: { ...details, path: target },
   });
 }
 

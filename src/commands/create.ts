@@ -12,28 +12,40 @@ import { gatherInputs, type InputSources, type Inputs } from "./inputs.ts";
 import { withNotices } from "./notices.ts";
 import { readForChange } from "./prefix-state.ts";
 import { solveChange } from "./solve-change.ts";
-import { prefixFromPath, resolveTarget, type TargetOptions } from "./target.ts";
+import { prefixFromPath, resolveTarget, type TargetOptions, unnamed } from "./target.ts";
 
 export interface CreateIntent extends InputSources {
   target: TargetOptions;
   channels: readonly string[];
   noDefaultPackages: boolean;
+  /** An environment that is there already is an error, unless --yes was said (conda's `env create`). */
+  onlyNew?: boolean;
+}
+
+export interface CreateOutcome extends ChangeOutcome {
+  /** The name that the files give. */
+  name: string | undefined;
 }
 
 /**
  * Creates an environment. One that is there already is replaced, after the user agreed; a directory that is not empty
  * and no environment is left alone.
  */
-export async function create(intent: CreateIntent, context: CommandContext): Promise<ChangeOutcome> {
+export async function create(intent: CreateIntent, context: CommandContext): Promise<CreateOutcome> {
   const inputs = await gatherInputs(intent, context);
   const prefix = await newPrefix(intent.target, inputs, context);
+  if (intent.onlyNew && !context.config.alwaysYes && (await isEnvironment(prefix)))
+    throw new ToolError("environment-exists", `\`${prefix}\` exists already`, {
+      hint: "`env update` changes it, --yes replaces it",
+      details: { path: prefix },
+    });
   await refuseForeignDirectory(prefix, context);
   await refuseRoot(prefix, context);
   const state = await readForChange(prefix, context);
   const plan = await planCreate(intent, inputs, prefix, state, context);
   const outcome = await carryOut(plan, inputs, state, context);
   if (!outcome.dryRun && !outcome.declined && !outcome.downloadOnly) await rememberPlatform(prefix, context);
-  return outcome;
+  return { ...outcome, name: inputs.name };
 }
 
 /**
@@ -88,9 +100,10 @@ export async function newPrefix(
   if (inputs.prefix) return prefixFromPath(inputs.prefix, context);
   if (inputs.name) return (await resolveTarget({ name: inputs.name }, where))!;
   if (context.config.targetPrefix) return prefixFromPath(context.config.targetPrefix, context);
-  throw new ToolError("usage", "the new environment has no name", {
-    hint: "give it one with -n NAME, or a path with -p PATH",
-  });
+  // conda solves for a place that it will not make.
+  if (context.dialect === "conda" && context.config.dryRun)
+    return join(context.config.rootPrefix, "envs", "unused-env-name");
+  throw unnamed(context.dialect);
 }
 
 /** Creating the root prefix anew would take every package out of it. For micromamba, its directory is enough to refuse. */
@@ -98,9 +111,17 @@ async function refuseRoot(prefix: string, context: CommandContext): Promise<void
   if (prefix !== context.config.rootPrefix || context.config.dryRun) return;
   const there = asMicromamba(context) ? (await pathKind(prefix)) !== undefined : await isEnvironment(prefix);
   if (!there) return;
-  throw new ToolError("usage", `the root prefix \`${prefix}\` exists and is not created anew`, {
-    hint: "`install -n base` adds packages to it",
-  });
+  const conda = context.dialect === "conda";
+  throw new ToolError(
+    "usage",
+    conda
+      ? "The target prefix is the base prefix. Aborting."
+      : `the root prefix \`${prefix}\` exists and is not created anew`,
+    {
+      hint: "`install -n base` adds packages to it",
+      details: conda ? { exception_name: "CondaValueError" } : undefined,
+    },
+  );
 }
 
 /** A directory with anything in it that is no environment belongs to somebody. */

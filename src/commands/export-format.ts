@@ -1,11 +1,13 @@
 import { ToolError } from "../errors.ts";
 import { linkOrder } from "../solve/order.ts";
 import {
+  environmentDocument,
   type MaterialsExport,
   writeCondaLock,
   writeCycloneDx,
   writeExplicit,
   writePixiLock,
+  writeRequirements,
   writeSpdx,
 } from "../specs/export/index.ts";
 import { similarNames } from "../specs/names.ts";
@@ -17,6 +19,7 @@ export const EXPORT_FORMATS = [
   "environment-yml",
   "environment-json",
   "explicit",
+  "requirements",
   "conda-lock",
   "pixi-lock",
   "cyclonedx-json",
@@ -30,6 +33,8 @@ const ALIASES: Record<string, ExportFormat> = {
   yaml: "environment-yml",
   yml: "environment-yml",
   json: "environment-json",
+  reqs: "requirements",
+  txt: "requirements",
   cyclonedx: "cyclonedx-json",
   spdx: "spdx-json",
 };
@@ -37,6 +42,7 @@ const ALIASES: Record<string, ExportFormat> = {
 /** Formats that cannot name what pip installed without knowing where it came from. */
 const WITHOUT_PIP: readonly ExportFormat[] = [
   "explicit",
+  "requirements",
   "conda-lock",
   "pixi-lock",
   "cyclonedx-json",
@@ -64,8 +70,14 @@ function formatOfFile(file: string): ExportFormat {
   if (name.endsWith(".lock")) return "pixi-lock";
   if (/\.(cdx|cyclonedx)\.json$/.test(name)) return "cyclonedx-json";
   if (name.endsWith(".spdx.json")) return "spdx-json";
+  if (name === "requirements.txt" || name === "spec.txt") return "requirements";
   if (name.endsWith(".txt")) return "explicit";
-  return name.endsWith(".json") ? "environment-json" : "environment-yml";
+  if (name.endsWith(".json")) return "environment-json";
+  if (/\.ya?ml$/.test(name)) return "environment-yml";
+  throw new ToolError("usage", `the name of \`${file}\` does not say what format is meant`, {
+    hint: `add --format; formats are ${EXPORT_FORMATS.join(", ")}`,
+    details: { exception_name: "EnvironmentExporterNotDetected", filename: file },
+  });
 }
 
 /** The environment in a format, as text. Times come from SOURCE_DATE_EPOCH where it is set, so that equal environments give equal files. */
@@ -74,7 +86,7 @@ export async function exportAs(
   intent: ExportIntent,
   context: CommandContext,
 ): Promise<{ text: string; result: ExportResult }> {
-  if (intent.fromHistory && !format.startsWith("environment-")) {
+  if (intent.fromHistory && !format.startsWith("environment-") && format !== "requirements") {
     throw new ToolError("usage", `--from-history has no exact packages, which ${format} needs`, {
       hint: "use --format environment-yml",
     });
@@ -94,7 +106,7 @@ export async function exportAs(
 function render(
   format: ExportFormat,
   result: ExportResult,
-  { hash }: ExportIntent,
+  { hash, options }: ExportIntent,
   context: CommandContext,
 ): string {
   const platform = platformOf(context);
@@ -107,6 +119,11 @@ function render(
       return `${JSON.stringify(result.document, null, 2)}\n`;
     case "explicit":
       return writeExplicit(linkOrder(records), { hash: hash ?? "sha256", platform });
+    case "requirements": {
+      const { dependencies } = environmentDocument(result.environment, options);
+      const specs = dependencies.filter((entry) => typeof entry === "string");
+      return writeRequirements(specs, { platform, createdBy: `taipan ${VERSION}` });
+    }
     case "conda-lock":
       return writeCondaLock({ channels, platforms: [{ platform, records }] });
     case "pixi-lock":

@@ -7,7 +7,7 @@ import {
   writeEnvironmentYaml,
 } from "../specs/export/index.ts";
 import { type MatchSpec, tryParseMatchSpec } from "../specs/match-spec.ts";
-import type { PrefixRecord } from "../specs/records.ts";
+import type { PrefixRecord, RepoDataRecord } from "../specs/records.ts";
 import type { CommandContext } from "./context.ts";
 import { type ListResult, list } from "./list.ts";
 import { displayName, type TargetOptions } from "./target.ts";
@@ -64,6 +64,23 @@ export async function exportEnvironment(
     environment,
     yaml: writeEnvironmentYaml(environment, intent.options),
     document: environmentDocument(environment, intent.options),
+  };
+}
+
+/** What a change would make of an environment, as a file would say it. */
+export function solvedEnvironment(
+  records: readonly RepoDataRecord[],
+  name: string | undefined,
+  context: CommandContext,
+): EnvironmentExport {
+  const shown = records.map((record) => ({ ...record, channel: channelName(record) }));
+  return {
+    name,
+    channels: channelsInOrder(
+      shown.map(({ channel }) => channel),
+      context,
+    ),
+    dependencies: { records: shown },
   };
 }
 

@@ -126,6 +126,10 @@ async function readInput(
     return "lock";
   }
   if (isEnvironmentFile(file, text)) {
+    if (context.dialect === "conda" && text.trim() === "")
+      throw new ToolError("env-file-invalid", `\`${shown}\` is empty`, {
+        details: { exception_name: "EnvironmentFileEmpty", filename: shown },
+      });
     const { checkDependencies, parseEnvironmentFile } = await import("../specs/environment-file.ts");
     const parsed = parseEnvironmentFile(text, {
       fileName: shown,

@@ -1,5 +1,7 @@
 import { ToolError } from "../errors.ts";
 import { isEnvironment } from "../prefix/environment-marks.ts";
+import { parseMatchSpec } from "../specs/match-spec.ts";
+import { similarNames } from "../specs/names.ts";
 import type { ChangeOutcome } from "./change.ts";
 import { chooseChannels } from "./channels.ts";
 import type { CommandContext } from "./context.ts";
@@ -43,7 +45,30 @@ export async function install(intent: InstallIntent, context: CommandContext): P
       hint: intent.command === "update" ? "name packages, or use --all" : "name packages, or a file with -f",
     });
   }
+  if (intent.command === "update" && !intent.updateAll && context.dialect === "conda")
+    refuseAbsent(inputs.specs, prefix, state);
   return carryOut(await planInstall(intent, inputs, prefix, state, context), inputs, state, context);
+}
+
+/**
+ * conda's `update` adds nothing; for mamba it is no error to name what is not there. Nor is conda itself, which scripts bring up
+ * to date before all else.
+ */
+function refuseAbsent(
+  specs: readonly string[],
+  prefix: string,
+  state: Awaited<ReturnType<typeof readForChange>>,
+): void {
+  const installed = new Set(state?.records.map(({ name }) => name));
+  const absent = specs
+    .map((text) => parseMatchSpec(text).name)
+    .find((name) => name !== undefined && name !== "conda" && !installed.has(name));
+  if (absent === undefined) return;
+  const [near] = similarNames(absent, [...installed]);
+  throw new ToolError("package-not-installed", `\`${absent}\` is not installed in \`${prefix}\``, {
+    hint: near ? `did you mean \`${near}\`?` : "`install` adds packages",
+    details: { exception_name: "PackageNotInstalledError", prefix, package_name: absent },
+  });
 }
 
 async function planInstall(

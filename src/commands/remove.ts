@@ -90,6 +90,7 @@ export async function removeEnvironment(
   if (prefix === context.config.rootPrefix) {
     throw new ToolError("usage", "the root prefix cannot be removed as an environment", {
       hint: `it holds the other environments; delete \`${prefix}\` by hand if you mean it`,
+      details: { exception_name: "CondaEnvironmentError" },
     });
   }
   const byDefault = context.config.defaultActivationEnv;

@@ -46,9 +46,19 @@ export function checkEnvironmentName(name: string): void {
   if (name === "" || name === "." || name === ".." || /[/\\ :#\0]/.test(name)) {
     throw new ToolError("usage", `\`${name}\` cannot be the name of an environment`, {
       hint: /[/\\]/.test(name) ? `to use a path, write -p ${name}` : "names have no slash, space, colon or #",
-      details: { exception_name: "CondaValueError" },
+      details: { exception_name: "CondaValueError", environment_name: name },
     });
   }
+}
+
+/** Of a new environment that neither options nor files name. */
+export function unnamed(dialect: string | undefined): ToolError {
+  const conda = dialect === "conda";
+  return new ToolError(
+    "usage",
+    conda ? "one of the arguments -n/--name -p/--prefix is required" : "the new environment has no name",
+    { hint: "give it one with -n NAME, or a path with -p PATH" },
+  );
 }
 
 async function prefixFromName(name: string, context: TargetContext): Promise<string> {

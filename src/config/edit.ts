@@ -33,7 +33,7 @@ export function setValue(text: string, key: string, value: string, context: Edit
           definition.kind === "list"
             ? `use append or prepend: \`config append ${key} ${value}\``
             : `set one entry: \`${key}.NAME\``,
-        details: KEY_ERROR,
+        details: { ...KEY_ERROR, key, problem: "invalid" },
       });
     }
     check(known, value, context);
@@ -167,7 +167,7 @@ function knownKey(name: string, kinds: readonly string[] | undefined, written: s
   const near = nearestKey(name);
   throw new ToolError("config-invalid", `unknown configuration key \`${name}\``, {
     hint: near && `did you mean \`${near}\`?`,
-    details: KEY_ERROR,
+    details: { ...KEY_ERROR, key: name, problem: "unknown" },
   });
 }
 

@@ -64,6 +64,7 @@ export function packagesAtRevision(history: History, revision: number): Revision
         history.revisions.length === 0
           ? "the environment has no history"
           : `revisions go from 0 to ${history.revisions.length - 1}; see \`taipan list --revisions\``,
+      details: { exception_name: "CondaIndexError", revision },
     });
   }
   return stateAtRevision(history, revision).flatMap((line) => parse(line) ?? []);

@@ -144,7 +144,11 @@ describe("environments as a whole", () => {
       return runAs("conda", ["env", "create", "-f", file, ...words]);
     };
     expect((await create("libx")).code).toBe(0);
-    expect((await create("conf-a")).code).toBe(2);
+    const again = await create("conf-a");
+    expect([again.code, again.stderr]).toEqual([
+      1,
+      expect.stringMatching(/^CondaValueError: prefix already exists: /),
+    ]);
     expect((await create("conf-a", "--force")).code).toBe(0);
     expect((await run("list", "-n", "f")).stdout).toContain("conf-a");
   });

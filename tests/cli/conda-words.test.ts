@@ -141,6 +141,134 @@ describe("run as conda", () => {
   });
 });
 
+describe("conda's sentences", () => {
+  const said = async (...args: string[]) => (await conda(...args)).stderr;
+
+  it("name what is not there", async () => {
+    const json = JSON.parse((await conda("list", "-n", "nowhere", "--json")).stdout);
+    expect(json.message).toBe(`Not a conda environment: ${at("nowhere")}`);
+    expect(await said("list", "-n", "nowhere")).toMatch(
+      /^EnvironmentLocationNotFound: Not a conda environment: \/.*nowhere\n/,
+    );
+    expect(await said("shell.posix", "activate", "nowhere")).toMatch(
+      /^EnvironmentNameNotFound: Could not find conda environment: nowhere\nYou can list /,
+    );
+    expect(await said("env", "create", "-f", "no.yml")).toMatch(
+      /^EnvironmentFileNotFound: 'no.yml' file not found\n/,
+    );
+    const only = ["-c", channel, "--override-channels"];
+    for (const command of [["create", "-n", "new", "-y"], ["search"]])
+      expect(await said(...command, "no-such-package", ...only)).toMatch(
+        /^PackagesNotFoundError: The following packages are not available from current channels:\n\n {2}- no-such-package\n/,
+      );
+    expect(await said("update", "-n", "one", "no-such-package", "-y", ...only)).toMatch(
+      /^PackageNotInstalledError: Package is not installed in prefix.\n {2}prefix: .*\n {2}package name: no-such-package\n/,
+    );
+    expect((await conda("update", "-n", "one", "conda", "-y", ...only)).code).toBe(0);
+    expect(await said("install", "-n", "one", "--revision", "99", "-y")).toMatch(
+      /^CondaIndexError: no such revision: 99\n/,
+    );
+  });
+
+  it("name channels that cannot be read, by what the server said", async () => {
+    const other = ["--override-channels", "-y", "libx"];
+    expect(await said("create", "-n", "new", "-c", `${channel}-gone`, ...other)).toMatch(
+      /^UnavailableInvalidChannel: HTTP 404 UNAVAILABLE OR INVALID for channel \S+ <file:.*-gone>\n/,
+    );
+    const silent = ["-c", "http://127.0.0.1:9/x", ...other];
+    const { stderr } = await runAs(sandbox, "conda", ["create", "-n", "new", ...silent], {
+      CONDA_REMOTE_MAX_RETRIES: "0",
+    });
+    expect(stderr).toMatch(
+      /^CondaHTTPError: HTTP 000 CONNECTION FAILED for url <http:\/\/127.0.0.1:9\/x\/\S+>\n/m,
+    );
+  });
+
+  it("refuse names and places", async () => {
+    expect(await said("create", "-n", "a/b", "-y")).toMatch(
+      /^CondaValueError: Invalid environment name: 'a\/b'\n/,
+    );
+    expect(await said("create", "-y")).toMatch(
+      /^ArgumentError: one of the arguments -n\/--name -p\/--prefix is required\n/,
+    );
+    expect(await said("create", "-n", "one", "--clone", "one")).toMatch(
+      /^CondaValueError: prefix already exists: \/.*one\n/,
+    );
+    expect(await said("rename", "-n", "one", "one")).toMatch(
+      /^CondaEnvException: The environment 'one' already exists. Override with --yes.\n/,
+    );
+    expect(await said("rename", "-n", "nowhere", "x")).toMatch(/does not exist\.\n/);
+    expect(await said("remove", "-n", "base", "--all", "-y")).toMatch(
+      /^CondaE(nvironmentError: cannot remove root environment|rror)/,
+    );
+  });
+
+  it("say what the parser of options says", async () => {
+    expect(await said("create", "--nonsense")).toMatch(/^conda: error: unrecognized arguments: --nonsense\n/);
+    expect(await said("create", "-n")).toMatch(/^conda: error: argument -n\/--name: expected one argument\n/);
+    expect(await said("creat")).toBe(
+      "CommandNotFoundError: No command 'conda creat'.\nDid you mean 'conda create'?\n",
+    );
+    expect(await said("activate", "one")).toMatch(/^CondaError: Run 'conda init' before 'conda activate'\n/);
+    expect(await said("shell.bash")).toContain("'reactivate' command must be given.");
+    const file = ["config", "--file", join(sandbox.dir, "rc.yml"), "--set"];
+    expect(await said(...file, "channels", "x")).toMatch(/^CondaKeyError: 'channels': invalid parameter\n/);
+    expect(await said(...file, "nonsense", "x")).toMatch(/^CondaKeyError: 'nonsense': unknown parameter\n/);
+  });
+
+  it("answer a request that changes nothing", async () => {
+    const again = ["install", "-n", "one", "-c", channel, "--override-channels", "app", "-y"];
+    expect((await conda(...again)).stdout).toContain("\n# All requested packages already installed.\n");
+    expect(JSON.parse((await conda(...again, "--json")).stdout).message).toBe(
+      "All requested packages already installed.",
+    );
+  });
+});
+
+describe("what conda prints and takes", () => {
+  it("env create --dry-run is the solved environment as a file; no place is needed to try", async () => {
+    const file = join(sandbox.dir, "dry.yml");
+    writeFileSync(file, `name: dry\nchannels: ["${channel}", nodefaults]\ndependencies: [app]\n`);
+    const dry = ["env", "create", "-f", file, "-p", join(sandbox.dir, "elsewhere"), "--dry-run"];
+    const text = (await conda(...dry)).stdout;
+    expect(text.slice(text.indexOf("\nname: "))).toMatch(
+      /^\nname: dry\nchannels:\n {2}- .*\ndependencies:\n {2}- app=\S+=\S+\n/,
+    );
+    expect(JSON.parse((await conda(...dry, "--json")).stdout)).toMatchObject({ name: "dry" });
+    expect(existsSync(join(sandbox.dir, "elsewhere"))).toBe(false);
+    writeFileSync(file, "\n");
+    expect((await failure("env", "create", "-f", file, "-n", "dry")).name).toBe("EnvironmentFileEmpty");
+    const tried = await conda("create", "--dry-run", "--json", "-c", channel, "--override-channels", "app");
+    const [first] = JSON.parse(tried.stdout).actions.LINK;
+    expect(first).toMatchObject({
+      dist_name: `${first.name}-${first.version}-${first.build}`,
+      platform: first.subdir,
+    });
+  });
+
+  it("requirements are specs that make the same environment", async () => {
+    for (const name of ["requirements", "reqs", "txt"]) {
+      const { stdout } = await conda("export", "-n", "one", "--format", name);
+      expect(stdout).toContain("# $ conda create --name <env> --file <this file>\n");
+      expect(stdout).toMatch(/\napp=[\d.]+=\S+\n/);
+    }
+    const file = join(sandbox.dir, "requirements.txt");
+    expect((await conda("export", "-n", "one", "--file", file)).code).toBe(0);
+    await conda("create", "-n", "twin", "-y", "-c", channel, "--override-channels", "--file", file);
+    const packages = async (name: string) =>
+      (await conda("list", "-n", name, "--export")).stdout
+        .split("\n")
+        .filter((line) => !line.startsWith("#"));
+    expect(await packages("twin")).toEqual(await packages("one"));
+    const history = await conda("export", "-n", "one", "--format", "requirements", "--from-history");
+    expect(history.stdout.split("\n").slice(-2)).toEqual(["app", ""]);
+    expect((await failure("export", "-n", "empty", "--format", "requirements")).name).toBe("CondaValueError");
+    expect((await failure("export", "-n", "one", "--file", join(sandbox.dir, "x.toml"))).name).toBe(
+      "EnvironmentExporterNotDetected",
+    );
+  });
+});
+
 describe("config of an environment", () => {
   it("is in its own file", async () => {
     await conda("create", "-n", "with-rc", "--yes");

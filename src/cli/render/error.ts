@@ -1,37 +1,14 @@
 import { ToolError } from "../../errors.ts";
 import { type Colors, printable } from "../terminal.ts";
-
-/** conda's exception names, which scripts look for under `--json`. */
-const EXCEPTION_NAMES: Partial<Record<ToolError["code"], string>> = {
-  usage: "ArgumentError",
-  "package-not-found": "PackagesNotFoundError",
-  unsatisfiable: "UnsatisfiableError",
-  "channel-unreachable": "UnavailableInvalidChannel",
-  "channel-invalid": "UnavailableInvalidChannel",
-  "http-error": "CondaHTTPError",
-  "checksum-mismatch": "ChecksumMismatchError",
-  "signature-invalid": "SignatureError",
-  "environment-not-found": "EnvironmentLocationNotFound",
-  "not-an-environment": "EnvironmentLocationNotFound",
-  "environment-exists": "CondaValueError",
-  "environment-frozen": "EnvironmentIsFrozenError",
-  "package-not-installed": "PackagesNotFoundError",
-  "parse-error": "InvalidSpec",
-  "env-file-invalid": "EnvironmentFileInvalid",
-  "permission-denied": "NotWritableError",
-  "disk-full": "NoSpaceLeftError",
-  "pip-failed": "CondaEnvException",
-  clobber: "ClobberError",
-  locked: "LockError",
-  interrupted: "CondaSystemExit",
-};
+import { condaUsageError, exceptionName, inWordsOfConda } from "./conda-words.ts";
 
 /**
  * Anything thrown, as a ToolError: what is not one is a defect of taipan and says so. Undefined where all has been said
- * already (commander has printed a help). `program` is the name in hints.
+ * already (commander has printed a help). `program` is the name in hints; conda's failures are in conda's words.
  */
 export function asToolError(error: unknown, program = "taipan"): ToolError | undefined {
-  if (error instanceof ToolError && error.message !== "interrupted") return error;
+  if (error instanceof ToolError && error.message !== "interrupted")
+    return program === "conda" ? inWordsOfConda(error) : error;
   const { name, code, message = String(error) } = (error ?? {}) as Partial<NodeJS.ErrnoException>;
   // The code of a DOMException, such as an AbortError, is a number.
   if (typeof code === "string" && code.startsWith("commander.")) return usageError(code, message, program);
@@ -56,6 +33,7 @@ function usageError(code: string, message: string, program: string): ToolError |
       hint: `${meant}Run with --help for more information.`,
     });
   }
+  if (program === "conda") return condaUsageError(text, near);
   const names = near?.split(", ").map((name) => `\`${name}\``);
   return new ToolError("usage", text.replaceAll("'", "`"), {
     hint: names
@@ -66,7 +44,7 @@ function usageError(code: string, message: string, program: string): ToolError |
 
 /** By conda's name the failure begins with the name of conda's exception, as programs that call conda look for it. */
 export function renderError(error: ToolError, colors: Colors, verbosity = 0, program = "taipan"): string {
-  const word = program === "conda" ? exceptionName(error) : "error";
+  const word = program === "conda" ? exceptionName(error).replace(/^SystemExit$/, "conda: error") : "error";
   const lines = [`${colors.red(`${word}:`)} ${printable(error.message)}`];
   if (error.hint)
     for (const hint of error.hint.split("\n")) lines.push(`${colors.cyan("hint:")} ${printable(hint)}`);
@@ -75,12 +53,6 @@ export function renderError(error: ToolError, colors: Colors, verbosity = 0, pro
       lines.push(colors.dim(at.stack ?? at.message));
   }
   return `${lines.join("\n")}\n`;
-}
-
-/** Where one code stands for several of conda's exceptions, the place that failed says which. */
-function exceptionName(error: ToolError): string {
-  const told = error.details?.["exception_name"];
-  return typeof told === "string" ? told : (EXCEPTION_NAMES[error.code] ?? "CondaError");
 }
 
 /** conda's error document: `error`, `exception_name`, `message`, plus taipan's stable `code`, `hint` and facts. */

@@ -50,21 +50,22 @@ export function listDocument(record: RepoDataRecord): Record<string, unknown> {
 /**
  * The document of create, install, update and remove: `actions` with FETCH, LINK, UNLINK and PREFIX; empty lists are left out.
  * With `whole` (create), LINK names every package of the environment in link order, also those that were there already:
- * programs read the new environment from it. `encodeUrls`: as micromamba writes URLs here, with the `!` of an epoch as `%21`.
+ * programs read the new environment from it. By conda's name packages also have the keys that conda gives them here; by
+ * micromamba's their URLs are as micromamba writes them, with the `!` of an epoch as `%21`.
  */
 export function changeDocument(
   outcome: ChangeOutcome,
-  { whole = false, encodeUrls = false }: { whole?: boolean; encodeUrls?: boolean } = {},
+  { whole = false, dialect = "taipan" }: { whole?: boolean; dialect?: string | undefined } = {},
 ): Record<string, unknown> {
   const { plan, dryRun } = outcome;
   const { operations, unchanged } = plan.transaction;
   const added = operations.flatMap((operation) => (operation.new ? [operation.new] : []));
   const link = whole ? linkOrder<RepoDataRecord>([...added, ...unchanged]) : added;
   const unlink = operations.flatMap((operation) => (operation.old ? [operation.old] : [])).reverse();
-  const document = encodeUrls ? encodedDocument : packageDocument;
+  const document = DOCUMENTS[dialect] ?? packageDocument;
   const base = { dry_run: dryRun, prefix: plan.prefix, success: true };
   if (operations.length === 0 && link.length === 0 && !plan.fresh)
-    return { ...base, message: "All requested packages already installed" };
+    return { ...base, message: `All requested packages already installed${dialect === "conda" ? "." : ""}` };
   return {
     actions: {
       // micromamba's dry run of an empty environment has an empty list.
@@ -79,6 +80,19 @@ export function changeDocument(
   };
 }
 
-function encodedDocument(record: RepoDataRecord): Record<string, unknown> {
-  return packageDocument({ ...record, url: record.url.replaceAll("!", "%21") });
-}
+type PackageDocument = typeof packageDocument;
+
+const encodedDocument: PackageDocument = (record) =>
+  packageDocument({ ...record, url: record.url.replaceAll("!", "%21") });
+
+const condaDocument: PackageDocument = (record) => {
+  const { base_url, dist_name, platform } = listDocument(record);
+  return { ...packageDocument(record), base_url, dist_name, platform };
+};
+
+/** Of the names that the program is run by, those under which packages are not as `packageDocument` has them. */
+const DOCUMENTS: Readonly<Record<string, PackageDocument>> = {
+  conda: condaDocument,
+  mamba: encodedDocument,
+  micromamba: encodedDocument,
+};

@@ -8,8 +8,11 @@ export async function run(invocation: Invocation): Promise<number> {
   const words = [verb, ...invocation.args].join(" ");
   throw new ToolError(
     "usage",
-    `\`${name} ${words}\` needs a shell that is set up for ${name}, and this one is not`,
+    name === "conda"
+      ? `Run 'conda init' before 'conda ${verb}'`
+      : `\`${name} ${words}\` needs a shell that is set up for ${name}, and this one is not`,
     {
+      details: name === "conda" ? { exception_name: "CondaError" } : undefined,
       hint: [
         `for this shell only: eval "$(${name} shell hook -s bash)", then \`${name} ${words}\``,
         `for every new shell: ${name} shell init -s bash   (or zsh, fish, tcsh, xonsh, nu, powershell, cmd.exe)`,

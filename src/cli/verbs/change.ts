@@ -1,6 +1,5 @@
 import { text as readStream } from "node:stream/consumers";
 import { type ChangeOutcome, isEmpty } from "../../commands/change.ts";
-import { asMicromamba } from "../../commands/context.ts";
 import { displayName } from "../../commands/target.ts";
 import { EXIT } from "../exit-codes.ts";
 import { type Invocation, list, text } from "../invocation.ts";
@@ -33,7 +32,7 @@ export function reportChange(
   session.settle();
   const { plan } = outcome;
   if (session.json) {
-    session.printJson(changeDocument(outcome, { ...shape, encodeUrls: asMicromamba(session.context) }));
+    session.printJson(changeDocument(outcome, { ...shape, dialect: session.context.dialect }));
     return EXIT.ok;
   }
   if (outcome.declined) {
@@ -41,7 +40,10 @@ export function reportChange(
     return EXIT.failure;
   }
   if (isEmpty(plan) && !plan.fresh) {
-    session.say(shape.nothing ?? summaryLine(plan));
+    const conda = session.context.dialect === "conda" && shape.nothing === undefined;
+    session.say(
+      conda ? "\n# All requested packages already installed.\n" : (shape.nothing ?? summaryLine(plan)),
+    );
     return EXIT.ok;
   }
   if (outcome.dryRun) {

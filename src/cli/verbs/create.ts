@@ -1,7 +1,12 @@
+import { newRecords } from "../../commands/change.ts";
 import { clone } from "../../commands/clone.ts";
-import { create } from "../../commands/create.ts";
+import { type CreateOutcome, create } from "../../commands/create.ts";
+import { solvedEnvironment } from "../../commands/export.ts";
+import { displayName } from "../../commands/target.ts";
 import { ToolError } from "../../errors.ts";
 import { pathKind } from "../../fs/files.ts";
+import { environmentDocument, writeEnvironmentYaml } from "../../specs/export/index.ts";
+import { EXIT } from "../exit-codes.ts";
 import { type Invocation, text } from "../invocation.ts";
 import type { Session } from "../session.ts";
 import { changeSources, reportChange, sayHowToUse } from "./change.ts";
@@ -26,11 +31,29 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     }
     if (sources.files.length === 0) sources.files.push("environment.yml");
   }
+  const asCondaEnv = invocation.name === "conda" && invocation.path[0] === "env";
   const outcome = await create(
-    { ...sources, noDefaultPackages: invocation.options["defaultPackages"] === false },
+    {
+      ...sources,
+      noDefaultPackages: invocation.options["defaultPackages"] === false,
+      onlyNew: asCondaEnv,
+    },
     session.context,
   );
+  if (asCondaEnv && outcome.dryRun) return printSolved(outcome, session);
   const code = reportChange(outcome, session, { whole: true });
   sayHowToUse(outcome, invocation.name, session);
   return code;
+}
+
+/** conda's `env create --dry-run`: the environment that would be made, as a file. */
+function printSolved({ plan, name }: CreateOutcome, session: Session): number {
+  const { transaction, prefix } = plan;
+  const records = [...transaction.unchanged, ...newRecords(transaction)];
+  const shown = name ?? displayName(prefix, session.config.values);
+  const environment = solvedEnvironment(records, shown, session.context);
+  session.settle();
+  if (session.json) session.printJson(environmentDocument(environment, { build: true }));
+  else session.print(writeEnvironmentYaml(environment, { build: true }).trimEnd());
+  return EXIT.ok;
 }

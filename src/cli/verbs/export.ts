@@ -1,5 +1,6 @@
 import { dirname, resolve } from "node:path";
-import { exportAs, exportFormat } from "../../commands/export-format.ts";
+import { type ExportFormat, exportAs, exportFormat } from "../../commands/export-format.ts";
+import type { ListResult } from "../../commands/list.ts";
 import { ToolError } from "../../errors.ts";
 import { ensureDir, writeAtomic } from "../../fs/files.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -28,10 +29,7 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     );
   const hash = invocation.options["md5"] === false ? "none" : invocation.path[0] === "env" ? "md5" : "sha256";
   const { text: content, result } = await exportAs(format, { ...intent, hash }, session.context);
-  if (format === "explicit" && invocation.name === "conda" && result.installed.records.length === 0)
-    throw new ToolError("usage", "Cannot export explicit format: the environment has no packages", {
-      details: { exception_name: "CondaValueError" },
-    });
+  if (invocation.name === "conda") refuseAsConda(format, result.installed);
   session.settle();
   if (file !== undefined) {
     const path = resolve(file);
@@ -55,4 +53,20 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     );
   else session.printJson({ success: true, format, content });
   return EXIT.ok;
+}
+
+/** conda exports no list that leads to another environment than the one it was made from. */
+function refuseAsConda(format: ExportFormat, { records, pip }: ListResult): void {
+  if (format !== "explicit" && format !== "requirements") return;
+  const reason =
+    records.length === 0
+      ? "the environment has no packages"
+      : format === "explicit" && pip.length > 0
+        ? `it cannot hold external packages, of pip: ${pip.map(({ name }) => name).join(", ")}`
+        : undefined;
+  if (reason === undefined) return;
+  throw new ToolError("usage", `Cannot export ${format} format: ${reason}`, {
+    hint: "--format environment-yaml holds everything",
+    details: { exception_name: "CondaValueError" },
+  });
 }

@@ -46,7 +46,7 @@ export async function run(invocation: Invocation, session: Session): Promise<num
   )
     throw new ToolError("package-not-installed", `no package matches \`${pattern}\``, {
       hint: "`conda list` shows all",
-      details: { exception_name: "CondaValueError" },
+      details: { exception_name: "CondaValueError", pattern },
     });
   const reverse = flag(invocation, "reverse");
   const ordered = reverse

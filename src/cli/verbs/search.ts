@@ -32,10 +32,10 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     session.context,
   );
   session.settle();
+  const asConda = invocation.name === "conda" && kind === "search";
+  if (asConda && result.records.length === 0) throw nothingFound(result);
   if (session.json) {
-    session.printJson(
-      invocation.name === "conda" && kind === "search" ? condaDocument(result) : queryDocument(result),
-    );
+    session.printJson(asConda ? condaDocument(result) : queryDocument(result));
     return EXIT.ok;
   }
   if (result.records.length === 0) return sayNone(result, session);
@@ -100,13 +100,18 @@ function render(
   return recordTable(ordered, table);
 }
 
+/** For conda a search without a hit is a failure. */
+function nothingFound(result: RepoqueryResult): ToolError {
+  return new ToolError("package-not-found", noneFound(result), {
+    hint: result.similar.length
+      ? `did you mean ${result.similar.map((name) => `\`${name}\``).join(", ")}?`
+      : undefined,
+    details: { packages: result.query.split(" "), similar: result.similar },
+  });
+}
+
 /** conda's `search --json`: records by name, oldest first, as repodata has them. */
 function condaDocument(result: RepoqueryResult): Record<string, unknown> {
-  if (result.records.length === 0) {
-    throw new ToolError("package-not-found", noneFound(result), {
-      details: { packages: result.query.split(" "), similar: result.similar },
-    });
-  }
   const byName: Record<string, unknown[]> = Object.create(null);
   for (const record of [...result.records].reverse()) {
     byName[record.name] ??= [];

@@ -11,4 +11,5 @@ export {
 } from "./environment-yaml.ts";
 export { type ExplicitOptions, explicitLine, writeExplicit } from "./explicit.ts";
 export { type PixiEnvironmentExport, writePixiLock } from "./pixi-lock.ts";
+export { writeRequirements } from "./requirements.ts";
 export { writeSpdx } from "./spdx.ts";
