@@ -15,6 +15,7 @@ export async function readForChange(prefix: string, context: StateContext): Prom
   const recovery = await recoverPrefix(prefix, {
     timeout: config.lockTimeout,
     signal,
+    events,
     onWait: (holder) =>
       events({ type: "note", message: `waiting for ${holder}, which changes \`${prefix}\`` }),
   });
@@ -30,7 +31,8 @@ export async function readForChange(prefix: string, context: StateContext): Prom
  */
 export async function readForQuery(prefix: string, context: StateContext): Promise<PrefixState | undefined> {
   try {
-    tell(await recoverPrefix(prefix, { timeout: 0.001, signal: context.signal }), prefix, context);
+    const { signal, events } = context;
+    tell(await recoverPrefix(prefix, { timeout: 0.001, signal, events }), prefix, context);
   } catch (error) {
     const code = error instanceof ToolError ? error.code : undefined;
     if (code !== "locked" && code !== "permission-denied") throw error;

@@ -1,59 +1,79 @@
-/** Keeps a directory tree so that what a program does to it can be taken back. */
+/**
+ * Keeps a directory tree on the disk, so that what programs do to it can be taken back: by this process, or by one that comes after it.
+ *   tree.json   what there was; written last, so that without it nothing is kept
+ *   names/N     another name of the N-th entry's file: it comes back as the same file, shared with whom it was shared with
+ *   contents    the bytes of files up to 1 MB, one after the other: writing to a file in place changes it under all its names
+ *   copies/N    of a larger file, where the file system shares blocks or has no hard links
+ * 40,000 files of 560 MB on tmpfs: 0.5 s for names, 0.45 s more for contents.
+ */
 import * as fs from "node:fs";
 import { fromSystemError } from "../errors.ts";
+import { makeDirectory, removeAll, writeDurable } from "./tree.ts";
 
-interface Entry {
-  kind: "file" | "directory" | "symlink" | "other";
+export type KeptKind = "file" | "directory" | "symlink" | "other";
+
+/** Something in a kept tree. */
+export interface KeptEntry {
+  path: string;
+  kind: KeptKind;
   mode: number;
   size: number;
   mtimeMs: number;
   ino: number;
   /** Of a symlink. */
   target?: string;
-  /** Of a file: where it is kept, and whether that is a copy. */
-  kept?: { path: string; copy: boolean };
+  /** Of a file: it has a name in `names`, and its bytes are in `contents` from here or in `copies`. */
+  named?: boolean;
+  offset?: number;
+  copied?: boolean;
 }
 
-export interface KeptTree {
-  /**
-   * Removes what has come since, and brings back what was changed, replaced or removed. The result are files that were written to in
-   * place and were not copied: those are as they are now.
-   */
-  restore(): string[];
-}
+const CONTENTS_UP_TO = 1024 * 1024;
+export const treeFile = (store: string): string => `${store}/tree.json`;
 
-/** Files that no other name has are copied up to this size: writing to them does not change what is kept. */
-const COPY_UP_TO = 1024 * 1024;
-
-/**
- * Keeps everything below `root` in the new directory `store`, which lies on the same file system: a link costs 7 µs a file. `skip` are
- * paths relative to the root that are somebody else's business.
- */
-export function keepTree(root: string, store: string, skip: ReadonlySet<string>): KeptTree {
-  const entries = new Map<string, Entry>();
+/** Keeps everything below `root` in the new directory `store`, which lies on the same file system. `skip` are paths relative to the root. */
+export function keepTree(root: string, store: string, skip: ReadonlySet<string>): void {
+  const entries: KeptEntry[] = [];
+  for (const name of ["names", "copies"]) makeDirectory(`${store}/${name}`);
   try {
-    fs.mkdirSync(store, { recursive: true });
-    walk(root, "", skip, (path, stat) => {
-      const entry = entryOf(`${root}/${path}`, stat);
-      entries.set(path, entry);
-      if (entry.kind === "file") entry.kept = keep(`${root}/${path}`, `${store}/${entries.size}`, stat);
-      return true;
-    });
+    const contents = new Contents(`${store}/contents`);
+    try {
+      walk(root, "", skip, (path, stat) => {
+        const entry = entryOf(root, path, stat);
+        if (entry.kind === "file") keepFile(`${root}/${path}`, entry, { store, contents, n: entries.length });
+        entries.push(entry);
+        return true;
+      });
+    } finally {
+      contents.close();
+    }
   } catch (error) {
     throw fromSystemError(error, "keep", root);
   }
-  return {
-    restore: () => {
-      try {
-        return restore(root, entries, skip);
-      } catch (error) {
-        throw fromSystemError(error, "restore", root);
-      }
-    },
-  };
+  writeDurable(treeFile(store), JSON.stringify({ version: 1, entries }));
 }
 
-function walk(
+/** Whether a tree is kept here, whole. */
+export const isKept = (store: string): boolean => fs.existsSync(treeFile(store));
+
+/** Says that the process that kept the tree lives; by the clock of the file system, as no other tells when a file was changed. */
+export function signOfLife(store: string): void {
+  try {
+    const now = new Date();
+    fs.utimesSync(treeFile(store), now, now);
+  } catch {
+    // Gone with the prefix, which a script may remove.
+  }
+}
+
+/** Removes what is kept. May be stopped and done again: what is left of it is not taken for a tree. */
+export function forgetTree(store: string): void {
+  removeAll(treeFile(store));
+  removeAll(store);
+}
+
+/** Visits everything below `root`, parents first; a directory is entered where the visitor says so. */
+export function walk(
   root: string,
   directory: string,
   skip: ReadonlySet<string>,
@@ -67,68 +87,84 @@ function walk(
   }
 }
 
-function entryOf(path: string, stat: fs.Stats): Entry {
+function entryOf(root: string, path: string, stat: fs.Stats): KeptEntry {
   const { mode, size, mtimeMs, ino } = stat;
-  const entry: Entry = { kind: kindOf(stat), mode: mode & 0o7777, size, mtimeMs, ino };
-  if (entry.kind === "symlink") entry.target = fs.readlinkSync(path);
+  const entry: KeptEntry = { path, kind: kindOf(stat), mode: mode & 0o7777, size, mtimeMs, ino };
+  if (entry.kind === "symlink") entry.target = fs.readlinkSync(`${root}/${path}`);
   return entry;
 }
 
-const kindOf = (stat: fs.Stats): Entry["kind"] =>
+export const kindOf = (stat: fs.Stats): KeptKind =>
   stat.isDirectory() ? "directory" : stat.isSymbolicLink() ? "symlink" : stat.isFile() ? "file" : "other";
 
-function keep(path: string, kept: string, stat: fs.Stats): Entry["kept"] {
-  if (stat.nlink > 1 || stat.size > COPY_UP_TO) {
+function keepFile(
+  path: string,
+  entry: KeptEntry,
+  to: { store: string; contents: Contents; n: number },
+): void {
+  const attempt = (work: () => void): boolean => {
     try {
-      fs.linkSync(path, kept);
-      return { path: kept, copy: false };
-    } catch {
-      // No hard links here, or too many of this file.
-    }
-  }
-  fs.copyFileSync(path, kept, fs.constants.COPYFILE_FICLONE);
-  return { path: kept, copy: true };
-}
-
-function restore(root: string, entries: ReadonlyMap<string, Entry>, skip: ReadonlySet<string>): string[] {
-  const found = new Map<string, fs.Stats>();
-  walk(root, "", skip, (path, stat) => {
-    const entry = entries.get(path);
-    if (entry && entry.kind === kindOf(stat)) {
-      found.set(path, stat);
+      work();
       return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOSPC") throw error;
+      return false;
     }
-    fs.rmSync(`${root}/${path}`, { recursive: true, force: true });
-    return false;
-  });
-  const changed: string[] = [];
-  // Parents were seen before their children.
-  for (const [path, entry] of entries) {
-    const stat = found.get(path);
-    const full = `${root}/${path}`;
-    if (entry.kind === "directory" && !stat) fs.mkdirSync(full);
-    else if (entry.kind === "symlink" && (!stat || fs.readlinkSync(full) !== entry.target)) {
-      fs.rmSync(full, { force: true });
-      fs.symlinkSync(entry.target!, full);
-    } else if (entry.kind === "file" && !isSame(entry, stat)) {
-      if (stat?.ino === entry.ino && !entry.kept!.copy) changed.push(path);
-      else restoreFile(full, entry);
-    }
-    if (entry.kind !== "symlink" && (!stat || (stat.mode & 0o7777) !== entry.mode))
-      fs.chmodSync(full, entry.mode);
+  };
+  // No hard links here, too many of this file, or a file of another user.
+  if (attempt(() => fs.linkSync(path, `${to.store}/names/${to.n}`))) entry.named = true;
+  if (entry.size <= CONTENTS_UP_TO) {
+    const offset = to.contents.add(path, entry.size);
+    if (offset !== undefined) entry.offset = offset;
+    return;
   }
-  return changed;
+  const { COPYFILE_FICLONE, COPYFILE_FICLONE_FORCE } = fs.constants;
+  const copy = `${to.store}/copies/${to.n}`;
+  const how = entry.named ? COPYFILE_FICLONE_FORCE : COPYFILE_FICLONE;
+  if (attempt(() => fs.copyFileSync(path, copy, how))) entry.copied = true;
+  else fs.rmSync(copy, { force: true });
 }
 
-const isSame = (entry: Entry, stat: fs.Stats | undefined): boolean =>
-  stat?.ino === entry.ino && stat.size === entry.size && stat.mtimeMs === entry.mtimeMs;
+/** One file that takes the bytes of many: a file for each would cost twice the time, most of it for removing them again. */
+class Contents {
+  private readonly fd: number;
+  private readonly buffer = Buffer.allocUnsafe(2 * CONTENTS_UP_TO);
+  private filled = 0;
+  private written = 0;
 
-function restoreFile(path: string, entry: Entry): void {
-  const { path: kept, copy } = entry.kept!;
-  fs.rmSync(path, { force: true });
-  if (!copy) fs.linkSync(kept, path);
-  else {
-    fs.copyFileSync(kept, path, fs.constants.COPYFILE_FICLONE);
-    fs.utimesSync(path, new Date(), new Date(entry.mtimeMs));
+  constructor(path: string) {
+    this.fd = fs.openSync(path, "w", 0o600);
+  }
+
+  /** Where the bytes of a file begin; undefined when they cannot be read, or are changed at this moment. */
+  add(path: string, size: number): number | undefined {
+    if (this.filled + size > this.buffer.length) this.flush();
+    try {
+      const file = fs.openSync(path, "r");
+      try {
+        if (fs.readSync(file, this.buffer, this.filled, size, 0) !== size) return undefined;
+      } finally {
+        fs.closeSync(file);
+      }
+    } catch {
+      return undefined;
+    }
+    const offset = this.written + this.filled;
+    this.filled += size;
+    return offset;
+  }
+
+  close(): void {
+    try {
+      this.flush();
+    } finally {
+      fs.closeSync(this.fd);
+    }
+  }
+
+  private flush(): void {
+    for (let at = 0; at < this.filled; ) at += fs.writeSync(this.fd, this.buffer, at, this.filled - at);
+    this.written += this.filled;
+    this.filled = 0;
   }
 }

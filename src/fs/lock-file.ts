@@ -153,11 +153,17 @@ export function releaseLock(path: string, content: string): void {
 }
 
 /** Clock ticks after boot at which a process started (Linux); tells a process from a later one with the same id. */
-export function processStart(pid: number): string | undefined {
+export const processStart = (pid: number): string | undefined => processFields(pid)[19];
+
+/** Whether a process has ended and nobody has asked how (Linux): in containers, there may be nobody who does. */
+export const isZombie = (pid: number): boolean => processFields(pid)[0] === "Z";
+
+/** Fields of /proc/PID/stat after the name of the program, which may have blanks in it. */
+function processFields(pid: number): string[] {
   try {
     const stat = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   } catch {
-    return undefined;
+    return [];
   }
 }

@@ -1,4 +1,5 @@
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
+import type { Duplex } from "node:stream";
 import { ToolError } from "../errors.ts";
 
 export interface ExecOptions {
@@ -15,6 +16,11 @@ export interface ExecOptions {
   timeout?: number | undefined;
   /** Bytes of each stream that are kept; the rest is read and dropped. Default 16 MiB. */
   maxBuffer?: number | undefined;
+  /**
+   * A file that the child writes its process id to before it begins. The child then leads a process group, which is killed as a whole:
+   * with the signal, at the timeout, and when this process dies, whatever kills it. Not on Windows.
+   */
+  groupFile?: string | undefined;
 }
 
 export interface ExecResult {
@@ -36,26 +42,32 @@ export async function exec(
   options: ExecOptions = {},
 ): Promise<ExecResult> {
   if (options.signal?.aborted) throw new ToolError("interrupted", `\`${file}\` was not started`);
-  const child = start(file, args, {
+  const group = process.platform === "win32" ? undefined : options.groupFile;
+  const [program, ...rest] =
+    group === undefined ? [file, ...args] : ["/bin/sh", "-c", LEAD, group, file, ...args];
+  const child = start(program!, rest, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.env === undefined ? {} : { env: options.env }),
     stdio: [
       options.input === undefined ? (options.stdin ?? "ignore") : "pipe",
       options.stdout ?? "pipe",
       options.stderr ?? "pipe",
+      ...(group === undefined ? [] : (["pipe"] as const)),
     ],
+    detached: group !== undefined,
     windowsHide: true,
   });
   const limit = options.maxBuffer ?? 16 * 1024 * 1024;
   const stdout = collect(child.stdout, limit);
   const stderr = collect(child.stderr, limit);
   let timedOut = false;
-  const kill = () => child.kill("SIGKILL");
+  const kill = () => (group === undefined ? child.kill("SIGKILL") : killGroup(child.pid));
   const timer = options.timeout && setTimeout(() => (timedOut = kill()), options.timeout);
   options.signal?.addEventListener("abort", kill, { once: true });
   try {
     // A child that closes its input early makes writing fail; its exit code tells the story.
     child.stdin?.on("error", () => {});
+    if (group !== undefined) leaveInPeace(child);
     if (options.input !== undefined) child.stdin?.end(options.input);
     const end = await ended(child, file, timedOutWaits(options.timeout));
     if (options.signal?.aborted) throw new ToolError("interrupted", `\`${file}\` was interrupted`);
@@ -66,6 +78,30 @@ export async function exec(
     // A grandchild that outlives a killed child would otherwise keep this process waiting for its pipe.
     child.stdout?.destroy();
     child.stderr?.destroy();
+  }
+}
+
+/**
+ * Becomes the program in "$@", after starting a process that kills the group when the pipe from us closes without a word. It is nobody's
+ * child, so that no program waits for it, and it holds neither output.
+ */
+const LEAD = `{ echo $$ >"$0"; } 2>/dev/null
+( ( read -r line <&3 || kill -9 0 ) & ) >/dev/null 2>&1
+exec 3<&-
+exec "$@"`;
+
+/** What the child left running on purpose is not ours to kill once it has ended. */
+function leaveInPeace(child: ChildProcess): void {
+  const pipe = child.stdio[3] as Duplex;
+  pipe.on("error", () => {}).resume();
+  child.once("exit", () => pipe.end("done\n"));
+}
+
+function killGroup(pid: number | undefined): boolean {
+  try {
+    return pid !== undefined && process.kill(-pid, "SIGKILL");
+  } catch {
+    return false;
   }
 }
 

@@ -60,7 +60,7 @@ export async function cloneEnvironment(
   const lock = await lockPrefix(target, { timeout: options.lockTimeout, signal: context.signal });
   const root = stageOf(target);
   try {
-    recoverLocked(target);
+    await recoverLocked(target, context.events);
     makeDirectory(root);
     const work = startWork({ source, target, root, options, records: state.records, signal: context.signal });
     copyDirectory(work, "");

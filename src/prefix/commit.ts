@@ -1,21 +1,13 @@
 import { join } from "node:path";
 import { ToolError } from "../errors.ts";
-import { type KeptTree, keepTree } from "../fs/kept-tree.ts";
 import { kindAt, makeDirectory, move } from "../fs/tree.ts";
 import { prefixRecordFile } from "./conda-meta.ts";
 import { type ConflictPlan, clobberedPaths, nameFolding } from "./conflicts.ts";
-import {
-  applyMoves,
-  discard,
-  type Journal,
-  journalDirectory,
-  keptDirectory,
-  undoMoves,
-  writeJournal,
-} from "./journal.ts";
+import { applyMoves, discard, type Journal, journalDirectory, readJournal, writeJournal } from "./journal.ts";
 import type { PrefixLock } from "./lock.ts";
 import { type Moves, planMoves } from "./moves.ts";
 import { discardPrefix } from "./recover.ts";
+import { keepFromScripts, rollBack } from "./script-effects.ts";
 import { recordedScript, runLinkScript, type ScriptContext } from "./scripts.ts";
 import type { PlannedOperation, TransactionContext, TransactionRequest } from "./transaction.ts";
 
@@ -101,15 +93,6 @@ export async function commitInPlace(input: CommitInput): Promise<void> {
   const { request, context, root, lock } = input;
   const { prefix } = request;
   const moves = plannedMoves(input, root);
-  const kept = keepFromScripts(input);
-  try {
-    await runPreUnlink(input);
-    await runPreLink(input);
-    if (context.signal?.aborted) throw new ToolError("interrupted", "interrupted");
-  } catch (error) {
-    takeBack(kept, input);
-    throw error;
-  }
   const journal: Journal = {
     version: 1,
     state: "applying",
@@ -118,16 +101,20 @@ export async function commitInPlace(input: CommitInput): Promise<void> {
     out: moves.out,
     in: moves.in,
   };
-  writeJournal(prefix, journal);
+  const stop = haveScripts(input) ? keepFromScripts(prefix) : () => {};
   try {
+    await runPreUnlink(input);
+    await runPreLink(input);
+    if (context.signal?.aborted) throw new ToolError("interrupted", "interrupted");
+    writeJournal(prefix, journal);
     applyMoves(prefix, moves);
     await runPostLink(input);
     writeJournal(prefix, { ...journal, state: "committed" });
   } catch (error) {
-    undoMoves(prefix, journal);
-    takeBack(kept, input);
-    discard(prefix, journal.createdMeta);
+    await rollBack(prefix, readJournal(prefix), { dead: false, events: context.events });
     throw error;
+  } finally {
+    stop();
   }
   tidy(input);
   for (const { old } of request.transaction.operations) {
@@ -136,32 +123,15 @@ export async function commitInPlace(input: CommitInput): Promise<void> {
   }
 }
 
-/** What is in the prefix before the first link script of this transaction runs; undefined when none will. */
-function keepFromScripts({ request, planned }: CommitInput): KeptTree | undefined {
-  const { prefix, transaction, options } = request;
-  if (options.linkScripts !== "run") return undefined;
-  const scripts =
-    planned.some(({ plan }) => plan.scripts.preLink ?? plan.scripts.postLink) ||
-    transaction.operations.some(
-      ({ old }) => old && recordedScript(old, "pre-unlink", options.platform) !== undefined,
-    );
-  return scripts ? keepTree(prefix, keptDirectory(prefix), NOT_KEPT) : undefined;
-}
-
-/** Ours, and changed by us meanwhile. */
-const NOT_KEPT = new Set(["conda-meta/.taipan-transaction", "conda-meta/.taipan-lock"]);
-
-/** Undoes what link scripts did to the prefix. Only while this process lives: later, nobody could tell their files from the user's. */
-function takeBack(kept: KeptTree | undefined, { request, context }: CommitInput): void {
-  const changed = kept?.restore() ?? [];
-  if (changed.length === 0) return;
-  const more = changed.length > 1 ? ` and ${changed.length - 1} more` : "";
-  context.events({
-    type: "warning",
-    code: "changed-by-script",
-    message: `a link script wrote into \`${request.prefix}/${changed[0]}\`${more}, which could not be taken back`,
-    hint: "`taipan verify --fix` links changed files of packages again",
-  });
+function haveScripts({ request, planned }: CommitInput): boolean {
+  const { transaction, options } = request;
+  return (
+    options.linkScripts === "run" &&
+    (planned.some(({ plan }) => plan.scripts.preLink ?? plan.scripts.postLink) ||
+      transaction.operations.some(
+        ({ old }) => old && recordedScript(old, "pre-unlink", options.platform) !== undefined,
+      ))
+  );
 }
 
 function plannedMoves({ request, conflicts, context }: CommitInput, root: string): Moves {

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { ToolError } from "../errors.ts";
+import { forgetTree, isKept } from "../fs/kept-tree.ts";
 import { readTextSync } from "../fs/link.ts";
 import { kindAt, makeDirectory, move, removeAll, removeIfEmpty, writeDurable } from "../fs/tree.ts";
 import { prefixPathProblem } from "../plan/prefix-path.ts";
@@ -9,9 +10,10 @@ import type { Moves } from "./moves.ts";
  * The write-ahead journal of a transaction: `conda-meta/.taipan-transaction/` with
  *   new/           the new files, staged and complete, laid out like the prefix
  *   old/N          what the N-th `out` move took away
- *   kept/          names of all files, when link scripts run, for taking back what these did
+ *   kept/          what was in the prefix before link scripts ran in it (src/fs/kept-tree.ts)
+ *   script         process group of the last link script
  *   journal.json   the moves and how far they are
- * Without journal.json nothing has been touched. `applying`: each move has happened or not, and which is seen from where its file is, so
+ * Without journal.json nothing has been moved. `applying`: each move has happened or not, and which is seen from where its file is, so
  * undoing needs no further record and may itself be stopped and done again. `committed`: only rubbish is left.
  * See docs/transactions.md.
  */
@@ -29,6 +31,7 @@ export interface Journal {
 export const journalDirectory = (prefix: string): string => join(prefix, "conda-meta", ".taipan-transaction");
 export const stagedDirectory = (prefix: string): string => join(journalDirectory(prefix), "new");
 export const keptDirectory = (prefix: string): string => join(journalDirectory(prefix), "kept");
+export const scriptFile = (prefix: string): string => join(journalDirectory(prefix), "script");
 const journalFile = (prefix: string): string => join(journalDirectory(prefix), "journal.json");
 const oldPath = (prefix: string, index: number): string =>
   join(journalDirectory(prefix), "old", String(index));
@@ -76,13 +79,7 @@ export function applyMoves(prefix: string, moves: Pick<Moves, "out" | "in">): vo
   }
 }
 
-/** Takes the prefix back to the state before the transaction. May be repeated after having been stopped anywhere. */
-export function undo(prefix: string, journal: Journal): void {
-  undoMoves(prefix, journal);
-  discard(prefix, journal.createdMeta);
-}
-
-/** The moves alone, backwards; the journal and what is kept beside it stay. */
+/** The moves, backwards. May be repeated after having been stopped anywhere, as long as nothing of what is staged was removed. */
 export function undoMoves(prefix: string, journal: Pick<Journal, "out" | "in">): void {
   const staged = stagedDirectory(prefix);
   for (const path of [...journal.in].reverse()) {
@@ -92,12 +89,26 @@ export function undoMoves(prefix: string, journal: Pick<Journal, "out" | "in">):
     move(oldPath(prefix, index), join(prefix, journal.out[index]!));
 }
 
+/**
+ * Says that everything is back. From now on what is staged is rubbish, and undoing again would take old files for new ones whose
+ * staged place has been emptied.
+ */
+export function withdraw(prefix: string): void {
+  removeAll(journalFile(prefix));
+}
+
+/** Whether a transaction has moved something, or let scripts run, and was neither committed nor taken back. */
+export function isUnfinished(prefix: string): boolean {
+  const state = readJournal(prefix)?.state;
+  return state === "applying" || (state === undefined && isKept(keptDirectory(prefix)));
+}
+
 /** Removes the journal and everything staged or kept. The journal goes last: until then a stopped removal is done again. */
 export function discard(prefix: string, createdMeta: boolean): void {
   const directory = journalDirectory(prefix);
+  forgetTree(keptDirectory(prefix));
   removeAll(join(directory, "new"));
   removeAll(join(directory, "old"));
-  removeAll(keptDirectory(prefix));
   removeAll(directory);
   if (createdMeta) removeIfEmpty(join(prefix, "conda-meta"));
 }

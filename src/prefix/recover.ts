@@ -1,8 +1,10 @@
 import { join } from "node:path";
+import type { EventSink } from "../events.ts";
 import { kindAt, move, removeAll, removeIfEmpty } from "../fs/tree.ts";
 import { beside } from "./beside.ts";
-import { discard, journalDirectory, readJournal, undo } from "./journal.ts";
+import { discard, journalDirectory, readJournal } from "./journal.ts";
 import { isLocked, type LockOptions, lockPrefix, sweepLocks } from "./lock.ts";
+import { rollBack, scriptGone } from "./script-effects.ts";
 
 /** What recovery found: nothing, or a transaction that was taken back or finished. */
 export type Recovery = "clean" | "rolled-back" | "completed";
@@ -19,21 +21,18 @@ export function needsRecovery(prefix: string): boolean {
 }
 
 /** Takes back, or tidies up after, a transaction whose process is gone. The caller holds the lock. */
-export function recoverLocked(prefix: string): Recovery {
+export async function recoverLocked(prefix: string, events: EventSink): Promise<Recovery> {
   let result: Recovery = "clean";
   if (kindAt(journalDirectory(prefix)) !== undefined) {
     const journal = readJournal(prefix);
     if (journal?.state === "committed") {
       discard(prefix, false);
       result = "completed";
-    } else if (journal?.fresh) {
-      discardPrefix(prefix);
-      result = "rolled-back";
-    } else if (journal) {
-      undo(prefix, journal);
-      result = "rolled-back";
     } else {
-      discard(prefix, false);
+      if (journal?.fresh) {
+        await scriptGone(prefix);
+        discardPrefix(prefix);
+      } else await rollBack(prefix, journal, { dead: true, events });
       result = "rolled-back";
     }
   }
@@ -54,12 +53,15 @@ export function discardPrefix(prefix: string): void {
 }
 
 /** What every command that changes a prefix calls first. Takes the lock only when there is something to do. */
-export async function recoverPrefix(prefix: string, options: LockOptions): Promise<Recovery> {
+export async function recoverPrefix(
+  prefix: string,
+  options: LockOptions & { events?: EventSink | undefined },
+): Promise<Recovery> {
   sweepLocks(prefix);
   if (!needsRecovery(prefix)) return "clean";
   const lock = await lockPrefix(prefix, options);
   try {
-    return recoverLocked(prefix);
+    return await recoverLocked(prefix, options.events ?? (() => {}));
   } finally {
     lock.release();
     // Left by a transaction that made conda-meta: empty, it is nothing.

@@ -10,6 +10,7 @@ import { plannedMenuRemovals, presentMenus, removeMenus } from "./menus.ts";
 import type { LinkOptions } from "./options.ts";
 import { readPrefix } from "./prefix.ts";
 import { recoverLocked, trashOf } from "./recover.ts";
+import { keepFromScripts, rollBack } from "./script-effects.ts";
 import { presentScripts, recordedScript, runLinkScript } from "./scripts.ts";
 import type { TransactionContext } from "./transaction.ts";
 
@@ -34,7 +35,7 @@ export async function removeEnvironment(
   }
   const lock = await lockPrefix(prefix, { timeout: options.lockTimeout, signal: context.signal });
   try {
-    recoverLocked(prefix);
+    await recoverLocked(prefix, context.events);
     await refuseFrozen(prefix, options.overrideFrozen ?? false);
     if (options.linkScripts === "run") await runAllPreUnlink(prefix, options, context);
     const menus = { prefix, options, events: context.events };
@@ -63,21 +64,29 @@ async function ownersOf(prefix: string, paths: readonly string[]): Promise<Prefi
   return records.filter((record) => record.files.some((path) => wanted.has(path)));
 }
 
+/** What scripts did to an environment that stays after all, because they were interrupted, is taken back. */
 async function runAllPreUnlink(
   prefix: string,
   options: LinkOptions,
   context: TransactionContext,
 ): Promise<void> {
   const { platform } = options;
-  for (const record of await ownersOf(prefix, presentScripts(prefix, "pre-unlink", platform))) {
-    if (!recordedScript(record, "pre-unlink", platform)) continue;
-    // A script may have removed the environment itself.
-    if (kindAt(join(prefix, "conda-meta")) === undefined) return;
-    await runLinkScript(record, "pre-unlink", {
-      prefix,
-      options,
-      events: context.events,
-      signal: context.signal,
-    });
+  const { events, signal } = context;
+  const owners = (await ownersOf(prefix, presentScripts(prefix, "pre-unlink", platform))).filter((record) =>
+    recordedScript(record, "pre-unlink", platform),
+  );
+  if (owners.length === 0) return;
+  const stop = keepFromScripts(prefix);
+  try {
+    for (const record of owners) {
+      // A script may have removed the environment itself.
+      if (kindAt(join(prefix, "conda-meta")) === undefined) return;
+      await runLinkScript(record, "pre-unlink", { prefix, options, events, signal });
+    }
+  } catch (error) {
+    await rollBack(prefix, undefined, { dead: false, events });
+    throw error;
+  } finally {
+    stop();
   }
 }

@@ -5,7 +5,9 @@ import { readTextSync } from "../fs/link.ts";
 import { entriesOf, kindAt, removeAll } from "../fs/tree.ts";
 import { exec } from "../host/exec.ts";
 import { distString, type PackageRecord, type PrefixRecord } from "../specs/records.ts";
+import { scriptFile } from "./journal.ts";
 import type { LinkOptions } from "./options.ts";
+import { liveForScript } from "./script-effects.ts";
 
 export type LinkScript = "pre-link" | "post-link" | "pre-unlink";
 
@@ -74,7 +76,13 @@ export async function runLinkScript(
   const [file, args] = windows
     ? [options.env["COMSPEC"] ?? "cmd.exe", ["/d", "/c", path]]
     : [shellOf(path), [path]];
-  const result = await exec(file, args, { env, cwd: join(path, ".."), signal: context.signal });
+  liveForScript(prefix);
+  const result = await exec(file, args, {
+    env,
+    cwd: join(path, ".."),
+    signal: context.signal,
+    groupFile: scriptFile(prefix),
+  });
   const messages = takeMessages(prefix);
   const output = [messages, result.stdout, result.stderr]
     .map((text) => text.trim())

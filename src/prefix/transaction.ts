@@ -13,7 +13,7 @@ import { prefixRecordFile } from "./conda-meta.ts";
 import { type ConflictPlan, checkConflicts, planConflicts } from "./conflicts.ts";
 import { registerEnvironment } from "./environments-txt.ts";
 import { refuseFrozen } from "./frozen.ts";
-import { discard, readJournal, stagedDirectory } from "./journal.ts";
+import { discard, isUnfinished, stagedDirectory } from "./journal.ts";
 import { lockPrefix, type PrefixLock } from "./lock.ts";
 import { createMenus, type MenuInput, plannedMenuRemovals, removeMenus } from "./menus.ts";
 import type { LinkOptions } from "./options.ts";
@@ -77,7 +77,7 @@ export async function applyTransaction(
       context.events({ type: "note", message: `waiting for ${holder}, which changes \`${prefix}\`` }),
   });
   try {
-    if (recoverLocked(prefix) === "rolled-back") {
+    if ((await recoverLocked(prefix, context.events)) === "rolled-back") {
       context.events({
         type: "warning",
         code: "recovered",
@@ -169,12 +169,11 @@ async function change(
   };
 }
 
-/** Removes what was staged, unless a journal says that the prefix itself is half changed: then everything is still needed. */
+/** Removes what was staged, unless the prefix itself is half changed: then everything is still needed. */
 function dropStaged(prefix: string, fresh: boolean, root: string): void {
   try {
     if (fresh) removeAll(root);
-    else if (kindAt(prefix) !== undefined && readJournal(prefix)?.state !== "applying")
-      discard(prefix, false);
+    else if (kindAt(prefix) !== undefined && !isUnfinished(prefix)) discard(prefix, false);
   } catch {
     // The error that led here is the one to tell; the next command tidies up.
   }

@@ -1,19 +1,25 @@
 import {
+  appendFileSync,
   chmodSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
-import { keepTree } from "../../src/fs/kept-tree.ts";
+import { forgetTree, isKept, keepTree, signOfLife } from "../../src/fs/kept-tree.ts";
+import { type Restored, restoreTree } from "../../src/fs/restore-tree.ts";
 import { snapshot } from "../support/extracted.ts";
 
 function scratch(): { root: string; store: string; outside: string } {
@@ -23,6 +29,9 @@ function scratch(): { root: string; store: string; outside: string } {
   mkdirSync(root);
   return { root, store: join(base, "store"), outside: base };
 }
+
+const restore = (root: string, store: string, skip: string[] = []): Restored | undefined =>
+  restoreTree(root, store, { skip: new Set(skip) });
 
 function write(root: string, path: string, text: string): void {
   mkdirSync(dirname(join(root, path)), { recursive: true });
@@ -43,7 +52,7 @@ test("what came goes, what went or changed is back, modes and links too", () => 
   // Shared with something outside: kept by name.
   linkSync(join(root, "a/replaced"), join(outside, "other-name"));
   const before = snapshot(root, (path) => path === "mine/lock");
-  const kept = keepTree(root, store, new Set(["mine/lock"]));
+  keepTree(root, store, new Set(["mine/lock"]));
   write(root, "a/new", "x");
   write(root, "new/deep/file", "x");
   write(root, "a/.tmp", "other");
@@ -58,29 +67,147 @@ test("what came goes, what went or changed is back, modes and links too", () => 
   symlinkSync("/elsewhere", join(root, "link"));
   rmSync(join(root, "empty"), { recursive: true });
   write(root, "mine/lock", "after");
-  expect(kept.restore()).toEqual([]);
+  expect(restore(root, store, ["mine/lock"])).toEqual({ changed: [], left: [] });
   expect(snapshot(root, (path) => path === "mine/lock")).toEqual(before);
   expect(readFileSync(join(root, "mine/lock"), "utf8")).toBe("after");
   expect(readFileSync(join(outside, "other-name"), "utf8")).toBe("one");
 });
 
-test("a shared file that was written to in place is named, not hidden", () => {
+test("a shared file that was written to in place, renamed or replaced is the same file again", () => {
   const { root, store, outside } = scratch();
-  write(root, "shared", "one");
-  linkSync(join(root, "shared"), join(outside, "other-name"));
-  const kept = keepTree(root, store, new Set());
-  write(root, "shared", "changed");
-  expect(kept.restore()).toEqual(["shared"]);
+  for (const name of ["written", "replaced", "both"]) {
+    write(root, name, `content of ${name}`);
+    linkSync(join(root, name), join(outside, name));
+  }
+  const old = new Date(1_600_000_000_123);
+  utimesSync(join(root, "written"), old, old);
+  chmodSync(join(root, "written"), 0o444);
+  keepTree(root, store, new Set());
+  chmodSync(join(root, "written"), 0o644);
+  appendFileSync(join(root, "written"), "!");
+  rmSync(join(root, "replaced"));
+  write(root, "replaced", "content of replacED");
+  appendFileSync(join(root, "both"), "!");
+  renameSync(join(root, "both"), join(root, "elsewhere"));
+  expect(restore(root, store)).toEqual({ changed: [], left: [] });
+  forgetTree(store);
+  expect(readdirSync(root).sort()).toEqual(["both", "replaced", "written"]);
+  for (const name of ["written", "replaced", "both"]) {
+    expect(readFileSync(join(outside, name), "utf8")).toBe(`content of ${name}`);
+    expect(lstatSync(join(root, name)).ino, name).toBe(lstatSync(join(outside, name)).ino);
+  }
+  const written = lstatSync(join(root, "written"));
+  expect(written).toMatchObject({ mode: 0o100444, nlink: 2 });
+  expect(written.mtimeMs).toBeCloseTo(old.getTime(), 1);
+});
+
+test("a large file that was written to in place is named, not hidden", () => {
+  const { root, store } = scratch();
+  write(root, "large", "x".repeat(1024 * 1024 + 1));
+  keepTree(root, store, new Set());
+  const shares = readdirSync(join(store, "copies")).length > 0;
+  appendFileSync(join(root, "large"), "more");
+  expect(restore(root, store)?.changed).toEqual(shares ? [] : ["large"]);
+});
+
+test("after a death, what the user did since is left; what the dead did is not", async () => {
+  const { root, store, outside } = scratch();
+  for (const name of ["a", "b", "c", "d/e", "f"]) write(root, name, "old");
+  linkSync(join(root, "c"), join(outside, "c"));
+  keepTree(root, store, new Set());
+  write(root, "a", "script");
+  write(root, "new/by-script", "script");
+  rmSync(join(root, "d"), { recursive: true });
+  write(root, "d", "a file where a directory was");
+  write(root, "by-script", "script");
+  signOfLife(store);
+  await sleep(60);
+  write(root, "b", "user");
+  appendFileSync(join(root, "c"), " and user");
+  write(root, "new/by-user", "user");
+  write(root, "by-user", "user");
+  renameSync(join(root, "f"), join(root, "g"));
+  const recover = () =>
+    restoreTree(root, store, { skip: new Set(), afterDeath: { slackMs: 20, renamed: new Set(["g"]) } });
+  const restored = recover();
+  expect(restored?.changed).toEqual([]);
+  expect(restored?.left.sort()).toEqual(["b", "by-user", "c", "new", "new/by-user"]);
+  const texts = Object.fromEntries(
+    ["a", "b", "c", "d/e", "f", "by-user", "new/by-user"].map((path) => [
+      path,
+      readFileSync(join(root, path), "utf8"),
+    ]),
+  );
+  expect(texts).toEqual({
+    a: "old",
+    b: "user",
+    c: "old and user",
+    "d/e": "old",
+    f: "old",
+    "by-user": "user",
+    "new/by-user": "user",
+  });
+  expect(readdirSync(root).sort()).toEqual(["a", "b", "by-user", "c", "d", "f", "new"]);
+  // A restoration that is done again finds nothing to do.
+  const before = snapshot(root);
+  expect(recover()?.left.sort()).toEqual(["b", "by-user", "c", "new", "new/by-user"]);
+  expect(snapshot(root)).toEqual(before);
+});
+
+test("a file whose bytes were being brought back when that was stopped is not the user's", async () => {
+  const { root, store } = scratch();
+  write(root, "a", "old content");
+  keepTree(root, store, new Set());
+  appendFileSync(join(root, "a"), "!");
+  await sleep(60);
+  const afterDeath = { slackMs: 20, renamed: new Set<string>() };
+  writeFileSync(join(store, "rewriting"), "0");
+  write(root, "a", "old co");
+  expect(restoreTree(root, store, { skip: new Set(), afterDeath })).toEqual({ changed: [], left: [] });
+  expect(readFileSync(join(root, "a"), "utf8")).toBe("old content");
+});
+
+test("half of a kept tree is none", () => {
+  const { root, store } = scratch();
+  write(root, "a", "one");
+  keepTree(root, store, new Set());
+  expect(isKept(store)).toBe(true);
+  rmSync(join(store, "tree.json"));
+  expect(isKept(store)).toBe(false);
+  write(root, "b", "two");
+  expect(restore(root, store)).toBeUndefined();
+  expect(readdirSync(root).sort()).toEqual(["a", "b"]);
+});
+
+// What is kept lies in the environment: a package may have brought it.
+test.each([
+  ["a path that leaves the tree", [{ path: "../x", kind: "file", offset: 0, size: 1 }]],
+  ["an absolute path", [{ path: "/tmp/x", kind: "file", offset: 0, size: 1 }]],
+  [
+    "a path through a link",
+    [
+      { path: "l", kind: "symlink", target: "/tmp" },
+      { path: "l/x", kind: "file", offset: 0, size: 1 },
+    ],
+  ],
+  ["a text that is no tree", "x"],
+])("%s is refused", (_, entries) => {
+  const { root, store } = scratch();
+  write(root, "a", "one");
+  keepTree(root, store, new Set());
+  write(store, "tree.json", JSON.stringify({ version: 1, entries }));
+  expect(() => restore(root, store)).toThrow(expect.objectContaining({ code: "environment-corrupt" }));
+  expect(readdirSync(root)).toEqual(["a"]);
 });
 
 test("a symlink that a script put in a directory's place is not followed", () => {
   const { root, store, outside } = scratch();
   write(root, "d/file", "one");
   write(outside, "precious/file", "precious");
-  const kept = keepTree(root, store, new Set());
+  keepTree(root, store, new Set());
   rmSync(join(root, "d"), { recursive: true });
   symlinkSync(join(outside, "precious"), join(root, "d"));
-  kept.restore();
+  restore(root, store);
   expect(readFileSync(join(root, "d/file"), "utf8")).toBe("one");
   expect(readFileSync(join(outside, "precious/file"), "utf8")).toBe("precious");
 });
@@ -104,9 +231,9 @@ test("whatever is done to a tree, it is as it was", () => {
       const { root, store } = scratch();
       for (const one of first) run(root, one);
       const before = snapshot(root);
-      const kept = keepTree(root, store, new Set());
+      keepTree(root, store, new Set());
       for (const one of then) run(root, one);
-      expect(kept.restore()).toEqual([]);
+      expect(restore(root, store)).toEqual({ changed: [], left: [] });
       expect(snapshot(root)).toEqual(before);
     }),
   );

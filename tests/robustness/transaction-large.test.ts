@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   copyFileSync,
@@ -9,10 +8,8 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
-  writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { rolldown } from "rolldown";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { planTransaction } from "../../src/plan/diff.ts";
 import { readPrefix } from "../../src/prefix/prefix.ts";
@@ -28,7 +25,8 @@ import {
   PLACEHOLDER,
   scratchRoot,
 } from "../support/extracted.ts";
-import { repoRoot } from "../support/shared.ts";
+import { type ChildResult, transactionChild } from "../support/transaction-bundle.ts";
+import type { ChildJob } from "../support/transaction-child.ts";
 
 /**
  * TAIPAN_TEST_KILLS=300 kills so often, at random calls of TAIPAN_TEST_SEED. TAIPAN_TEST_ENVIRONMENT=/path/to/env takes the packages of
@@ -39,20 +37,10 @@ const SEED = Number(process.env["TAIPAN_TEST_SEED"] ?? 1);
 const REAL = process.env["TAIPAN_TEST_ENVIRONMENT"];
 
 let work = "";
+let child: (job: ChildJob) => Promise<ChildResult>;
 beforeAll(async () => {
   work = mkdtempSync(join(scratchRoot(), "taipan-large-"));
-  const bundle = await rolldown({
-    input: join(repoRoot, "tests/support/transaction-child.ts"),
-    platform: "node",
-    logLevel: "silent",
-  });
-  await bundle.write({
-    dir: join(work, "bundle"),
-    format: "esm",
-    entryFileNames: "child.mjs",
-    chunkFileNames: "[name]-[hash].mjs",
-  });
-  await bundle.close();
+  child = await transactionChild(work);
 });
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
@@ -141,19 +129,10 @@ test(`a transaction of 75 packages, killed at ${KILLS} random calls`, {
     copyFileSync(join(work, "history"), history);
   };
   const oldState = stateOf(envs);
-  const transaction = { ...(await plan(after, reinstall)), newlyRequested: {} };
-  const job = join(work, "job.json");
-  const run = (killAt: number): Promise<{ signal: string | null; code: number | null; out: string }> => {
-    const packages = after.map((record) => [record.name, record]);
-    writeFileSync(job, JSON.stringify({ prefix, killAt, transaction, packages, options }));
-    return new Promise((resolve) => {
-      const child = spawn(process.execPath, [join(work, "bundle/child.mjs"), job], {
-        stdio: ["ignore", "pipe", "inherit"],
-      });
-      let out = "";
-      child.stdout.on("data", (chunk) => (out += chunk));
-      child.on("close", (code, signal) => resolve({ code, signal, out }));
-    });
+  const transaction = await plan(after, reinstall);
+  const run = (killAt: number): Promise<ChildResult> => {
+    const packages = after.map((record): [string, PackageCacheRecord] => [record.name, record]);
+    return child({ prefix, killAt, transaction, packages, options });
   };
   const complete = await run(Number.MAX_SAFE_INTEGER);
   expect(complete.code).toBe(0);

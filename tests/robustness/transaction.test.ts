@@ -1,17 +1,6 @@
-import { spawn } from "node:child_process";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { rolldown } from "rolldown";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { planTransaction } from "../../src/plan/diff.ts";
 import type { Transaction } from "../../src/plan/transaction.ts";
@@ -23,25 +12,14 @@ import type { PackageCacheRecord } from "../../src/specs/records.ts";
 import { handlers } from "../../src/worker.ts";
 import { createPool } from "../../src/workers/pool.ts";
 import { defaultOptions, makePackage, PLACEHOLDER, scratchRoot, snapshot } from "../support/extracted.ts";
-import { repoRoot } from "../support/shared.ts";
+import { type ChildResult, transactionChild } from "../support/transaction-bundle.ts";
+import type { ChildJob } from "../support/transaction-child.ts";
 
 let work = "";
-let child = "";
+let run: (job: ChildJob) => Promise<ChildResult>;
 beforeAll(async () => {
   work = mkdtempSync(join(scratchRoot(), "taipan-kill-"));
-  const bundle = await rolldown({
-    input: join(repoRoot, "tests/support/transaction-child.ts"),
-    platform: "node",
-    logLevel: "silent",
-  });
-  await bundle.write({
-    dir: join(work, "bundle"),
-    format: "esm",
-    entryFileNames: "child.mjs",
-    chunkFileNames: "[name]-[hash].mjs",
-  });
-  await bundle.close();
-  child = join(work, "bundle/child.mjs");
+  run = await transactionChild(work);
 });
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
@@ -80,19 +58,6 @@ async function apply(prefix: string, packages: PackageCacheRecord[]): Promise<vo
     },
     { pool, events: () => {} },
   );
-}
-
-function runChild(
-  file: string,
-): Promise<{ signal: string | null; code: number | null; out: string; err: string }> {
-  return new Promise((resolve) => {
-    const process = spawn(globalThis.process.execPath, [child, file], { stdio: ["ignore", "pipe", "pipe"] });
-    let out = "";
-    let err = "";
-    process.stdout.on("data", (chunk) => (out += chunk));
-    process.stderr.on("data", (chunk) => (err += chunk));
-    process.on("close", (code, signal) => resolve({ code, signal, out, err }));
-  });
 }
 
 interface Scenario {
@@ -136,13 +101,11 @@ async function killEverywhere(
         prefix,
         killAt: n,
         fail,
-        transaction: { ...transaction, newlyRequested: {} },
-        packages: scenario.after.map((record) => [record.name, record]),
+        transaction,
+        packages: scenario.after.map((record): [string, PackageCacheRecord] => [record.name, record]),
         options,
       };
-      const file = join(base, slot, "job.json");
-      writeFileSync(file, JSON.stringify(job));
-      const result = await runChild(file);
+      const result = await run(job);
       if (result.code === 0) {
         const calls = Number(result.out);
         if (calls < n) {

@@ -1,5 +1,5 @@
 /**
- * Applies one transaction and dies by SIGKILL at the N-th call that changes the file system: before it, or with half of it done where a
+ * Applies one transaction, or recovers from one, and dies by SIGKILL at the N-th call that changes the file system: before it, or with half of it done where a
  * call is not atomic. With `fail` the call fails with that error instead, once. Bundled and started by tests/robustness/transaction.test.ts.
  */
 import fs from "node:fs";
@@ -11,6 +11,8 @@ export interface ChildJob {
   prefix: string;
   killAt: number;
   fail?: "ENOSPC" | "EIO" | undefined;
+  /** Only recover. */
+  recover?: boolean | undefined;
   transaction: import("../../src/plan/transaction.ts").Transaction;
   packages: [string, import("../../src/specs/records.ts").PackageCacheRecord][];
   options: import("../../src/prefix/options.ts").LinkOptions;
@@ -58,6 +60,8 @@ const changing = [
   "fchmodSync",
   "copyFileSync",
   "utimesSync",
+  "chmodSync",
+  "writeSync",
 ];
 const patch = (target: Record<string, Call>, name: string): void => {
   const call = target[name]!;
@@ -90,12 +94,12 @@ const handlers = {
   streams: {},
 } as unknown as TaskHandlers;
 const pool = createPool({ size: 1, mode: "inline", handlers });
+const { recoverPrefix } = await import("../../src/prefix/recover.ts");
 try {
   const { prefix, transaction, packages, options } = job;
-  await applyTransaction(
-    { prefix, transaction, packages: new Map(packages), options, command: ["taipan", "install"] },
-    { pool, events: () => {} },
-  );
+  const request = { prefix, transaction, packages: new Map(packages), options };
+  if (job.recover) await recoverPrefix(prefix, { timeout: 20 });
+  else await applyTransaction({ ...request, command: ["taipan", "install"] }, { pool, events: () => {} });
 } catch (error) {
   process.stderr.write(`${(error as { code?: string }).code}\n`);
   process.exitCode = 1;

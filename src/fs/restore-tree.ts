@@ -1,0 +1,194 @@
+/** Takes a directory tree back to what `keepTree` kept of it. */
+import * as fs from "node:fs";
+import { dirname } from "node:path";
+import { fromSystemError, isMissing, ToolError } from "../errors.ts";
+import { isKept, type KeptEntry, kindOf, treeFile, walk } from "./kept-tree.ts";
+
+export interface RestoreOptions {
+  /** Paths that are somebody else's business, as when the tree was kept. */
+  skip: ReadonlySet<string>;
+  /** Set when the process that kept the tree is gone: what has come or changed this much later than its last sign of life is left. */
+  afterDeath?: { slackMs: number; renamed: ReadonlySet<string> } | undefined;
+}
+
+export interface Restored {
+  /** Files that were written to in place and whose bytes were not kept: as they are now. */
+  changed: string[];
+  /** What came or was changed after the death. */
+  left: string[];
+}
+
+/**
+ * Removes what has come since, and brings back what was changed, replaced or removed; undefined when no tree is kept here. What is kept
+ * stays: a restoration that was stopped is done again.
+ */
+export function restoreTree(root: string, store: string, options: RestoreOptions): Restored | undefined {
+  try {
+    if (!isKept(store)) return undefined;
+    const death = fs.statSync(treeFile(store)).ctimeMs;
+    return restore({ root, store, entries: readTree(store), death, rewriting: rewritten(store), ...options });
+  } catch (error) {
+    throw fromSystemError(error, "restore", root);
+  }
+}
+
+/** The entries of a kept tree, parents before children. Nothing outside of the root, nor through a link, may be named. */
+function readTree(store: string): KeptEntry[] {
+  try {
+    const tree = JSON.parse(fs.readFileSync(treeFile(store), "utf8")) as { version: 1; entries: KeptEntry[] };
+    const directories = new Set(["."]);
+    const isSound = ({ path, kind }: KeptEntry): boolean => {
+      if (kind === "directory") directories.add(path);
+      return (
+        directories.has(dirname(path)) && path.split("/").every((part) => !["", ".", ".."].includes(part))
+      );
+    };
+    if (tree.version === 1 && tree.entries.every(isSound)) return tree.entries;
+  } catch {
+    // Told below.
+  }
+  throw new ToolError("environment-corrupt", `what was kept in \`${store}\` cannot be read`, {
+    hint: `delete \`${store}\`; what link scripts did to the environment then stays`,
+  });
+}
+
+interface Restoration extends RestoreOptions {
+  root: string;
+  store: string;
+  entries: readonly KeptEntry[];
+  /** Milliseconds; the last sign of life. */
+  death: number;
+  /** The entry whose bytes a restoration that was stopped was writing: its time is ours. */
+  rewriting: number | undefined;
+}
+
+function restore(task: Restoration): Restored {
+  const { root, entries } = task;
+  const result: Restored = { changed: [], left: [] };
+  const found = removeArrivals(task, result);
+  const blocked = new Set(result.left);
+  for (const [n, entry] of entries.entries()) {
+    const { path, kind } = entry;
+    if (blocked.has(path) || blocked.has(dirname(path))) {
+      blocked.add(path);
+      continue;
+    }
+    const stat = found.get(path);
+    const full = `${root}/${path}`;
+    if (kind === "directory" && !stat) fs.mkdirSync(full);
+    else if (kind === "symlink" && (!stat || fs.readlinkSync(full) !== entry.target)) {
+      if (stat && isLate(task, path, stat.ctimeMs)) {
+        result.left.push(path);
+        continue;
+      }
+      fs.rmSync(full, { force: true });
+      fs.symlinkSync(entry.target!, full);
+    } else if (kind === "file" && !(stat?.ino === entry.ino && hasContent(entry, stat))) {
+      // A file that is the same one tells by its own time when it was written to: its links are counted by others, too.
+      const time = stat?.ino === entry.ino ? stat.mtimeMs : stat?.ctimeMs;
+      if (time !== undefined && n !== task.rewriting && isLate(task, path, time)) {
+        result.left.push(path);
+        continue;
+      }
+      if (!restoreFile(task, n, stat)) result.changed.push(path);
+    }
+    if ((kind === "file" || kind === "directory") && (!stat || (stat.mode & 0o7777) !== entry.mode))
+      fs.chmodSync(full, entry.mode);
+  }
+  return result;
+}
+
+/** Removes what was not there, or was of another kind. The result is what is still of its kind. */
+function removeArrivals(task: Restoration, result: Restored): Map<string, fs.Stats> {
+  const { root, skip } = task;
+  const known = new Map(task.entries.map((entry) => [entry.path, entry]));
+  const found = new Map<string, fs.Stats>();
+  const remove = (path: string, stat: fs.Stats): void => {
+    if (!stat.isDirectory()) {
+      if (isLate(task, path, stat.ctimeMs)) result.left.push(path);
+      else fs.rmSync(`${root}/${path}`, { force: true });
+      return;
+    }
+    const before = result.left.length;
+    for (const name of fs.readdirSync(`${root}/${path}`))
+      remove(`${path}/${name}`, fs.lstatSync(`${root}/${path}/${name}`));
+    if (result.left.length === before) fs.rmdirSync(`${root}/${path}`);
+    else result.left.push(path);
+  };
+  walk(root, "", skip, (path, stat) => {
+    const entry = known.get(path);
+    if (entry?.kind === kindOf(stat)) {
+      found.set(path, stat);
+      return true;
+    }
+    remove(path, stat);
+    return false;
+  });
+  return found;
+}
+
+/** Whether this was done when the one who kept the tree was dead: by the user then, and not by what was to be undone. */
+function isLate({ afterDeath, death }: Restoration, path: string, timeMs: number): boolean {
+  return afterDeath !== undefined && timeMs > death + afterDeath.slackMs && !afterDeath.renamed.has(path);
+}
+
+/** Times that were set pass through floating point: a microsecond may get lost. */
+const hasContent = (entry: KeptEntry, stat: fs.Stats): boolean =>
+  stat.size === entry.size && Math.abs(stat.mtimeMs - entry.mtimeMs) < 0.01;
+
+/** Brings one file back; false when its bytes were not kept. */
+function restoreFile({ root, store, entries }: Restoration, n: number, stat: fs.Stats | undefined): boolean {
+  const entry = entries[n]!;
+  const path = `${root}/${entry.path}`;
+  if (stat?.ino === entry.ino) return rewrite(path, store, n, entry);
+  const coming = `${store}/coming`;
+  fs.rmSync(coming, { force: true });
+  let whole = true;
+  if (entry.named) {
+    const name = `${store}/names/${n}`;
+    if (!hasContent(entry, fs.statSync(name))) whole = rewrite(name, store, n, entry);
+    fs.linkSync(name, coming);
+  } else {
+    fs.writeFileSync(coming, "", { mode: 0o600 });
+    if (!rewrite(coming, store, n, entry)) return false;
+  }
+  fs.renameSync(coming, path);
+  return whole;
+}
+
+/** Puts the bytes that were kept into a file that is there: it stays one file under all its names, in the package cache, too. */
+function rewrite(path: string, store: string, n: number, entry: KeptEntry): boolean {
+  const bytes = bytesOf(store, n, entry);
+  if (!bytes) return false;
+  fs.writeFileSync(rewritingFile(store), String(n));
+  fs.chmodSync(path, entry.mode | 0o200);
+  fs.writeFileSync(path, bytes);
+  fs.chmodSync(path, entry.mode);
+  // Node cuts times off at a microsecond.
+  fs.utimesSync(path, new Date(), (entry.mtimeMs + 0.0005) / 1000);
+  return true;
+}
+
+function bytesOf(store: string, n: number, entry: KeptEntry): Buffer | undefined {
+  if (entry.copied) return fs.readFileSync(`${store}/copies/${n}`);
+  if (entry.offset === undefined) return undefined;
+  const bytes = Buffer.alloc(entry.size);
+  const fd = fs.openSync(`${store}/contents`, "r");
+  try {
+    // Shorter after a power loss: contents are not flushed.
+    return fs.readSync(fd, bytes, 0, entry.size, entry.offset) === entry.size ? bytes : undefined;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+const rewritingFile = (store: string): string => `${store}/rewriting`;
+
+function rewritten(store: string): number | undefined {
+  return fs.existsSync(rewritingFile(store))
+    ? Number(fs.readFileSync(rewritingFile(store), "utf8"))
+    : undefined;
+}
