@@ -41,6 +41,7 @@ export function httpOptions(
       profile: env["AWS_PROFILE"] ?? env["AWS_DEFAULT_PROFILE"],
       credentialsFile: env["AWS_SHARED_CREDENTIALS_FILE"],
       configFile: env["AWS_CONFIG_FILE"],
+      variables: env,
     },
   };
 }

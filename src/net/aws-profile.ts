@@ -1,74 +1,71 @@
 import { join } from "node:path";
-import { ToolError } from "../errors.ts";
 import { readText } from "../fs/files.ts";
+import type { Transport } from "./transport.ts";
 import type { S3Settings } from "./types.ts";
 
 type Sections = Map<string, Map<string, string>>;
 
-/** What keys of a profile want a program or a service of AWS to be asked for keys. */
-const NOT_HERE = [
-  "sso_session",
-  "sso_start_url",
-  "role_arn",
-  "credential_process",
-  "web_identity_token_file",
-];
-
-/** One reading of the files for each client, when its first s3:// URL is asked for. */
-const loaded = new WeakMap<S3Settings, Promise<S3Settings>>();
-
-/** The settings completed from `~/.aws/credentials` and `~/.aws/config`; what they hold already goes first. */
-export function withProfile(settings: S3Settings): Promise<S3Settings> {
-  let loading = loaded.get(settings);
-  if (!loading) {
-    loading = loadProfile(settings);
-    loaded.set(settings, loading);
-  }
-  return loading;
+/** `~/.aws/credentials` and `~/.aws/config`, by profile. */
+export interface AwsFiles {
+  /** A value of a profile; the credentials file goes first. */
+  get(profile: string, key: string): string | undefined;
+  has(profile: string): boolean;
+  /** Keys that one of the files holds whole: never a key of one with the secret or the token of the other. */
+  keysOf(profile: string): AwsKeys | undefined;
+  /** A value of another section of the configuration file, such as `sso-session x` or `services x`. */
+  section(name: string, key: string): string | undefined;
 }
 
-async function loadProfile(settings: S3Settings): Promise<S3Settings> {
-  const { home } = settings;
-  if (home === undefined) return settings;
-  const name = settings.profile || "default";
-  const read = async (path: string): Promise<Sections> => parseAwsFile((await readText(path)) ?? "");
+export interface AwsKeys {
+  accessKeyId: string;
+  secretAccessKey: string;
+  sessionToken?: string | undefined;
+  /** Milliseconds since the epoch; undefined for keys that do not run out. */
+  expires?: number | undefined;
+}
+
+/** What keys are sought with. */
+export interface AwsSource {
+  settings: S3Settings;
+  files: AwsFiles;
+  transport: Transport;
+}
+
+/** `endpoint_url` of a service in a profile: its own, else that of all services. */
+export function endpointOf(service: string, profile: string, files: AwsFiles): string | undefined {
+  const services = `services ${files.get(profile, "services") ?? ""}`;
+  return files.section(services, `${service}.endpoint_url`) || files.get(profile, "endpoint_url");
+}
+
+/** Reads the files where there is a home to find them in; missing ones are empty. */
+export async function readAwsFiles({ home, credentialsFile, configFile }: S3Settings): Promise<AwsFiles> {
+  const read = async (path: string): Promise<Sections> =>
+    home === undefined ? new Map() : parseAwsFile((await readText(path)) ?? "");
   const [credentials, config] = await Promise.all([
-    read(settings.credentialsFile || join(home, ".aws", "credentials")),
-    read(settings.configFile || join(home, ".aws", "config")),
+    read(credentialsFile || join(home ?? "", ".aws", "credentials")),
+    read(configFile || join(home ?? "", ".aws", "config")),
   ]);
-  const own = credentials.get(name);
-  const general = config.get(`profile ${name}`) ?? (name === "default" ? config.get(name) : undefined);
-  const hasKeys = Boolean(settings.accessKeyId && settings.secretAccessKey);
-  if (settings.profile && !own && !general && !hasKeys) {
-    throw new ToolError("config-invalid", `AWS_PROFILE names \`${name}\`, which is no profile in ~/.aws`);
-  }
-  const get = (key: string): string | undefined => own?.get(key) ?? general?.get(key);
-  const services = config.get(`services ${general?.get("services") ?? ""}`);
-  const found: S3Settings = {
-    ...settings,
-    region: settings.region || get("region"),
-    endpoint: settings.endpoint || services?.get("s3.endpoint_url") || get("endpoint_url"),
-  };
-  // Never a key of one place with the secret or the token of another.
-  if (hasKeys) return found;
-  const keys = [own, general].find((section) => section?.has("aws_access_key_id"));
-  if (!keys && settings.profile) refuseOthers(name, get);
+  const sectionsOf = (profile: string): Map<string, string>[] =>
+    [
+      credentials.get(profile),
+      config.get(`profile ${profile}`) ?? (profile === "default" ? config.get(profile) : undefined),
+    ].filter((section) => section !== undefined);
   return {
-    ...found,
-    accessKeyId: keys?.get("aws_access_key_id"),
-    secretAccessKey: keys?.get("aws_secret_access_key"),
-    sessionToken: keys?.get("aws_session_token"),
+    get: (profile, key) =>
+      sectionsOf(profile)
+        .find((section) => section.has(key))
+        ?.get(key),
+    has: (profile) => sectionsOf(profile).length > 0,
+    keysOf: (profile) => {
+      const section = sectionsOf(profile).find((candidate) => candidate.has("aws_access_key_id"));
+      const accessKeyId = section?.get("aws_access_key_id");
+      const secretAccessKey = section?.get("aws_secret_access_key");
+      return accessKeyId && secretAccessKey
+        ? { accessKeyId, secretAccessKey, sessionToken: section?.get("aws_session_token") }
+        : undefined;
+    },
+    section: (name, key) => config.get(name)?.get(key),
   };
-}
-
-function refuseOthers(name: string, get: (key: string) => string | undefined): void {
-  const wanted = NOT_HERE.find((key) => get(key) !== undefined);
-  if (wanted === undefined) return;
-  throw new ToolError(
-    "auth-error",
-    `the AWS profile \`${name}\` gets its keys by \`${wanted}\`, which taipan does not do`,
-    { hint: `run \`eval "$(aws configure export-credentials --profile ${name} --format env)"\` first` },
-  );
 }
 
 /**

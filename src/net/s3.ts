@@ -15,19 +15,23 @@ export function s3Address(url: string, settings: S3Settings): string {
     });
   const [, bucket, key] = match as unknown as [string, string, string];
   if (settings.endpoint) return `${settings.endpoint.replace(/\/+$/, "")}/${bucket}/${key}`;
-  const host = `s3.${settings.region ?? "us-east-1"}.amazonaws.com`;
+  const region = settings.region ?? "us-east-1";
+  const host = `s3.${region}.${awsDomain(region)}`;
   // The certificate of AWS covers one label below its host.
   return bucket.includes(".") ? `https://${host}/${bucket}/${key}` : `https://${bucket}.${host}/${key}`;
 }
+
+export const awsDomain = (region: string): string =>
+  region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
 
 /**
  * Adds the headers of AWS Signature Version 4 for a request without a body ("Authenticating Requests: Using the
  * Authorization Header", Amazon S3 API Reference). Without keys the request stays anonymous, for public buckets.
  */
-export function signS3(
+export function signAws(
   request: { method: string; url: URL; headers: Record<string, string> },
-  settings: S3Settings,
-  now: Date,
+  settings: Pick<S3Settings, "accessKeyId" | "secretAccessKey" | "sessionToken" | "region">,
+  { now, service }: { now: Date; service: "s3" | "sts" },
 ): Record<string, string> {
   const { accessKeyId, secretAccessKey, sessionToken, region = "us-east-1" } = settings;
   if (!accessKeyId || !secretAccessKey) return request.headers;
@@ -53,9 +57,9 @@ export function signS3(
     names.join(";"),
     EMPTY_SHA256,
   ].join("\n");
-  const scope = `${date}/${region}/s3/aws4_request`;
+  const scope = `${date}/${region}/${service}/aws4_request`;
   const toSign = `AWS4-HMAC-SHA256\n${time}\n${scope}\n${createHash("sha256").update(canonical).digest("hex")}`;
-  const key = [date, region, "s3", "aws4_request"].reduce<string | Buffer>(
+  const key = [date, region, service, "aws4_request"].reduce<string | Buffer>(
     (last, part) => hmac(last, part),
     `AWS4${secretAccessKey}`,
   );

@@ -1,12 +1,13 @@
 import { ToolError } from "../errors.ts";
 import { redactUrl, splitCredentials, type UrlAuth, withCredentials } from "../specs/credentials.ts";
-import { withProfile } from "./aws-profile.ts";
 import type { RawResponse } from "./raw.ts";
-import { s3Address, signS3 } from "./s3.ts";
+import { s3Address, signAws } from "./s3.ts";
 import type { Transport } from "./transport.ts";
-import type { HttpOptions } from "./types.ts";
+import type { HttpOptions, S3Settings } from "./types.ts";
 
 const MAX_REDIRECTS = 10;
+/** One object: what is found for it is remembered. */
+const NO_SETTINGS = {};
 
 export interface SendContext {
   transport: Transport;
@@ -33,13 +34,14 @@ export async function sendFollowing(
   { transport, options }: SendContext,
 ): Promise<Opened> {
   const { method, headers } = request;
-  const settings = /^s3:/i.test(start) ? await withProfile(options.s3 ?? {}) : undefined;
+  const settings = /^s3:/i.test(start) ? await s3Settings({ transport, options }) : undefined;
   let url = settings ? s3Address(start, settings) : start;
   let sent = headers;
   for (let hop = 0; ; hop += 1) {
     const ready = authorize(url, sent, options);
     // The signature is for this host and path alone: a redirect goes on without it.
-    if (settings && hop === 0) ready.headers = signS3({ method, ...ready }, settings, new Date());
+    if (settings && hop === 0)
+      ready.headers = signAws({ method, ...ready }, settings, { now: new Date(), service: "s3" });
     const raw = await transport.send(ready.url, { method, headers: ready.headers, signal: request.signal });
     const { location } = raw.headers;
     if (![301, 302, 303, 307, 308].includes(raw.status) || location === undefined) return { raw, url };
@@ -54,6 +56,12 @@ export async function sendFollowing(
     }
     url = next.href;
   }
+}
+
+/** Where keys come from is loaded when a bucket is asked for. */
+async function s3Settings({ options, transport }: SendContext): Promise<S3Settings> {
+  const { completeS3 } = await import("./aws-keys.ts");
+  return completeS3(options.s3 ?? NO_SETTINGS, transport);
 }
 
 function redirectTarget(from: string, location: string): URL {

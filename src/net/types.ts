@@ -90,7 +90,7 @@ export interface HttpOptions {
   connections?: number | undefined;
   /** Use HTTP/2 where the server speaks it; default true. */
   http2?: boolean | undefined;
-  /** Values for s3:// URLs; without keys requests are anonymous. */
+  /** Values for s3:// URLs; without keys from anywhere requests are anonymous. */
   s3?: S3Settings | undefined;
 }
 
@@ -110,4 +110,6 @@ export interface S3Settings {
   credentialsFile?: string | undefined;
   /** AWS_CONFIG_FILE; default `~/.aws/config`. */
   configFile?: string | undefined;
+  /** The environment's `AWS_*`, for roles, containers and the machine. */
+  variables?: Readonly<Record<string, string | undefined>> | undefined;
 }

@@ -2,10 +2,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterEach, expect, it } from "vitest";
-import { parseAwsFile, withProfile } from "../../src/net/aws-profile.ts";
+import { afterAll, afterEach, expect, it } from "vitest";
+import { completeS3 } from "../../src/net/aws-keys.ts";
+import { parseAwsFile } from "../../src/net/aws-profile.ts";
 import { createHttpClient } from "../../src/net/http.ts";
-import { s3Address, signS3 } from "../../src/net/s3.ts";
+import { s3Address, signAws } from "../../src/net/s3.ts";
+import { createTransport } from "../../src/net/transport.ts";
+import type { S3Settings } from "../../src/net/types.ts";
 import { startServer } from "../support/channel-server.ts";
 
 const keys = {
@@ -17,13 +20,20 @@ afterEach(async () => {
   for (const thing of open.splice(0)) await thing.close();
 });
 
+const transport = createTransport({}, () => {});
+afterAll(() => transport.close());
+const settle = (settings: S3Settings): Promise<S3Settings> => completeS3(settings, transport);
+
 it("signs as the example in the Amazon S3 API Reference", () => {
   const request = {
     method: "GET",
     url: new URL("https://examplebucket.s3.amazonaws.com/test.txt"),
     headers: { range: "bytes=0-9" },
   };
-  const { authorization } = signS3(request, keys, new Date("2013-05-24T00:00:00Z"));
+  const { authorization } = signAws(request, keys, {
+    now: new Date("2013-05-24T00:00:00Z"),
+    service: "s3",
+  });
   expect(authorization).toBe(
     "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,SignedHeaders=host;range;x-amz-content-sha256;x-amz-date,Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41",
   );
@@ -75,14 +85,14 @@ it("takes keys, region and endpoint from AWS's files, by profile", async () => {
   );
   writeFileSync(
     join(home, ".aws", "config"),
-    `[default]\nregion = eu-west-1\n[profile work]\nregion=us-west-2\nservices = lab\n[services lab]\ns3 =\n  endpoint_url = ${server.url}\n[profile sso]\nsso_session = x\nregion = a\n`,
+    `[default]\nregion = eu-west-1\n[profile work]\nregion=us-west-2\nservices = lab\n[services lab]\ns3 =\n  endpoint_url = ${server.url}\n[profile mfa]\nrole_arn = x\nmfa_serial = y\n`,
   );
-  expect(await withProfile({ home })).toMatchObject({
+  expect(await settle({ home })).toMatchObject({
     accessKeyId: "DEF",
     secretAccessKey: "s",
     region: "eu-west-1",
   });
-  expect(await withProfile({ home, profile: "work", region: "here" })).toMatchObject({
+  expect(await settle({ home, profile: "work", region: "here" })).toMatchObject({
     accessKeyId: "WORK",
     secretAccessKey: "w=/+",
     sessionToken: "tok",
@@ -90,12 +100,12 @@ it("takes keys, region and endpoint from AWS's files, by profile", async () => {
     endpoint: server.url,
   });
   // Variables hold whole keys: a session token of the file would not belong to them.
-  const mixed = await withProfile({ home, profile: "work", ...keys });
+  const mixed = await settle({ home, profile: "work", ...keys });
   expect(mixed).toMatchObject({ ...keys, region: "us-west-2" });
   expect(mixed.sessionToken).toBeUndefined();
-  await expect(withProfile({ home, profile: "none" })).rejects.toMatchObject({ code: "config-invalid" });
-  await expect(withProfile({ home, profile: "sso" })).rejects.toMatchObject({ code: "auth-error" });
-  expect(await withProfile({ home: join(home, "nobody") })).toMatchObject({ accessKeyId: undefined });
+  await expect(settle({ home, profile: "none" })).rejects.toMatchObject({ code: "config-invalid" });
+  await expect(settle({ home, profile: "mfa" })).rejects.toMatchObject({ code: "auth-error" });
+  expect(await settle({ home: join(home, "nobody") })).toMatchObject({ accessKeyId: undefined });
 
   const http = createHttpClient({ retries: 0, s3: { home, profile: "work" } }, { events: () => {} });
   open.push(http);
