@@ -64,7 +64,7 @@ export async function openSession(
   const err = terminalFacts(process.stderr, env);
   const out = { ...terminalFacts(process.stdout, env), channelUrls: values.showChannelUrls };
   const mode = progressMode(values, err);
-  const log = talksAsConda(invocation) && mode === "plain" ? process.stdout : process.stderr;
+  const log = talksOnStdout(invocation) && mode === "plain" ? process.stdout : process.stderr;
   const progress = createProgress(mode, log, err, values.verbose);
   const warnings = log === process.stderr ? progress : createProgress("none", process.stderr, err);
   const events = sinkOf(values, progress, warnings);
@@ -133,9 +133,11 @@ const TALKING = new Set([
   "search",
 ]);
 
-/** conda tells what it does on stdout; programs that call it take text on stderr for a failure. */
-function talksAsConda({ name, path }: Invocation): boolean {
-  return name === "conda" && TALKING.has(path.at(-1) ?? "") && path[1] !== "vars";
+/** conda tells what it does on stdout; programs that call it take text on stderr for a failure. Of micromamba, `shell init`. */
+function talksOnStdout({ name, path }: Invocation): boolean {
+  const last = path.at(-1) ?? "";
+  if (name === "micromamba" || name === "mamba") return path[0] === "shell" && /init$/.test(last);
+  return name === "conda" && TALKING.has(last) && path[1] !== "vars";
 }
 
 interface Parts {

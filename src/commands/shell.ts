@@ -1,5 +1,6 @@
 import { isAbsolute, join, resolve } from "node:path";
-import { ensureDir, pathKind } from "../fs/files.ts";
+import { ensureDir, pathKind, writeAtomic } from "../fs/files.ts";
+import { isEnvironment } from "../prefix/environment-marks.ts";
 import { shellHook } from "../shell/hook.ts";
 import {
   applyInit,
@@ -14,6 +15,7 @@ import type { Shell } from "../shell/syntax.ts";
 export { chooseShell } from "./activation.ts";
 
 import type { ShellContext } from "./activation.ts";
+import { asMicromamba } from "./context.ts";
 
 /** What the shell function is called and runs. */
 export interface Program {
@@ -64,6 +66,12 @@ export async function applyShells(
   plans: readonly InitPlan[],
   context: ShellContext,
 ): Promise<void> {
-  if (action !== "deinit") await ensureDir(context.config.rootPrefix);
+  const { rootPrefix } = context.config;
+  if (action !== "deinit") await ensureDir(rootPrefix);
+  // micromamba's `shell init` leaves an environment, though an empty one, that can be listed and installed into.
+  if (action === "init" && asMicromamba(context) && !(await isEnvironment(rootPrefix))) {
+    await ensureDir(join(rootPrefix, "conda-meta"));
+    await writeAtomic(join(rootPrefix, "conda-meta", "history"), "");
+  }
   for (const plan of plans) await applyInit(plan);
 }

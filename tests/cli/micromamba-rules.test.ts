@@ -99,3 +99,36 @@ describe("options that change nothing", () => {
     expect(update.stderr).toContain("does not update itself");
   });
 });
+
+describe("shell", () => {
+  it("init tells on standard output what it did, and leaves a root prefix that can be listed", async () => {
+    const root = join(sandbox.dir, "fresh-root");
+    const init = await micromamba(["shell", "init", "-s", "bash", "-r", root]);
+    expect(init.stdout).toContain(`created   ${join(root, "etc/profile.d/mamba.sh")}`);
+    expect((await micromamba(["shell", "init", "-s", "bash", "-r", root])).stdout).toBe(
+      "Nothing to change.\n",
+    );
+    expect((await micromamba(["list", "-p", root, "--json"])).stdout).toBe("[]\n");
+  });
+
+  it("hook has nothing to say to cmd.exe", async () => {
+    expect(await micromamba(["shell", "hook", "-s", "cmd.exe"])).toMatchObject({ code: 0, stdout: "" });
+  });
+});
+
+describe("list", () => {
+  it("--revisions has its signs at the start of a line", async () => {
+    const prefix = join(sandbox.dir, "revised");
+    const made = ["create", "-p", prefix, "-y", "-c", channel, "--override-channels", "libx=1.0"];
+    expect((await micromamba(made)).code).toBe(0);
+    expect((await micromamba(["list", "-p", prefix, "--revisions"])).stdout).toMatch(
+      /\(rev 0\)\n\+\S+libx-1\.0/,
+    );
+    expect((await sandbox.taipan("list", "-p", prefix, "--revisions")).stdout).toMatch(
+      /\n {4}\+\S+libx-1\.0/,
+    );
+    const both = await micromamba(["list", "-p", prefix, "--explicit", "--md5", "--sha256"]);
+    expect(both.code).toBe(2);
+    expect(both.stderr).toContain("only one of --md5 and --sha256");
+  });
+});

@@ -1,4 +1,4 @@
-import { platformOf } from "../../commands/context.ts";
+import { asMicromamba, platformOf } from "../../commands/context.ts";
 import { installedSize, type ListResult, list } from "../../commands/list.ts";
 import { ToolError } from "../../errors.ts";
 import { linkOrder } from "../../solve/order.ts";
@@ -28,6 +28,8 @@ export async function run(invocation: Invocation, session: Session): Promise<num
   if (form && (fields || flag(invocation, "size"))) {
     throw new ToolError("usage", `--${fields ? "fields" : "size"} is for the table, not for --${form}`);
   }
+  if (form === "explicit" && flag(invocation, "md5") && flag(invocation, "sha256"))
+    throw new ToolError("usage", "only one of --md5 and --sha256 can be specified at the same time");
   const result = await list(
     {
       target: { name: text(invocation, "name"), prefix: text(invocation, "prefix") },
@@ -173,11 +175,12 @@ function printRevisions(
     session.printJson(revisions);
     return;
   }
+  const indent = asMicromamba(session.context) ? "" : "    ";
   const blocks = revisions.map(({ date, install, remove, rev }) =>
     [
       `${date}  (rev ${rev})`,
-      ...remove.map((dist) => `    -${dist}`),
-      ...install.map((dist) => `    +${dist}`),
+      ...remove.map((dist) => `${indent}-${dist}`),
+      ...install.map((dist) => `${indent}+${dist}`),
     ].join("\n"),
   );
   session.print(blocks.join("\n\n"));

@@ -14,6 +14,6 @@ export async function run(invocation: Invocation, session: Session): Promise<num
       context: { shell_type: shell },
       actions: { print: [hook] },
     });
-  else session.print(hook.replace(/\n$/, ""));
+  else if (hook !== "") session.print(hook.replace(/\n$/, ""));
   return EXIT.ok;
 }
