@@ -131,6 +131,24 @@ async function* paced(
   }
 }
 
+/**
+ * Decodes a body that says it is gzip and begins as one, though nobody asked for that: some proxies do so with every file. What only
+ * says so is left alone.
+ */
+export async function* gunzipIfSo(
+  chunks: AsyncIterable<Uint8Array>,
+  url: string,
+): AsyncGenerator<Uint8Array> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  const all = (async function* () {
+    if (!first.done) yield first.value;
+    yield* { [Symbol.asyncIterator]: () => iterator };
+  })();
+  const isGzip = !first.done && first.value[0] === 0x1f && first.value[1] === 0x8b;
+  yield* isGzip ? gunzip(all, url) : all;
+}
+
 /** Decodes a gzip body that was asked for. The reader bounds the size of what comes out. */
 export async function* gunzip(chunks: AsyncIterable<Uint8Array>, url: string): AsyncGenerator<Uint8Array> {
   const decoder = createGunzip();

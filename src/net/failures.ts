@@ -113,7 +113,7 @@ export function failedFetch(
 export function statusError(response: { status: number; url: string }, what: string): ToolError {
   const { status, url } = response;
   const details = { status, url };
-  if (status === 401 || status === 403 || status === 407) {
+  if (status === 401 || status === 403) {
     return new ToolError("auth-error", `no access to ${what} at \`${url}\` (HTTP ${status})`, {
       hint: "log in with `taipan auth login HOST`, or check the token of the channel",
       details,

@@ -1,7 +1,7 @@
 import { ToolError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
 import { redactUrl } from "../specs/credentials.ts";
-import { brokenOff, gunzip, resumingBody, verified } from "./body.ts";
+import { brokenOff, gunzip, gunzipIfSo, resumingBody, verified } from "./body.ts";
 import { type Attempt, describeFailure, failedFetch } from "./failures.ts";
 import { fetchFile } from "./file.ts";
 import { createMirrors } from "./mirrors.ts";
@@ -130,8 +130,8 @@ async function fetchOne(url: string, state: FetchState): Promise<HttpResponse | 
       await pause(delay, options.signal);
     },
   });
-  const gzip = options.compressed === true && /^x?-?gzip$/i.test(raw.headers["content-encoding"] ?? "");
-  const decoded = gzip ? gunzip(chunks, shown) : chunks;
+  const gzip = /^(x-)?gzip$/i.test(raw.headers["content-encoding"] ?? "");
+  const decoded = gzip ? (options.compressed ? gunzip : gunzipIfSo)(chunks, shown) : chunks;
   // Whoever has the first bytes already has to compare the whole.
   const whole = digest !== undefined && !options.offset;
   return makeResponse(head, {

@@ -75,6 +75,8 @@ describe("waiting", () => {
     expect(parseRetryAfter("12", now)).toBe(12_000);
     expect(parseRetryAfter("Thu, 01 Jan 2026 00:00:30 GMT", now)).toBe(30_000);
     expect(parseRetryAfter("Thu, 01 Jan 2015 00:00:30 GMT", now)).toBe(0);
+    expect(retryDelay(policy, 1, parseRetryAfter("9".repeat(400), now))).toBeUndefined();
+    expect(retryDelay(policy, 1, parseRetryAfter("Fri, 01 Jan 2100 00:00:00 GMT", now))).toBeUndefined();
     for (const odd of [undefined, "", "soon", "-"]) expect(parseRetryAfter(odd, now)).toBeUndefined();
   });
 });

@@ -86,6 +86,16 @@ it("a stream that the server cancels is no end of a body", async () => {
   await expect(text(client(), `${server.origin}/`)).rejects.toThrow(/closed the connection after \d+ bytes/);
 });
 
+it("a stream that ends in good order before the length that it announced is no end of a body", async () => {
+  const server = await listen(
+    http2((_, stream) => {
+      stream.respond({ ":status": 200, "content-length": 1000 });
+      stream.write("half", () => setTimeout(() => stream.close(0), 20));
+    }),
+  );
+  await expect(text(client(), `${server.origin}/`)).rejects.toThrow(/after 4 bytes/);
+});
+
 it("a connection that is cut in the middle of a body is no end of it", async () => {
   const server = await listen(
     http2((_, stream) => {

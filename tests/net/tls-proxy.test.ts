@@ -73,6 +73,23 @@ describe("TLS", () => {
     expect(error.message).not.toContain("times");
   });
 
+  it("is never left by a redirect, with credentials or without", async () => {
+    const plain = await startServer({ files: { "/x": "no" } });
+    open.push(() => plain.close());
+    const location = `http://localhost:${plain.port}/x?sig=hunter3`;
+    const port = await listen(
+      createTlsServer(server, (_, response) => response.writeHead(302, { location }).end()),
+    );
+    for (const user of ["", "me:hunter2@"]) {
+      const error = await failure(
+        client({ sslVerify: file("ca.pem") }).fetch(`https://${user}localhost:${port}/t/hunter4/y`),
+      );
+      expect(error).toMatchObject({ code: "http-error", message: expect.stringContaining("refused") });
+      expect(JSON.stringify(error) + error.message).not.toContain("hunter");
+    }
+    expect(plain.requests).toEqual([]);
+  });
+
   it("trusts a CA file, a directory of them, or nothing at all with a warning", async () => {
     const port = await serve();
     const url = `https://localhost:${port}/`;
@@ -169,6 +186,10 @@ describe("proxies", () => {
       seen.authorization.push(request.headers["proxy-authorization"]);
       response.end("via proxy");
     });
+    if (status !== 200)
+      http.removeAllListeners("request").on("request", (_, response) => {
+        response.writeHead(status, { "proxy-authenticate": "Basic" }).end("log in");
+      });
     http.on("connect", (request, socket) => {
       seen.connects.push(request.url ?? "");
       seen.authorization.push(request.headers["proxy-authorization"]);
@@ -205,12 +226,23 @@ describe("proxies", () => {
     expect(seen.requests).toEqual([]);
   });
 
-  it("tells of a proxy that refuses, without its password", async () => {
-    const { port } = await proxy(407);
-    const error = await failure(
-      client({ proxies: { https: `http://me:hunter2@127.0.0.1:${port}` } }).fetch("https://localhost:9/"),
-    );
-    expect(error.message).toContain("the proxy answered 407");
-    expect(JSON.stringify(error)).not.toContain("hunter2");
+  it.each(["https://localhost:9/", "http://channel.invalid/"])(
+    "tells of a proxy that refuses %s, without its password",
+    async (url) => {
+      const { port } = await proxy(407);
+      const address = `http://me:hunter2@127.0.0.1:${port}`;
+      const error = await failure(client({ proxies: { all: address } }).fetch(url));
+      expect(error.message).toContain("the proxy answered 407");
+      expect(error.hint).toContain("proxy_servers");
+      expect(JSON.stringify(error) + error.message).not.toContain("hunter2");
+    },
+  );
+
+  it("tells of a proxy that is not there, without its password", async () => {
+    for (const url of ["https://localhost:9/", "http://channel.invalid/"]) {
+      const error = await failure(client({ proxies: { all: "http://me:hunter2@127.0.0.1:1" } }).fetch(url));
+      expect(error.message).toContain("connection refused");
+      expect(JSON.stringify(error) + error.message).not.toContain("hunter2");
+    }
   });
 });
