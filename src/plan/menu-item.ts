@@ -4,6 +4,8 @@
 export interface MenuFolders {
   /** Linux: desktop entries. macOS: application bundles. Windows: start menu. */
   applications: string;
+  /** Linux: the database of MIME types (shared-mime-info), where there is one for this user. */
+  mime?: string | undefined;
   desktop?: string | undefined;
   quickLaunch?: string | undefined;
   /** Windows: `C:\Windows\System32`. */
@@ -33,6 +35,8 @@ export interface MenuCommand {
   command: readonly string[];
   /** Run only when the output of this one contains the text. */
   onlyIf?: { command: readonly string[]; contains: string } | undefined;
+  /** Nothing is wrong where there is no such program. */
+  optional?: boolean | undefined;
 }
 
 export interface TerminalProfile {

@@ -1,5 +1,7 @@
-/** Menu items on Linux: freedesktop.org desktop entries. */
+/** Menu items on Linux: freedesktop.org desktop entries, and MIME types for the shared MIME-info database. */
 import {
+  isObject,
+  type MenuCommand,
   type MenuContext,
   type MenuItem,
   type MenuPlan,
@@ -36,16 +38,67 @@ export const desktopPath = (context: MenuContext, menu: string, name: string): s
   `${context.folders.applications}/${slug(menu)}_${slug(name)}.desktop`;
 
 export function linuxPlan(item: MenuItem, context: MenuContext): MenuPlan {
+  const { applications, mime } = context.folders;
   const path = desktopPath(context, item.menu, item.name);
+  const files: MenuPlan["files"] = [{ path, content: desktopEntry(item, context), mode: 0o755 }];
+  const types = mimeTypes(item);
+  const update: MenuCommand[] = [];
+  if (mime !== undefined && types.length > 0) {
+    const name = path.slice(path.lastIndexOf("/") + 1).replace(/\.desktop$/, ".xml");
+    files.push({ path: `${mime}/packages/${name}`, content: mimeInfo(item.name, types), mode: 0o644 });
+    update.push({ command: ["update-mime-database", mime], optional: true });
+  }
+  // What opens a type is looked up in a cache of all entries.
+  if (listOf(item, "MimeType").length > 0)
+    update.push({ command: ["update-desktop-database", applications], optional: true });
   return {
-    files: [{ path, content: desktopEntry(item, context), mode: 0o755 }],
+    files,
     precreate: item.text("precreate"),
-    afterCreate: [],
-    remove: [path],
+    afterCreate: update,
+    remove: files.map((file) => file.path),
     removeIfEmpty: [],
-    afterRemove: [],
+    afterRemove: update,
     proof: path,
   };
+}
+
+/** Parts of a list, or of the text of one as it stands in an entry. */
+function listOf(item: MenuItem, key: string): string[] {
+  const given = item.value(key);
+  const parts = typeof given === "string" && given.endsWith(";") ? given.split(";") : texts(given);
+  return parts.filter((part) => part !== "").map((part) => item.render(part));
+}
+
+/** RFC 6838, 4.2: a type and a subtype. */
+const MIME_TYPE = /^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$/i;
+
+/** Types of `MimeType` that the item says the names of files for, in `glob_patterns`. */
+function mimeTypes(item: MenuItem): { type: string; pattern: string }[] {
+  const patterns = item.value("glob_patterns");
+  if (!isObject(patterns)) return [];
+  return listOf(item, "MimeType").flatMap((type) => {
+    const pattern = Object.hasOwn(patterns, type) ? patterns[type] : undefined;
+    const known = typeof pattern === "string" && pattern !== "" && MIME_TYPE.test(type);
+    return known ? [{ type, pattern: item.render(pattern) }] : [];
+  });
+}
+
+/** Text in XML 1.0, which has no control characters. */
+const xmlText = (text: string): string =>
+  text.replace(/[\0-\x1f\x7f]+/g, " ").replace(/[&<>"']/g, (character) => `&#${character.codePointAt(0)};`);
+
+function mimeInfo(name: string, types: readonly { type: string; pattern: string }[]): string {
+  const entries = types.map(
+    ({ type, pattern }) => `  <mime-type type="${xmlText(type)}">
+    <comment>${xmlText(`${name} (${pattern})`)}</comment>
+    <glob pattern="${xmlText(pattern)}"/>
+  </mime-type>
+`,
+  );
+  return `<?xml version="1.0" encoding="UTF-8"?>
+<mime-info xmlns="http://www.freedesktop.org/standards/shared-mime-info">
+${entries.join("")}</mime-info>
+`;
 }
 
 function desktopEntry(item: MenuItem, context: MenuContext): string {
@@ -70,11 +123,7 @@ function desktopEntry(item: MenuItem, context: MenuContext): string {
     if (type === "flag" && typeof given === "boolean") lines.push(`${key}=${given}`);
     else if (type === "text" && typeof given === "string") lines.push(`${key}=${line(item.render(given))}`);
     else if (type === "list") {
-      // A list, or the text of one as it stands in an entry.
-      const parts = typeof given === "string" && given.endsWith(";") ? given.split(";") : texts(given);
-      const list = parts
-        .filter((part) => part !== "")
-        .map((part) => line(item.render(part)).replace(/;/g, "\\;"));
+      const list = listOf(item, key).map((part) => line(part).replace(/;/g, "\\;"));
       if (list.length > 0) lines.push(`${key}=${list.join(";")};`);
     }
   }

@@ -14,7 +14,7 @@ export async function menuFolders(options: FolderOptions): Promise<MenuFolders |
   const home = env["HOME"];
   if (platform.startsWith("osx-")) return home ? { applications: join(home, "Applications") } : undefined;
   const data = env["XDG_DATA_HOME"] ?? (home ? join(home, ".local", "share") : undefined);
-  return data ? { applications: join(data, "applications") } : undefined;
+  return data ? { applications: join(data, "applications"), mime: join(data, "mime") } : undefined;
 }
 
 /** Folders of Windows from its environment; `desktop` is what the registry says, as it may have been moved. */

@@ -1,4 +1,5 @@
 import { dirname, join } from "node:path";
+import type { ToolError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
 import { readBytes } from "../fs/files.ts";
 import { readTextSync, replaceFile } from "../fs/link.ts";
@@ -135,10 +136,13 @@ async function precreate(code: string, input: MenuInput): Promise<void> {
 async function runAll(commands: MenuPlan["afterCreate"], input: MenuInput): Promise<void> {
   const { env } = input.options;
   const run = (command: readonly string[]) => exec(command[0]!, command.slice(1), { env, timeout: 60_000 });
-  for (const { command, onlyIf } of commands) {
+  for (const { command, onlyIf, optional } of commands) {
     if (onlyIf && !(await run(onlyIf.command)).stdout.includes(onlyIf.contains)) continue;
-    const result = await run(command);
-    if (result.code !== 0)
+    const result = await run(command).catch((error: ToolError) => {
+      if (optional && error.details?.["errno"] === "ENOENT") return undefined;
+      throw error;
+    });
+    if (result && result.code !== 0)
       throw new Error(`\`${command.slice(0, 3).join(" ")}\` failed: ${result.stderr.trim().slice(-200)}`);
   }
 }

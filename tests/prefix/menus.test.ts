@@ -6,7 +6,7 @@ import { menuPlans, slug } from "../../src/plan/menu.ts";
 import { removeEnvironment } from "../../src/prefix/remove-environment.ts";
 import { handlers } from "../../src/worker.ts";
 import { createPool } from "../../src/workers/pool.ts";
-import { defaultOptions, makePackage, sandbox } from "../support/extracted.ts";
+import { defaultOptions, makePackage, sandbox, scratchRoot } from "../support/extracted.ts";
 
 const document = {
   menu_name: "Tools of {{ ENV_NAME }}",
@@ -122,6 +122,83 @@ describe("menuinst documents on Linux", () => {
     );
     expect(readdirSync(menuDirectory)).toEqual([]);
     expect(existsSync(box.prefix)).toBe(false);
+  });
+});
+
+describe("MIME types on Linux", () => {
+  const menu = {
+    menu_name: "m",
+    menu_items: [
+      {
+        name: 'Say <&"',
+        command: ["x", "%f"],
+        platforms: {
+          linux: {
+            MimeType: ["application/x-say", "text/plain", "no type", "application/x-bad", "x/{{ ENV_NAME }}"],
+            glob_patterns: {
+              "application/x-say": '*.say"/><evil/>',
+              "application/x-other": "*.other",
+              "no type": "*.no",
+              "application/x-bad": 3,
+              "x/my env": "*.env",
+            },
+          },
+        },
+      },
+    ],
+  };
+
+  test("those with a pattern are registered in one file of the item; texts cannot leave their place", () => {
+    const folders = { applications: "/home/u/apps", mime: "/home/u/mime" };
+    const [plan] = menuPlans(menu, { ...context, folders });
+    const [entry, types] = plan!.files;
+    expect(types).toEqual({
+      path: "/home/u/mime/packages/m_say.xml",
+      mode: 0o644,
+      content: `<?xml version="1.0" encoding="UTF-8"?>
+<mime-info xmlns="http://www.freedesktop.org/standards/shared-mime-info">
+  <mime-type type="application/x-say">
+    <comment>Say &#60;&#38;&#34; (*.say&#34;/&#62;&#60;evil/&#62;)</comment>
+    <glob pattern="*.say&#34;/&#62;&#60;evil/&#62;"/>
+  </mime-type>
+</mime-info>
+`,
+    });
+    expect(plan!.remove).toEqual([entry!.path, types!.path]);
+    expect(plan!.afterCreate).toEqual([
+      { command: ["update-mime-database", "/home/u/mime"], optional: true },
+      { command: ["update-desktop-database", "/home/u/apps"], optional: true },
+    ]);
+    expect(plan!.afterRemove).toEqual(plan!.afterCreate);
+  });
+
+  const programs = join(scratchRoot(), "no-programs");
+  test.runIf(process.platform === "linux").each([
+    ["with the system's programs", undefined],
+    ["where there are none", programs],
+  ])("come and go with their package, %s", async (_, path) => {
+    const box = sandbox("my env");
+    const app = makePackage(box.pkgs, { name: "app", files: { "Menu/app.json": JSON.stringify(menu) } });
+    const env = {
+      ...defaultOptions.env,
+      XDG_DATA_HOME: join(box.root, "data"),
+      ...(path ? { PATH: path } : {}),
+    };
+    const data = (file: string) => join(box.root, "data", file);
+    await box.set([app], { shortcuts: true, env });
+    expect(readdirSync(data("applications")).filter((name) => name.endsWith(".desktop"))).toEqual([
+      "m_say.desktop",
+    ]);
+    expect(readdirSync(data("mime/packages"))).toEqual(["m_say.xml"]);
+    // Written by update-mime-database, where this machine has it.
+    const known = existsSync(data("mime/globs2")) ? readFileSync(data("mime/globs2"), "utf8") : undefined;
+    if (known !== undefined) expect(known).toMatch(/^\d+:application\/x-say:\*\.say"\/><evil\/>$/m);
+    expect(known === undefined).toBe(path !== undefined || !existsSync("/usr/bin/update-mime-database"));
+    await box.set([], { shortcuts: true, env });
+    expect(readdirSync(data("applications")).filter((name) => name.endsWith(".desktop"))).toEqual([]);
+    expect(readdirSync(data("mime/packages"))).toEqual([]);
+    if (known !== undefined) expect(readFileSync(data("mime/globs2"), "utf8")).not.toContain("x-say");
+    expect(box.events.filter((event) => event.type === "warning")).toEqual([]);
   });
 });
 
