@@ -149,9 +149,9 @@ class TreeHandler {
     else this.tree.hardlink(entry.name, entry.target);
   }
 
-  data(bytes: Uint8Array): void {
-    this.budget.addBytes(bytes.length);
-    this.writer.write(bytes);
+  data(bytes: Uint8Array, from: number, to: number): void {
+    this.budget.addBytes(to - from);
+    this.writer.write(bytes, from, to);
   }
 
   entryEnd(): void {

@@ -24,14 +24,14 @@ export function unsafePath(path: string, reason: string): ToolError {
  * Throws `archive-unsafe-path` for whatever could name something outside it.
  */
 export function checkMemberPath(name: string, rules: PathRules): string {
+  // Most names are short ASCII without oddities: one look is enough.
+  if (name.length <= 200 && !rules.windows && PLAIN.test(name)) return name;
   if (name.length === 0) throw unsafePath(name, "it is empty");
   if (name.includes("\0")) throw unsafePath(name, "it has a NUL character");
   if (/[\u0001-\u001f\u007f]/.test(name)) throw unsafePath(name, "it has control characters");
   if (name[0] === "/" || name[0] === "\\") throw unsafePath(name, "it is an absolute path");
   if (/^[A-Za-z]:/.test(name) && (rules.windows || /^[A-Za-z]:($|[/\\])/.test(name)))
     throw unsafePath(name, "it names a drive");
-  // Most names are short ASCII without oddities: one look is enough.
-  if (name.length <= 200 && !rules.windows && PLAIN.test(name)) return name;
   if (Buffer.byteLength(name) > MAX_PATH) throw unsafePath(name, `it is longer than ${MAX_PATH} bytes`);
   const parts: string[] = [];
   for (const part of name.split("/")) {

@@ -18,49 +18,55 @@ export interface Overrides {
   pax?: true;
 }
 
-/** Reads a header block. Throws `archive-invalid` when its checksum or a number is wrong. */
-export function parseHeader(block: Uint8Array): RawHeader {
-  checkSum(block);
+/** Reads the 512 bytes from `at` on. Throws `archive-invalid` when their checksum or a number is wrong. */
+export function parseHeader(bytes: Buffer, at: number): RawHeader {
+  checkSum(bytes, at);
   const posix =
-    block[257] === 0x75 &&
-    block[258] === 0x73 &&
-    block[259] === 0x74 &&
-    block[260] === 0x61 &&
-    block[261] === 0x72;
+    bytes[at + 257] === 0x75 &&
+    bytes[at + 258] === 0x73 &&
+    bytes[at + 259] === 0x74 &&
+    bytes[at + 260] === 0x61 &&
+    bytes[at + 261] === 0x72;
   // GNU archives ("ustar  ") keep times where POSIX ones ("ustar\0") keep the name's first part.
-  const prefix = posix && block[262] === 0 ? text(block, 345, 155) : "";
-  const name = text(block, 0, 100);
+  const prefix = posix && bytes[at + 262] === 0 ? text(bytes, at + 345, 155) : "";
+  const name = text(bytes, at, 100);
   return {
     name: prefix === "" ? name : `${prefix}/${name}`,
-    type: String.fromCharCode(block[156]!),
-    size: number(block, 124, 12, "size"),
-    mode: number(block, 100, 8, "mode") & 0o7777,
-    target: text(block, 157, 100),
+    type: String.fromCharCode(bytes[at + 156]!),
+    size: number(bytes, at + 124, 12, "size"),
+    mode: number(bytes, at + 100, 8, "mode") & 0o7777,
+    target: text(bytes, at + 157, 100),
   };
 }
 
-function checkSum(block: Uint8Array): void {
-  let sum = 256; // the checksum field counts as eight spaces
-  let high = 0;
-  for (let i = 0; i < 512; i++) {
-    if (i === 148) i = 156;
-    const byte = block[i]!;
-    sum += byte;
-    high += byte >> 7;
-  }
-  const expected = number(block, 148, 8, "checksum");
+const SUM_AT = 148;
+const SUM_LENGTH = 8;
+
+function checkSum(bytes: Buffer, at: number): void {
+  let sum = 0;
+  for (let i = at; i < at + 512; i += 4) sum += bytes[i]! + bytes[i + 1]! + bytes[i + 2]! + bytes[i + 3]!;
+  // Its own field counts as eight spaces.
+  for (let i = at + SUM_AT; i < at + SUM_AT + SUM_LENGTH; i++) sum += 0x20 - bytes[i]!;
+  const expected = number(bytes, at + SUM_AT, SUM_LENGTH, "checksum");
   // Old writers summed signed bytes.
-  if (expected !== sum && expected !== sum - 256 * high)
+  if (expected !== sum && expected !== sum - 256 * highBytes(bytes, at))
     throw invalid("the checksum of a header does not match");
 }
 
+/** Bytes above 127 outside of the checksum's field. */
+function highBytes(bytes: Buffer, at: number): number {
+  let count = 0;
+  for (let i = 0; i < 512; i++) if ((i < SUM_AT || i >= SUM_AT + SUM_LENGTH) && bytes[at + i]! > 127) count++;
+  return count;
+}
+
 /** Bytes up to the first NUL. UTF-8, or Latin-1 where it is no UTF-8: lossless, so names stay distinct. */
-function text(block: Uint8Array, from: number, length: number): string {
+function text(bytes: Buffer, from: number, length: number): string {
   let end = from;
   let ascii = true;
-  while (end < from + length && block[end] !== 0) if (block[end++]! > 127) ascii = false;
-  const bytes = Buffer.from(block.buffer, block.byteOffset + from, end - from);
-  return ascii ? bytes.toString("latin1", 0, end - from) : decodeText(bytes);
+  while (end < from + length && bytes[end] !== 0) if (bytes[end++]! > 127) ascii = false;
+  if (end === from) return "";
+  return ascii ? bytes.toString("latin1", from, end) : decodeText(bytes.subarray(from, end));
 }
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

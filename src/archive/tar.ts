@@ -19,7 +19,8 @@ export interface TarEntry {
 /** `entry`, then `data` any number of times, then `entryEnd`. */
 export interface TarHandler {
   entry(entry: TarEntry): void;
-  data(bytes: Uint8Array): void;
+  /** Bytes `from` to `to` of these. */
+  data(bytes: Uint8Array, from: number, to: number): void;
   entryEnd(): void;
 }
 
@@ -27,7 +28,7 @@ const BLOCK = 512;
 const MAX_EXTENSION = 1024 * 1024;
 
 export class TarReader {
-  private readonly block = new Uint8Array(BLOCK);
+  private readonly block = Buffer.alloc(BLOCK);
   private filled = 0;
   private state: "header" | "data" | "extension" | "padding" | "ended" = "header";
   private left = 0;
@@ -41,7 +42,8 @@ export class TarReader {
     this.handler = handler;
   }
 
-  write(chunk: Uint8Array): void {
+  write(bytes: Uint8Array): void {
+    const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     for (let at = 0; at < chunk.length; ) at = this.consume(chunk, at);
   }
 
@@ -53,11 +55,11 @@ export class TarReader {
     if (this.zeroBlocks === 0) throw invalid("it has no end mark");
   }
 
-  private consume(chunk: Uint8Array, at: number): number {
+  private consume(chunk: Buffer, at: number): number {
     switch (this.state) {
       case "data": {
         const n = Math.min(this.left, chunk.length - at);
-        this.handler.data(n === chunk.length ? chunk : chunk.subarray(at, at + n));
+        this.handler.data(chunk, at, at + n);
         this.left -= n;
         if (this.left === 0) {
           this.handler.entryEnd();
@@ -89,27 +91,29 @@ export class TarReader {
     }
   }
 
-  private header(chunk: Uint8Array, at: number): number {
-    let block: Uint8Array = this.block;
+  private header(chunk: Buffer, at: number): number {
     if (this.filled === 0 && chunk.length - at >= BLOCK) {
-      block = chunk.subarray(at, at + BLOCK);
-      at += BLOCK;
-    } else {
-      const n = Math.min(BLOCK - this.filled, chunk.length - at);
-      block.set(chunk.subarray(at, at + n), this.filled);
-      this.filled += n;
-      at += n;
-      if (this.filled < BLOCK) return at;
-      this.filled = 0;
+      this.headerBlock(chunk, at);
+      return at + BLOCK;
     }
-    if (isZero(block)) {
+    const n = Math.min(BLOCK - this.filled, chunk.length - at);
+    chunk.copy(this.block, this.filled, at, at + n);
+    this.filled += n;
+    if (this.filled === BLOCK) {
+      this.filled = 0;
+      this.headerBlock(this.block, 0);
+    }
+    return at + n;
+  }
+
+  private headerBlock(bytes: Buffer, at: number): void {
+    if (isZero(bytes, at)) {
       if (Object.keys(this.overrides).length > 0) throw invalid("an extended header has no member");
       if (++this.zeroBlocks === 2) this.state = "ended";
     } else {
       if (this.zeroBlocks > 0) throw invalid("a member follows the end mark");
-      this.member(parseHeader(block));
+      this.member(parseHeader(bytes, at));
     }
-    return at;
   }
 
   private member(header: RawHeader): void {
@@ -194,9 +198,9 @@ export class TarReader {
   }
 }
 
-function isZero(block: Uint8Array): boolean {
-  if (block[0] !== 0) return false;
-  for (let i = 1; i < BLOCK; i++) if (block[i] !== 0) return false;
+function isZero(bytes: Uint8Array, at: number): boolean {
+  if (bytes[at] !== 0) return false;
+  for (let i = at + 1; i < at + BLOCK; i++) if (bytes[i] !== 0) return false;
   return true;
 }
 

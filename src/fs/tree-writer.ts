@@ -1,5 +1,5 @@
 import * as fs from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname } from "node:path";
 import { codeOf, fromSystemError, ToolError } from "../errors.ts";
 
 const CREATE =
@@ -8,7 +8,8 @@ const CREATE =
 /**
  * Writes a new directory tree with few system calls: open, write, close for a file; no stat, chmod or utime. Synchronous,
  * because it runs in worker threads, where a promise per file costs more than the call. It judges no path: callers pass
- * relative paths that they have checked, below directories that they have created with it.
+ * relative paths that they have checked, below directories that they have created with it. No name is written to twice: each
+ * is created anew (O_EXCL), and where that fails the caller decides.
  */
 export class TreeWriter {
   readonly root: string;
@@ -30,69 +31,96 @@ export class TreeWriter {
     }
   }
 
-  /** Creates a directory; its parent exists. `mayExist` is for names that differ in case only. */
-  directory(path: string, mayExist: boolean): void {
-    this.attempt("create directory", path, (full) => {
-      try {
-        fs.mkdirSync(full);
-      } catch (error) {
-        if (!mayExist || codeOf(error) !== "EEXIST") throw error;
-      }
-    });
+  /** Creates a directory; its parent exists. False when the name is taken. */
+  directory(path: string): boolean {
+    return this.unlessTaken("create directory", path, (full) => fs.mkdirSync(full));
   }
 
-  /** Starts a new file. `replace` unlinks what has the name on a file system that ignores case. */
-  openFile(path: string, mode: number, replace: boolean): void {
-    this.filePath = path;
-    this.attempt("create", path, (full) => {
-      this.file = this.creating(full, replace, () => fs.openSync(full, CREATE, mode));
-    });
+  /** Starts a new file. False when the name is taken. */
+  openFile(path: string, mode: number): boolean {
+    const full = this.full(path);
+    this.filePath = full;
+    try {
+      this.file = fs.openSync(full, CREATE, mode);
+      return true;
+    } catch (error) {
+      if (codeOf(error) === "EEXIST") return false;
+      throw fromSystemError(error, "create", full);
+    }
   }
 
-  /** Appends to the open file. */
-  write(bytes: Uint8Array): void {
-    const file = this.file;
+  /** Appends bytes `from` to `to` to the open file. */
+  write(bytes: Uint8Array, from: number, to: number): void {
+    const { file } = this;
     if (file === undefined) return;
-    this.attempt("write", this.filePath, () => {
-      for (let at = 0; at < bytes.length; ) at += fs.writeSync(file, bytes, at, bytes.length - at);
-    });
+    try {
+      for (let at = from; at < to; ) at += fs.writeSync(file, bytes, at, to - at);
+    } catch (error) {
+      throw fromSystemError(error, "write", this.filePath);
+    }
   }
 
   closeFile(): void {
-    const file = this.file;
+    const { file } = this;
     if (file === undefined) return;
     this.file = undefined;
-    // A full NFS or quota is reported here.
-    this.attempt("write", this.filePath, () => fs.closeSync(file));
+    try {
+      fs.closeSync(file);
+    } catch (error) {
+      // A full NFS or quota is reported here.
+      throw fromSystemError(error, "write", this.filePath);
+    }
   }
 
-  /** False when this system does not let the user create symbolic links (Windows without developer mode). */
-  symlink(path: string, target: string, replace: boolean): boolean {
-    let made = true;
-    this.attempt("create symbolic link", path, (full) => {
+  /** `refused`: this system does not let the user create symbolic links (Windows without developer mode). */
+  symlink(path: string, target: string): "made" | "taken" | "refused" {
+    let refused = false;
+    const made = this.unlessTaken("create symbolic link", path, (full) => {
       try {
-        this.creating(full, replace, () => fs.symlinkSync(target, full));
+        fs.symlinkSync(target, full);
       } catch (error) {
         if (process.platform !== "win32" || codeOf(error) !== "EPERM") throw error;
-        made = false;
+        refused = true;
       }
     });
-    return made;
+    return refused ? "refused" : made ? "made" : "taken";
   }
 
-  /** A second name of a file of this tree, or a copy where the file system has no hard links. */
-  hardlink(path: string, existing: string, replace: boolean): void {
-    const from = join(this.root, existing);
-    this.attempt("create hard link", path, (full) => {
-      this.creating(full, replace, () => {
-        try {
-          fs.linkSync(from, full);
-        } catch (error) {
-          if (codeOf(error) === "EEXIST") throw error;
-          fs.copyFileSync(from, full, fs.constants.COPYFILE_EXCL);
-        }
-      });
+  /** A second name of a file of this tree, or a copy where the file system has no hard links. False when the name is taken. */
+  hardlink(path: string, existing: string): boolean {
+    const from = this.full(existing);
+    return this.unlessTaken("create hard link", path, (full) => {
+      try {
+        fs.linkSync(from, full);
+      } catch (error) {
+        if (codeOf(error) === "EEXIST") throw error;
+        fs.copyFileSync(from, full, fs.constants.COPYFILE_EXCL);
+      }
     });
+  }
+
+  /** What has this name, without following a link. */
+  kindOf(path: string): "file" | "directory" | "other" | undefined {
+    const full = this.full(path);
+    try {
+      const stat = fs.lstatSync(full, { throwIfNoEntry: false });
+      return stat && (stat.isFile() ? "file" : stat.isDirectory() ? "directory" : "other");
+    } catch (error) {
+      throw fromSystemError(error, "look at", full);
+    }
+  }
+
+  /** Removes a file or link whose name, on this file system, is another spelling of `path`. False when it is the same spelling. */
+  removeOtherSpelling(path: string): boolean {
+    const name = basename(path).normalize("NFC");
+    const full = this.full(path);
+    if (fs.readdirSync(dirname(full)).some((other) => other.normalize("NFC") === name)) return false;
+    try {
+      fs.unlinkSync(full);
+    } catch (error) {
+      throw fromSystemError(error, "remove", full);
+    }
+    return true;
   }
 
   /** Closes what is open; the tree stays. */
@@ -102,21 +130,17 @@ export class TreeWriter {
     this.file = undefined;
   }
 
-  private creating<T>(full: string, replace: boolean, create: () => T): T {
-    try {
-      return create();
-    } catch (error) {
-      if (!replace || codeOf(error) !== "EEXIST") throw error;
-      fs.unlinkSync(full);
-      return create();
-    }
+  private full(path: string): string {
+    return `${this.root}/${path}`;
   }
 
-  private attempt(action: string, path: string, work: (full: string) => void): void {
-    const full = `${this.root}/${path}`;
+  private unlessTaken(action: string, path: string, create: (full: string) => void): boolean {
+    const full = this.full(path);
     try {
-      work(full);
+      create(full);
+      return true;
     } catch (error) {
+      if (codeOf(error) === "EEXIST") return false;
       throw fromSystemError(error, action, full);
     }
   }

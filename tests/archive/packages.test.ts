@@ -284,6 +284,18 @@ describe("what honest writers do is accepted", () => {
   });
 });
 
+test("what is on no disk, a link without a target, still has its name", async () => {
+  for (const second of [
+    { name: "bin/x", content: "x" },
+    { name: "bin/x", type: "1", target: "bin/a" },
+    { name: "bin/x", type: "2", target: "a" },
+  ]) {
+    const members = [{ name: "bin/a", content: "a" }, { name: "bin/x", type: "2", target: "" }, second];
+    const archive = await condaOf(rawTar(members));
+    await expect(extract(archive, "conda")).rejects.toThrow("`bin/x`: it is in the archive twice");
+  }
+});
+
 test("a destination that is not empty is left alone", async () => {
   const destination = await extract((await buildPackage(DEMO)).bytes, "conda");
   const before = tree(destination);
