@@ -2,12 +2,13 @@ import pLimit from "p-limit";
 import { fetchPackages } from "../cache/fetch.ts";
 import { PackageCache } from "../cache/package-cache.ts";
 import type { Transaction } from "../plan/transaction.ts";
+import { pipFiles } from "../prefix/pip-packages.ts";
 import type { PrefixState } from "../prefix/prefix.ts";
 import { preflightFetch } from "../prefix/preflight.ts";
 import { applyTransaction } from "../prefix/transaction.ts";
 import type { PendingNotices } from "../repodata/notices.ts";
 import type { PackageCacheRecord, PrefixRecord, RepoDataRecord } from "../specs/records.ts";
-import type { CommandContext } from "./context.ts";
+import { type CommandContext, platformOf } from "./context.ts";
 import { linkOptions } from "./link-options.ts";
 import { checkRecords } from "./policy.ts";
 
@@ -164,19 +165,42 @@ async function link(
   context: CommandContext,
 ): Promise<void> {
   context.events({ type: "totals", phase: "link", items: plan.transaction.operations.length, bytes: 0 });
-  await phase("link", context, () =>
+  await phase("link", context, async () =>
     applyTransaction(
       {
         prefix: plan.prefix,
         transaction: plan.transaction,
         packages,
         state,
+        replaced: await filesThatGiveWay(plan, state, context),
         command: [...context.commandLine],
         options: linkOptions(context),
       },
       { pool: context.resources.pool(), events: context.events, signal: context.signal },
     ),
   );
+}
+
+/** With `prefix_data_interoperability`: files of what pip installed under the name of a package that is linked now. */
+async function filesThatGiveWay(
+  { prefix, transaction }: ChangePlan,
+  state: PrefixState | undefined,
+  context: CommandContext,
+): Promise<string[]> {
+  if (!context.config.prefixDataInteroperability || !state) return [];
+  const names = transaction.operations.flatMap((operation) => operation.new?.name ?? []);
+  const found = await pipFiles(names, prefix, state.records, platformOf(context));
+  for (const { name, version, files } of found) {
+    const message = `\`${name}\` ${version}, which pip installed,`;
+    if (files) context.events({ type: "note", message: `${message} gives way to the package of that name` });
+    else
+      context.events({
+        type: "warning",
+        code: "pip-package-stays",
+        message: `${message} stays beside the package of that name: it has no list of its files`,
+      });
+  }
+  return found.flatMap(({ files }) => files ?? []);
 }
 
 async function phase<T>(

@@ -69,10 +69,11 @@ export const INSTALL_KEYS = named({
   no_pin: boolean("Solver", false, "Ignore pinned packages", { rc: false }),
   no_py_pin: boolean("Solver", false, "Let python change its minor version unasked"),
   add_pip_as_python_dependency: boolean("Solver", true, "Install pip with python"),
-  prefix_data_interoperability: boolean("Solver", false, "Count packages that pip installed as installed", {
+  prefix_data_interoperability: boolean("Solver", false, "Let conda packages replace those of pip", {
     aliases: ["pip_interop_enabled"],
-    env: "none",
-    noEffect: "packages of pip are shown and left alone, the solver does not see them",
+    env: ["CONDA_PREFIX_DATA_INTEROPERABILITY", "MAMBA_PREFIX_DATA_INTEROPERABILITY"],
+    details:
+      "What pip installed is removed when a package of the same name is linked.\nThe solver does not see it: what conda packages need is installed, whether pip brought it already or not.",
   }),
   pinned_packages: list("Solver", [], "Specs that every environment must respect", { separator: "&" }),
   disallowed_packages: list("Solver", [], "Specs that must never be installed", {

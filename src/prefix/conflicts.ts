@@ -27,8 +27,10 @@ export function planConflicts(input: {
   prefix: string;
   planned: readonly PlannedOperation[];
   transaction: Transaction;
+  /** Files of nobody that go, too. */
+  replaced?: readonly string[] | undefined;
 }): ConflictPlan {
-  const { prefix, planned, transaction } = input;
+  const { prefix, planned, transaction, replaced = [] } = input;
   const linked = planned.map(({ dist, paths }) => ({ dist, paths }));
   const { clobbers, skip } = findClobbers(linked, transaction.unchanged, nameFolding(prefix));
   const plan: ConflictPlan = {
@@ -40,7 +42,7 @@ export function planConflicts(input: {
   };
   for (const [dist, paths] of skip) plan.skip.set(dist, [...paths]);
   resolveDirectories(prefix, planned, plan);
-  planRemovals(planned, transaction, plan);
+  planRemovals(planned, transaction, replaced, plan);
   return plan;
 }
 
@@ -54,18 +56,20 @@ export function nameFolding(prefix: string): ((path: string) => string) | undefi
 function planRemovals(
   planned: readonly PlannedOperation[],
   transaction: Transaction,
+  replaced: readonly string[],
   plan: ConflictPlan,
 ): void {
   const old = transaction.operations.flatMap((operation) => (operation.old ? [operation.old] : []));
-  if (old.length === 0) return;
+  if (old.length === 0 && replaced.length === 0) return;
   const arriving = new Set(planned.flatMap((item) => item.paths));
-  const going = new Set(old.flatMap((record) => removablePaths(record)));
+  const going = new Set([...old.flatMap((record) => removablePaths(record)), ...replaced]);
   const kept = new Map<string, PackageCacheRecord>();
   for (const record of transaction.unchanged)
     for (const path of record.files) {
       if (going.has(path)) kept.set(path, record);
       else if (path.endsWith(".pyc")) plan.removed.keptByteCode.add(path);
     }
+  for (const path of replaced) if (!kept.has(path)) plan.removed.files.push(path);
   const restore = new Map<PackageCacheRecord, string[]>();
   for (const record of old) {
     for (const path of record.files) {

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, posix } from "node:path";
 import { listDir, pathKind, readText } from "../fs/files.ts";
 import { pythonInfo } from "../plan/python.ts";
 import type { PrefixRecord } from "../specs/records.ts";
@@ -21,16 +21,55 @@ export async function pipPackages(
   records: readonly PrefixRecord[],
   platform: string,
 ): Promise<PipPackage[]> {
+  const found = await distributions(prefix, records, platform);
+  return [...found.values()]
+    .map(({ distribution }) => distribution)
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** A distribution of pip's and what its RECORD says it brought, relative to the prefix; undefined without a RECORD. */
+export interface PipFiles extends PipPackage {
+  files: string[] | undefined;
+}
+
+/** What pip installed of the packages that are called `names`, whichever way the names are spelt. */
+export async function pipFiles(
+  names: readonly string[],
+  prefix: string,
+  records: readonly PrefixRecord[],
+  platform: string,
+): Promise<PipFiles[]> {
+  const found = await distributions(prefix, records, platform);
+  const asked = new Set(names.map(normalName));
+  const wanted = [...found.values()].filter(({ distribution }) => asked.has(distribution.name));
+  return Promise.all(
+    wanted.map(async ({ distribution, path }) => {
+      const list = await readText(join(prefix, path, "RECORD")).catch(() => undefined);
+      return {
+        ...distribution,
+        files: list === undefined ? undefined : recordedFiles(list, posix.dirname(path)),
+      };
+    }),
+  );
+}
+
+/** By name, with the path of the metadata relative to the prefix. */
+async function distributions(
+  prefix: string,
+  records: readonly PrefixRecord[],
+  platform: string,
+): Promise<Map<string, { distribution: PipPackage; path: string }>> {
+  const found = new Map<string, { distribution: PipPackage; path: string }>();
   const python = records.find((record) => record.name === "python");
-  if (!python) return [];
+  if (!python) return found;
   const { sitePackages } = pythonInfo(python, platform);
   const present = (await listDir(join(prefix, sitePackages))).filter((entry) => DISTRIBUTION.test(entry));
-  const found = new Map<string, PipPackage>();
   for (const entry of unowned(present, records, sitePackages)) {
-    const distribution = await readDistribution(join(prefix, sitePackages, entry), entry);
-    if (distribution) found.set(distribution.name, distribution);
+    const path = `${sitePackages}/${entry}`;
+    const distribution = await readDistribution(join(prefix, path), entry);
+    if (distribution) found.set(distribution.name, { distribution, path });
   }
-  return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return found;
 }
 
 const DISTRIBUTION = /\.(?:dist-info|egg|egg-info|egg-link)$/;
@@ -94,6 +133,17 @@ function recordedSize(text: string | undefined): number | undefined {
   let sum = 0;
   for (const line of text.split("\n")) sum += Number(/,(\d{1,15})\s*$/.exec(line)?.[1] ?? 0);
   return sum;
+}
+
+/** Paths of a RECORD, made relative to the prefix. Those that lead out of it, or to conda's records, are nobody's to remove. */
+function recordedFiles(text: string, sitePackages: string): string[] {
+  return text.split(/\r?\n/).flatMap((line) => {
+    const quoted = /^"((?:[^"]|"")*)"/.exec(line)?.[1]?.replaceAll('""', '"');
+    const name = (quoted ?? line.split(",", 1)[0]!).replaceAll("\\", "/");
+    const path = posix.normalize(`${sitePackages}/${name}`);
+    const foreign = name === "" || /^(\/|[A-Za-z]:)/.test(name) || /^(\.\.|conda-meta)(\/|$)/i.test(path);
+    return foreign || path.endsWith("/") ? [] : [path];
+  });
 }
 
 /** `setup.py develop`: the first line is the directory that has the metadata. */

@@ -33,6 +33,8 @@ export interface TransactionRequest {
   command: readonly string[];
   /** What the plan was made from. */
   state?: PrefixState | undefined;
+  /** Files of no package that make room: relative to the prefix, put aside under the journal as those of packages are. */
+  replaced?: readonly string[] | undefined;
   /** For history; derived from the transaction where absent. */
   updateSpecs?: readonly string[] | undefined;
   removeSpecs?: readonly string[] | undefined;
@@ -146,7 +148,7 @@ async function change(
   const fresh = kindAt(prefix) === undefined;
   const planned = await planAll(request, context);
   refuseScripts(planned, options);
-  const conflicts = planConflicts({ prefix, planned, transaction });
+  const conflicts = planConflicts({ prefix, planned, transaction, replaced: request.replaced });
   checkConflicts(conflicts, options, context.events);
   preflight({ prefix, fresh, planned, options });
   const root = fresh ? stageOf(prefix) : stagedDirectory(prefix);
