@@ -137,6 +137,31 @@ async function killEverywhere(
   return counts;
 }
 
+test("packages that stay cost no call that changes the file system", async () => {
+  const pkgs = join(work, "pkgs-cost");
+  const many = Array.from({ length: 40 }, (_, i) =>
+    makePackage(pkgs, { name: `stays${i}`, files: { [`lib/stays${i}.txt`]: "s", [`lib/stays/${i}`]: "s" } }),
+  );
+  const upgraded = (version: string): PackageCacheRecord =>
+    makePackage(pkgs, { name: "p", version, files: { "lib/p/a": version, "lib/p.txt": "p", "etc/p": "p" } });
+  const callsWith = async (stays: PackageCacheRecord[]): Promise<number> => {
+    const prefix = join(work, `cost-${stays.length}`, "env");
+    mkdirSync(join(prefix, ".."), { recursive: true });
+    await apply(prefix, [...stays, upgraded("1")]);
+    const after = [...stays, upgraded("2")];
+    const result = await run({
+      prefix,
+      killAt: Number.MAX_SAFE_INTEGER,
+      transaction: await plan(prefix, after),
+      packages: after.map((record): [string, PackageCacheRecord] => [record.name, record]),
+      options,
+    });
+    expect(result, result.err).toMatchObject({ code: 0 });
+    return Number(result.out);
+  };
+  expect(await callsWith(many)).toBe(await callsWith(many.slice(0, 2)));
+});
+
 describe("kill -9 at any file system call", () => {
   // TAIPAN_TEST_FULL=1: twelve packages instead of seven, four times as long.
   const count = process.env["TAIPAN_TEST_FULL"] ? 10 : 5;
