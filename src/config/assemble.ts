@@ -97,6 +97,7 @@ export function assembleConfig(input: ConfigInput, yaml: YamlReader): Config {
   const variables = noEnv ? undefined : variableLayer(env, { dialect, context, yaml });
   const defaults = deriveDefaults({
     home: input.home,
+    dataHome: input.env["XDG_DATA_HOME"] || (windows && input.env["APPDATA"]) || "",
     platform: input.platform,
     exists: isDirectorySync,
     rootPrefix: (cli.values.get("root_prefix") ?? variables?.values.get("root_prefix"))?.value as

@@ -3,6 +3,8 @@ import type { KeyName } from "./keys.ts";
 
 export interface DefaultsInput {
   home: string;
+  /** Where programs keep a user's data; empty where the system says nothing: `~/.local/share`. */
+  dataHome: string;
   platform: string;
   exists(directory: string): boolean;
   /** From the command line or a variable. */
@@ -24,7 +26,9 @@ export function deriveDefaults(input: DefaultsInput): Defaults {
   const legacy = join(input.home, "micromamba");
   const rootPrefix =
     input.rootPrefix ||
-    (input.exists(join(legacy, "conda-meta")) ? legacy : join(input.home, ".local", "share", "mamba"));
+    (input.exists(join(legacy, "conda-meta"))
+      ? legacy
+      : join(input.dataHome || join(input.home, ".local", "share"), "mamba"));
   const complete = (name: KeyName, value: unknown, given: boolean): unknown => {
     switch (name) {
       case "root_prefix":

@@ -7,7 +7,8 @@ export const INSTALL_KEYS = named({
   root_prefix: string("Basic", "", "Path of the root prefix", {
     rc: false,
     path: true,
-    defaultText: "~/.local/share/mamba, or ~/micromamba where that exists already",
+    defaultText:
+      "$XDG_DATA_HOME/mamba (~/.local/share/mamba; Windows: %APPDATA%\\mamba), or ~/micromamba where that exists already",
   }),
   create_base: boolean("Basic", false, "Create the root prefix when it does not exist", {
     ...flag,

@@ -12,6 +12,8 @@ export interface ExecOptions {
   stdout?: "pipe" | "inherit" | "ignore" | undefined;
   stderr?: "pipe" | "inherit" | "ignore" | undefined;
   signal?: AbortSignal | undefined;
+  /** Windows: the arguments are the command line as it is (`cmdLine`). */
+  verbatim?: boolean | undefined;
   /** Milliseconds after which the child is killed; the result then has `timedOut`. */
   timeout?: number | undefined;
   /** Bytes of each stream that are kept; the rest is read and dropped. Default 16 MiB. */
@@ -56,6 +58,7 @@ export async function exec(
     ],
     detached: group !== undefined,
     windowsHide: true,
+    windowsVerbatimArguments: options.verbatim ?? false,
   });
   const limit = options.maxBuffer ?? 16 * 1024 * 1024;
   const stdout = collect(child.stdout, limit);

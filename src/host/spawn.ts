@@ -1,5 +1,6 @@
 import { constants } from "node:os";
 import { cannotStart, ended, start } from "./exec.ts";
+import { windowsCommand } from "./windows-command.ts";
 
 /** Signals that a terminal or a supervisor sends and that belong to the child while it runs. */
 const FORWARDED: readonly NodeJS.Signals[] = [
@@ -50,8 +51,10 @@ export async function spawnAttached(
   for (const signal of signals) process.on(signal, forward);
   try {
     options.onStart?.();
-    child = start(file, args, {
+    const command = typed(file, args, options);
+    child = start(command.file, command.args, {
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      windowsVerbatimArguments: command.verbatim,
       env: options.env,
       stdio: stdio as ("inherit" | "ignore")[],
     });
@@ -63,6 +66,10 @@ export async function spawnAttached(
   }
 }
 
+function typed(file: string, args: readonly string[], options: Pick<AttachedOptions, "env" | "cwd">) {
+  return process.platform === "win32" ? windowsCommand(file, args, options) : { file, args, verbatim: false };
+}
+
 /**
  * Starts a program that outlives this process, in its own session and without a terminal. Returns its process id.
  */
@@ -71,8 +78,10 @@ export async function spawnDetached(
   args: readonly string[],
   options: Omit<AttachedOptions, "attach" | "onStart">,
 ): Promise<number> {
-  const child = start(file, args, {
+  const command = typed(file, args, options);
+  const child = start(command.file, command.args, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    windowsVerbatimArguments: command.verbatim,
     env: options.env,
     stdio: "ignore",
     detached: true,

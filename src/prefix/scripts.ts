@@ -4,6 +4,7 @@ import type { EventSink } from "../events.ts";
 import { readTextSync } from "../fs/link.ts";
 import { entriesOf, kindAt, removeAll } from "../fs/tree.ts";
 import { exec } from "../host/exec.ts";
+import { cmdLine } from "../host/windows-command.ts";
 import { distString, type PackageRecord, type PrefixRecord } from "../specs/records.ts";
 import { scriptFile } from "./journal.ts";
 import type { LinkOptions } from "./options.ts";
@@ -73,14 +74,15 @@ export async function runLinkScript(
     PATH: [join(prefix, bin), options.env["PATH"]].filter(Boolean).join(windows ? ";" : ":"),
   };
   if (action === "pre-link" && sourceDirectory) env["SOURCE_DIR"] = sourceDirectory;
-  const [file, args] = windows
-    ? [options.env["COMSPEC"] ?? "cmd.exe", ["/d", "/c", path]]
-    : [shellOf(path), [path]];
+  const { file, args, verbatim } = windows
+    ? cmdLine(`"${path}"`, options.env)
+    : { file: shellOf(path), args: [path], verbatim: false };
   liveForScript(prefix);
   const result = await exec(file, args, {
     env,
     cwd: join(path, ".."),
     signal: context.signal,
+    verbatim,
     groupFile: scriptFile(prefix),
   });
   const messages = takeMessages(prefix);

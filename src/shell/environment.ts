@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { ToolError } from "../errors.ts";
 import { isFileSync } from "../fs/sync-files.ts";
 import { exec } from "../host/exec.ts";
+import { cmdLine } from "../host/windows-command.ts";
 import { type ActivationContext, activate, pathDirectories, type Step } from "./activation.ts";
 import { readEnvironmentData } from "./environment-data.ts";
 import { quotePosix } from "./syntax.ts";
@@ -106,18 +107,20 @@ async function runScripts(
     signal,
   });
   const records = result.stdout.split("\0");
+  return parseRecords(afterMark(records, scripts, env));
+}
+
+function afterMark(
+  records: readonly string[],
+  scripts: readonly string[],
+  env: Record<string, string>,
+): readonly string[] {
   const start = records.indexOf(MARK);
-  if (start === -1) {
-    throw new ToolError(
-      "script-failed",
-      `an activation script of \`${env["CONDA_PREFIX"]}\` ended its shell`,
-      {
-        hint: `the scripts are ${scripts.join(", ")}`,
-        details: { code: result.code, scripts },
-      },
-    );
-  }
-  return parseRecords(records.slice(start + 1));
+  if (start !== -1) return records.slice(start + 1);
+  throw new ToolError("script-failed", `an activation script of \`${env["CONDA_PREFIX"]}\` ended its shell`, {
+    hint: `the scripts are ${scripts.join(", ")}`,
+    details: { scripts },
+  });
 }
 
 function parseRecords(records: readonly string[]): Record<string, string> {
@@ -137,11 +140,7 @@ async function runBatchScripts(
   signal: AbortSignal | undefined,
 ): Promise<Record<string, string>> {
   const calls = scripts.map((path) => `CALL "${path}" 1>&2`).join(" & ");
-  const result = await exec("cmd.exe", ["/d", "/s", "/c", `"${calls} & echo ${MARK}& SET"`], {
-    env,
-    stderr: "inherit",
-    signal,
-  });
-  const rows = result.stdout.split(/\r?\n/);
-  return parseRecords(rows.slice(rows.indexOf(MARK) + 1));
+  const { file, args, verbatim } = cmdLine(`${calls} & echo ${MARK}& SET`, env);
+  const result = await exec(file, args, { env, stderr: "inherit", signal, verbatim });
+  return parseRecords(afterMark(result.stdout.split(/\r?\n/), scripts, env));
 }

@@ -54,7 +54,7 @@ function posixHook({ name, exe, rootPrefix, completion, autoActivate }: HookInpu
   const quoted = quotePosix(exe);
   const text = `export MAMBA_EXE=${quoted};
 export MAMBA_ROOT_PREFIX=${quotePosix(rootPrefix)};
-if [ -z "\${CONDA_SHLVL+x}" ]; then
+${name === "conda" ? `export CONDA_EXE=${quoted};\n` : ""}if [ -z "\${CONDA_SHLVL+x}" ]; then
   export CONDA_SHLVL=0;
   export PATH=${quotePosix(`${rootPrefix}/condabin`)}":\${PATH}";
 fi;
@@ -107,7 +107,7 @@ function fishHook({ name, exe, rootPrefix, completion, autoActivate }: HookInput
   const quoted = quoteFish(exe);
   const text = `set -gx MAMBA_EXE ${quoted}
 set -gx MAMBA_ROOT_PREFIX ${quoteFish(rootPrefix)}
-if not set -q CONDA_SHLVL
+${name === "conda" ? `set -gx CONDA_EXE ${quoted}\n` : ""}if not set -q CONDA_SHLVL
   set -gx CONDA_SHLVL 0
   set -gx PATH ${quoteFish(`${rootPrefix}/condabin`)} $PATH
 end
@@ -167,7 +167,7 @@ function cshHook({ name, exe, rootPrefix, autoActivate }: HookInput): string {
   ].join("; ");
   return `setenv MAMBA_EXE ${quoted};
 setenv MAMBA_ROOT_PREFIX ${quoteCsh(rootPrefix)};
-if (! $?CONDA_SHLVL) setenv PATH ${quoteCsh(`${rootPrefix}/condabin`)}":\${PATH}";
+${name === "conda" ? `setenv CONDA_EXE ${quoted};\n` : ""}if (! $?CONDA_SHLVL) setenv PATH ${quoteCsh(`${rootPrefix}/condabin`)}":\${PATH}";
 if (! $?CONDA_SHLVL) setenv CONDA_SHLVL 0;
 alias ${name} ${quoteCsh(body)};
 ${autoActivate ? `${name} activate ${quoteCsh(autoActivate)};\n` : ""}`;
@@ -178,7 +178,7 @@ function xonshHook({ name, exe, rootPrefix, completion, autoActivate }: HookInpu
   const text = `# Shell integration of ${exe.replace(/[\r\n]/g, " ")}
 $MAMBA_EXE = ${quoted}
 $MAMBA_ROOT_PREFIX = ${quotePython(rootPrefix)}
-if "CONDA_SHLVL" not in \${...}:
+${name === "conda" ? `$CONDA_EXE = ${quoted}\n` : ""}if "CONDA_SHLVL" not in \${...}:
     $PATH.insert(0, ${quotePython(`${rootPrefix}/condabin`)})
     $CONDA_SHLVL = "0"
 
@@ -249,13 +249,21 @@ def --env "${name} deactivate" [] {
 def --env "${name} reactivate" [] {
   __${name}_apply (with-env { PATH: ($env.PATH | str join (char esep)) } { ^$env.MAMBA_EXE shell reactivate --shell nu })
 }
+def --env --wrapped ${name} [...words: string] {
+  ^$env.MAMBA_EXE ...$words
+  if (($words | get -o 0) in [install update upgrade remove uninstall]) and ("CONDA_PREFIX" in $env) { ${name} reactivate }
+}
+$env.PROMPT_COMMAND = do {
+  let before = ($env.PROMPT_COMMAND? | default {|| pwd })
+  {|| $"($env.CONDA_PROMPT_MODIFIER? | default '')(if ($before | describe) == 'closure' { do $before } else { $before })" }
+}
 `;
 }
 
 function powershellHook({ name, exe, rootPrefix, completion, autoActivate }: HookInput): string {
   const text = `$Env:MAMBA_ROOT_PREFIX=${quotePowerShell(rootPrefix)}
 $Env:MAMBA_EXE=${quotePowerShell(exe)}
-## AFTER PARAM #################################################################
+${name === "conda" ? `$Env:CONDA_EXE=${quotePowerShell(exe)}\n` : ""}## AFTER PARAM #################################################################
 function global:${name} {
   $first = if ($args.Count -gt 0) { [string]$args[0] } else { '' }
   if (@('activate', 'deactivate', 'reactivate') -contains $first) {

@@ -121,12 +121,12 @@ function change(
   return { path, before, after: edit(before), owner };
 }
 
-/** conda's own `bin/activate` and `conda.sh`, which a package of the base environment brought, stay. */
+/** conda's own `bin/activate`, `conda.sh` and kin, which a package of the base environment brought, stay. */
 function ours(
   path: string,
   edit: () => string | undefined,
 ): (text: string | undefined) => string | undefined {
-  const shared = /[/\\](activate|conda\.sh)$/.test(path);
+  const shared = /[/\\]((de)?activate|conda\.(sh|csh|fish|xsh))$/.test(path);
   return (text) => (shared && text !== undefined && !text.includes("MAMBA_EXE") ? text : edit());
 }
 
@@ -185,14 +185,19 @@ function rootFiles(shell: Shell, context: InitContext): [path: string, text: str
         [join(profile, "mamba.sh"), shellHook("posix", hookInput(context))],
         // For `source <root>/bin/activate NAME` and conda's `. <root>/etc/profile.d/conda.sh`.
         [join(rootPrefix, "bin", "activate"), activateScript(context)],
-        ...(context.name === "conda" ? [conda(join(profile, "conda.sh"), context)] : []),
+        ...(context.name === "conda"
+          ? ([
+              [join(profile, "conda.sh"), shellHook("posix", hookInput(context))],
+              [join(rootPrefix, "bin", "deactivate"), deactivateScript(context)],
+            ] as [string, string][])
+          : []),
       ];
     case "fish":
-      return [[join(rootPrefix, "etc", "fish", "conf.d", "mamba.fish"), hook]];
+      return named(join(rootPrefix, "etc", "fish", "conf.d"), "fish", hook, context);
     case "csh":
-      return [[join(profile, "mamba.csh"), hook]];
+      return named(profile, "csh", hook, context);
     case "xonsh":
-      return [[join(profile, "mamba.xsh"), hook]];
+      return named(profile, "xsh", hook, context);
     case "nu":
       return [];
     case "powershell":
@@ -205,8 +210,15 @@ function rootFiles(shell: Shell, context: InitContext): [path: string, text: str
   }
 }
 
-function conda(path: string, context: InitContext): [path: string, text: string] {
-  return [path, shellHook("posix", hookInput(context))];
+/** The hook as mamba calls its file; by conda's name as conda does, too, since scripts source that one. */
+function named(
+  directory: string,
+  ending: string,
+  hook: string,
+  { name }: InitContext,
+): [path: string, text: string][] {
+  const names = name === "conda" ? ["mamba", "conda"] : ["mamba"];
+  return names.map((tool) => [join(directory, `${tool}.${ending}`), hook]);
 }
 
 function hookInput({ name, exe, rootPrefix }: InitContext): HookInput {
@@ -219,6 +231,11 @@ function hookInput({ name, exe, rootPrefix }: InitContext): HookInput {
 export function activateScript(context: InitInput): string {
   const name = functionName(context.name);
   return `${shellHook("posix", { ...context, completion: false })}${name} activate "$@"\n`;
+}
+
+/** `<root>/bin/deactivate`, for old scripts' `source deactivate`. */
+function deactivateScript(context: InitInput): string {
+  return `${shellHook("posix", { ...context, completion: false })}${functionName(context.name)} deactivate\n`;
 }
 
 function batchFiles({ name, exe, rootPrefix }: InitContext): [path: string, text: string][] {
@@ -237,7 +254,14 @@ function batchFiles({ name, exe, rootPrefix }: InitContext): [path: string, text
         '@IF "%~1"=="deactivate" GOTO :CHANGE',
         '@IF "%~1"=="reactivate" GOTO :CHANGE',
         `@CALL ${program} %*`,
-        "@EXIT /B %ERRORLEVEL%",
+        '@SET "_MAMBA_CODE=%ERRORLEVEL%"',
+        '@IF NOT "%_MAMBA_CODE%"=="0" EXIT /B %_MAMBA_CODE%',
+        "@IF NOT DEFINED CONDA_PREFIX EXIT /B 0",
+        '@FOR %%I IN (install update upgrade remove uninstall) DO @IF "%~1"=="%%I" GOTO :RELOAD',
+        "@EXIT /B 0",
+        ":RELOAD",
+        '@CALL "%~dp0_mamba_activate.bat" reactivate',
+        "@EXIT /B 0",
         ":CHANGE",
         '@CALL "%~dp0_mamba_activate.bat" %*',
       ]),

@@ -30,6 +30,9 @@ describe("loadConfig", () => {
     expect(origin("root_prefix")).toBe("MAMBA_ROOT_PREFIX");
     expect(origin("channels")).toBe("default");
     expect(load(dir).values.rootPrefix).toBe(join(dir, ".local/share/mamba"));
+    expect(load(dir, { env: { XDG_DATA_HOME: "/data" } }).values.rootPrefix).toBe("/data/mamba");
+    const windows = { platform: "win-64", env: { APPDATA: "C:\\U\\AppData\\Roaming" } };
+    expect(load(dir, windows).values.rootPrefix).toBe("C:\\U\\AppData\\Roaming\\mamba");
     expect(load(home({ "micromamba/conda-meta/history": "" })).values.rootPrefix).toMatch(/\/micromamba$/);
   });
 

@@ -145,6 +145,17 @@ describe("init files", () => {
     expect(guessShell({ SHELL: "/bin/zsh" }, "linux-64", () => "node")).toBe("zsh");
   });
 
+  it("reactivates after a change in cmd.exe, too, and keeps the code of a failure", () => {
+    const { changes } = planInit("cmd.exe", { ...place(), platform: "win-64" });
+    const batch = changes.find(({ path }) => path.endsWith("taipan.bat"))?.after?.split("\r\n") ?? [];
+    const call = batch.findIndex((line) => line.startsWith("@CALL") && line.endsWith("%*"));
+    expect(batch.slice(call + 1, call + 3)).toEqual([
+      '@SET "_MAMBA_CODE=%ERRORLEVEL%"',
+      '@IF NOT "%_MAMBA_CODE%"=="0" EXIT /B %_MAMBA_CODE%',
+    ]);
+    expect(batch[batch.indexOf(":RELOAD") + 1]).toBe('@CALL "%~dp0_mamba_activate.bat" reactivate');
+  });
+
   it("leaves the commands of others in cmd.exe's AutoRun", () => {
     const hook = "C:\\r\\condabin\\mamba_hook.bat";
     const ours = `if exist "${hook}" call "${hook}"`;
