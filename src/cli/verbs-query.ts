@@ -23,7 +23,7 @@ const exportOptions: OptionSpec[] = [
 
 const formatOption: OptionSpec = {
   flags: "--format <format>",
-  help: "environment-yml (default), environment-json, explicit, conda-lock, pixi-lock, cyclonedx-json or spdx-json",
+  help: "environment-yml (default), environment-json, explicit, conda-lock, pixi-lock, mambajs-lock, cyclonedx-json or spdx-json",
 };
 
 /** The solver's options that mean something where nothing is installed. */
@@ -68,8 +68,8 @@ export const LOCK_COMMANDS: readonly CommandSpec[] = [
       },
       {
         flags: "--format <format>",
-        help: "conda-lock, pixi-lock or explicit; else the name of the output tells",
-        choices: ["conda-lock", "pixi-lock", "explicit"],
+        help: "conda-lock, pixi-lock, mambajs-lock or explicit; else the name of the output tells",
+        choices: ["conda-lock", "pixi-lock", "mambajs-lock", "explicit"],
       },
       {
         flags: "-f, --file <file>",

@@ -6,6 +6,7 @@ import {
   writeCondaLock,
   writeCycloneDx,
   writeExplicit,
+  writeMambajsLock,
   writePixiLock,
   writeRequirements,
   writeSpdx,
@@ -13,7 +14,13 @@ import {
 import { similarNames } from "../specs/names.ts";
 import { VERSION } from "../util/version.ts";
 import { type CommandContext, platformOf } from "./context.ts";
-import { channelName, type ExportIntent, type ExportResult, exportEnvironment } from "./export.ts";
+import {
+  channelName,
+  type ExportIntent,
+  type ExportResult,
+  exportEnvironment,
+  requestedSpecs,
+} from "./export.ts";
 
 export const EXPORT_FORMATS = [
   "environment-yml",
@@ -22,6 +29,7 @@ export const EXPORT_FORMATS = [
   "requirements",
   "conda-lock",
   "pixi-lock",
+  "mambajs-lock",
   "cyclonedx-json",
   "spdx-json",
 ] as const;
@@ -45,6 +53,7 @@ const WITHOUT_PIP: readonly ExportFormat[] = [
   "requirements",
   "conda-lock",
   "pixi-lock",
+  "mambajs-lock",
   "cyclonedx-json",
   "spdx-json",
 ];
@@ -72,6 +81,7 @@ function formatOfFile(file: string): ExportFormat {
   if (name.endsWith(".spdx.json")) return "spdx-json";
   if (name === "requirements.txt" || name === "spec.txt") return "requirements";
   if (name.endsWith(".txt")) return "explicit";
+  if (name.endsWith("-lock.json")) return "mambajs-lock";
   if (name.endsWith(".json")) return "environment-json";
   if (/\.ya?ml$/.test(name)) return "environment-yml";
   throw new ToolError("usage", `the name of \`${file}\` does not say what format is meant`, {
@@ -130,6 +140,15 @@ function render(
       return writePixiLock([
         { name: "default", channelUrls: channelUrls(result), platforms: [{ platform, records }] },
       ]);
+    case "mambajs-lock": {
+      const urls = channelUrls(result);
+      return writeMambajsLock({
+        platform,
+        records,
+        specs: requestedSpecs(result.installed.state),
+        channels: channels.map((name, i) => ({ name, url: urls[i]! })),
+      });
+    }
     case "cyclonedx-json":
       return writeCycloneDx(materials(result, context));
     case "spdx-json":

@@ -50,11 +50,9 @@ export async function exportEnvironment(
         context,
       );
   const environment: EnvironmentExport = {
-    name: displayName(prefix, context.config),
+    name: nameOf(prefix, context),
     channels: [...new Set([...(intent.channels ?? []), ...used])],
-    dependencies: intent.fromHistory
-      ? { specs: [...state.requestedSpecs.values()].flat().map(historySpec).sort() }
-      : { records: shown },
+    dependencies: intent.fromHistory ? { specs: requestedSpecs(state) } : { records: shown },
     ...(intent.fromHistory ? {} : { pip: pip.map(({ name, version }) => `${name}==${version}`) }),
     variables,
     prefix,
@@ -67,15 +65,26 @@ export async function exportEnvironment(
   };
 }
 
+/** What the user asked for, as the history says it. */
+export function requestedSpecs({ requestedSpecs }: ListResult["state"]): string[] {
+  return [...requestedSpecs.values()].flat().map(historySpec).sort();
+}
+
+/** A path is no name: a file that had it as one could not be read again. */
+function nameOf(prefix: string, context: CommandContext): string | undefined {
+  const name = displayName(prefix, context.config);
+  return name === prefix ? undefined : name;
+}
+
 /** What a change would make of an environment, as a file would say it. */
 export function solvedEnvironment(
   records: readonly RepoDataRecord[],
-  name: string | undefined,
+  { name, prefix }: { name: string | undefined; prefix: string },
   context: CommandContext,
 ): EnvironmentExport {
   const shown = records.map((record) => ({ ...record, channel: channelName(record) }));
   return {
-    name,
+    name: name ?? nameOf(prefix, context),
     channels: channelsInOrder(
       shown.map(({ channel }) => channel),
       context,

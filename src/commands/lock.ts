@@ -3,7 +3,7 @@ import { ToolError } from "../errors.ts";
 import { ensureDir, writeAtomic } from "../fs/files.ts";
 import type { Channel } from "../specs/channel.ts";
 import { redactUrl } from "../specs/credentials.ts";
-import { writeCondaLock, writeExplicit, writePixiLock } from "../specs/export/index.ts";
+import { writeCondaLock, writeExplicit, writeMambajsLock, writePixiLock } from "../specs/export/index.ts";
 import type { LockedPypiPackage } from "../specs/lock/index.ts";
 import { similarNames } from "../specs/names.ts";
 import { isPlatform, PLATFORMS } from "../specs/platform.ts";
@@ -17,7 +17,7 @@ import { lockPip } from "./lock-pip.ts";
 import { findPip } from "./pip-resolver.ts";
 import { solveChange } from "./solve-change.ts";
 
-export const LOCK_FORMATS = ["conda-lock", "pixi-lock", "explicit"] as const;
+export const LOCK_FORMATS = ["conda-lock", "pixi-lock", "mambajs-lock", "explicit"] as const;
 export type LockFormatName = (typeof LOCK_FORMATS)[number];
 
 export interface LockIntent extends InputSources {
@@ -26,12 +26,17 @@ export interface LockIntent extends InputSources {
   platforms: readonly string[];
   /** Told by the name of the output when absent. */
   format?: LockFormatName | undefined;
-  /** Path, `-` for none; `{platform}` stands for the platform of an explicit list. */
+  /** Path, `-` for none; `{platform}` stands for the platform, where a file is for one. */
   output: string;
 }
 
+/** Formats whose files are for one platform. */
+const FOR_ONE: readonly LockFormatName[] = ["explicit", "mambajs-lock"];
+
 export interface LockedSolve {
   platform: string;
+  /** What was asked for there. */
+  specs: readonly string[];
   channels: readonly Channel[];
   records: readonly RepoDataRecord[];
   /** What the `pip:` sections need beside the records. */
@@ -53,9 +58,13 @@ export async function lock(intent: LockIntent, context: CommandContext): Promise
     ...new Set(intent.platforms.length ? intent.platforms : await filePlatforms(intent, context)),
   ];
   for (const platform of platforms) checkPlatform(platform);
-  if (format === "explicit" && platforms.length > 1 && !intent.output.includes("{platform}")) {
-    throw new ToolError("usage", "an explicit list is for one platform", {
-      hint: "write {platform} in the name of the output, such as `-o explicit-{platform}.txt`",
+  if (FOR_ONE.includes(format) && platforms.length > 1 && !intent.output.includes("{platform}")) {
+    const [what, example] =
+      format === "explicit"
+        ? ["an explicit list", "explicit-{platform}.txt"]
+        : ["a lock of mambajs", "{platform}-lock.json"];
+    throw new ToolError("usage", `${what} is for one platform`, {
+      hint: `write {platform} in the name of the output, such as \`-o ${example}\``,
     });
   }
   const solved: LockedSolve[] = [];
@@ -80,6 +89,7 @@ async function filePlatforms(intent: LockIntent, context: CommandContext): Promi
 
 function formatOf(output: string): LockFormatName {
   if (/\.lock$/.test(output)) return "pixi-lock";
+  if (/\.json$/.test(output)) return "mambajs-lock";
   return /\.txt$/.test(output) ? "explicit" : "conda-lock";
 }
 
@@ -121,7 +131,8 @@ async function solveFor(
       context,
     );
     const records = newRecords(plan.transaction);
-    return { platform, channels, records, pypi: await pypiFor({ inputs, records, first, intent }, context) };
+    const pypi = await pypiFor({ inputs, records, first, intent }, context);
+    return { platform, specs: inputs.specs, channels, records, pypi };
   } catch (error) {
     if (
       !(error instanceof ToolError) ||
@@ -196,9 +207,15 @@ function render(
       },
     ];
   }
-  return solved.map(({ platform, records }) => ({
-    path: intent.output.replaceAll("{platform}", platform),
-    text: writeExplicit(records, { hash: "sha256", platform }),
+  return solved.map((each) => ({
+    path: intent.output.replaceAll("{platform}", each.platform),
+    text:
+      format === "explicit"
+        ? writeExplicit(each.records, { hash: "sha256", platform: each.platform })
+        : writeMambajsLock({
+            ...each,
+            channels: channels.map(({ name, baseUrl }) => ({ name, url: baseUrl })),
+          }),
   }));
 }
 

@@ -127,10 +127,10 @@ describe("lock files", () => {
     expect(text("conda-lock.yml").length).toBe(first.length);
   });
 
-  it.each(["conda-lock.yml", "pixi.lock", "explicit.txt"])(
+  it.each(["conda-lock.yml", "pixi.lock", "explicit.txt", "own-lock.json"])(
     "creates the identical prefix from %s",
     async (file) => {
-      const platforms = file === "explicit.txt" ? [] : ["--platform", other];
+      const platforms = /txt|json/.test(file) ? [] : ["--platform", other];
       expect(
         (await sandbox.taipan("lock", "-f", "environment.yml", "--platform", host, ...platforms, "-o", file))
           .code,

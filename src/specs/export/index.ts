@@ -10,6 +10,7 @@ export {
   writeEnvironmentYaml,
 } from "./environment-yaml.ts";
 export { type ExplicitOptions, explicitLine, writeExplicit } from "./explicit.ts";
+export { writeMambajsLock } from "./mambajs-lock.ts";
 export { type PixiEnvironmentExport, writePixiLock } from "./pixi-lock.ts";
 export { writeRequirements } from "./requirements.ts";
 export { writeSpdx } from "./spdx.ts";
