@@ -102,10 +102,14 @@ async function recordOf(
 ): Promise<RepoDataRecord> {
   const url = source === undefined ? "" : splitCredentials(source).url;
   const index = readIndexJson(directory);
-  const from = url === "" ? { fn, url, channel: "" } : { fn, url, channel: recordFromUrl(url).channel };
-  const patched = url === "" ? undefined : await metadata.find(url, fn);
   const { sha256, md5, size } = facts;
-  return { ...index, ...patched, ...from, sha256, md5, size };
+  const known = { constrains: [], ...index };
+  if (url === "") return { ...known, fn, url, channel: "", sha256, md5, size };
+  const { channel, subdir } = recordFromUrl(url);
+  const patched = Object.entries((await metadata.find(url, fn)) ?? {}).filter(
+    ([, value]) => value !== undefined,
+  );
+  return { ...known, ...Object.fromEntries(patched), fn, url, channel, subdir, sha256, md5, size };
 }
 
 /** Repodata that an installer brought: `<pkgs>/cache/<name>.json`, one file for each channel subdir. */

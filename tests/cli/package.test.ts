@@ -111,6 +111,7 @@ describe("package", () => {
         name: "other",
         version: "2",
         noarch: "generic",
+        extra: { license: "MIT" },
         depends: ["lib"],
         files: { "share/other": "2" },
         format: "tar.bz2",
@@ -123,7 +124,9 @@ describe("package", () => {
         join(prefix, "pkgs", "urls"),
         [built, other].map((item) => `${base}/${item.fn}#${item.record.md5}\n`).join(""),
       );
-      const patched = { packages: { [other.fn]: { ...other.record, depends: ["lib <2"] } } };
+      const patched = {
+        packages: { [other.fn]: { ...other.record, license: undefined, depends: ["lib <2"] } },
+      };
       // The name that conda and mamba give the repodata of this subdir: the first digits of the md5 of its URL.
       writeFileSync(join(prefix, "pkgs", "cache", "0d74e75a.json"), JSON.stringify(patched));
       const names = await sandbox.taipan("constructor", "-p", prefix, "--extract-conda-pkgs", "--json");
@@ -139,8 +142,15 @@ describe("package", () => {
         sha256: built.record.sha256,
         size: built.bytes.length,
         depends: [],
+        constrains: [],
+        subdir: "noarch",
       });
-      expect(record("other-2-0")).toMatchObject({ depends: ["lib <2"], md5: other.record.md5 });
+      // What the channel does not say, the package does.
+      expect(record("other-2-0")).toMatchObject({
+        depends: ["lib <2"],
+        license: "MIT",
+        md5: other.record.md5,
+      });
       writeFileSync(
         join(prefix, "env.txt"),
         `@EXPLICIT\n${base}/${built.fn}#${built.record.md5}\n${base}/${other.fn}#${other.record.md5}\n`,
