@@ -123,7 +123,9 @@ function linkFile(file: LinkFile, context: FileContext): string | undefined | fa
   const { entry } = file;
   const source = `${directory}/${file.source}`;
   linker.directory(parentOf(target));
-  if (entry.path_type === "softlink") return linker.symlink(source, target) ? entry.sha256 : false;
+  // The sha256 of a link is that of the file it led to when the package was made, which may have the prefix in it now: conda's `doctor`
+  // would call it altered.
+  if (entry.path_type === "softlink") return linker.symlink(source, target) ? undefined : false;
   if (input.checkHashes && entry.sha256) checkHash(source, entry.sha256, input);
   if (entry.prefix_placeholder !== undefined) {
     const { data, mode } = patched(file, entry.prefix_placeholder, context);
@@ -155,6 +157,7 @@ function patched(
 /** The sha256 that a file has when it is linked later: it lost its place to another package's file, which may go (CEP 32). */
 function hashInPrefix(file: LinkFile, context: FileContext): string | undefined {
   const { prefix_placeholder: placeholder, path_type: type, sha256 } = file.entry;
+  if (type === "softlink") return undefined;
   if (placeholder === undefined || type !== "hardlink") return sha256;
   return createHash("sha256")
     .update(patched(file, placeholder, context).data)
