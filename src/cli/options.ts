@@ -194,6 +194,7 @@ const solver: OptionSpec[] = [
     hidden: true,
   },
   inVain("--solver <name>", "there is one solver", { also: ["--experimental-solver"] }),
+  inVain("--unknown", "packages are chosen from the channels' repodata, cached where there is no network"),
   inVain("--mamba-repodata-parsing", "there is one parser", { also: ["--exp-repodata-parsing"] }),
   inVain("--no-mamba-repodata-parsing", "there is one parser", { also: ["--no-exp-repodata-parsing"] }),
   { flags: "--no-deps", help: "only the named packages, without their dependencies" },
