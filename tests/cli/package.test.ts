@@ -111,7 +111,7 @@ describe("package", () => {
         name: "other",
         version: "2",
         noarch: "generic",
-        extra: { license: "MIT" },
+        extraIndex: { license: "MIT" },
         depends: ["lib"],
         files: { "share/other": "2" },
         format: "tar.bz2",
