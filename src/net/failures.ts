@@ -23,6 +23,8 @@ const REASONS: Record<string, string> = {
   UND_ERR_BODY_TIMEOUT: "the download stalled",
   UND_ERR_SOCKET: "the server closed the connection",
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "the body has another length than announced",
+  PROXY_CLOSED: "the proxy closed the connection",
+  PROXY_TIMEOUT: "the proxy did not answer in time",
   UND_ERR_DESTROYED: "the connection was closed",
 };
 

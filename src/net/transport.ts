@@ -1,4 +1,4 @@
-import type { Dispatcher, ProxyAgent } from "undici";
+import type { Dispatcher, Pool, ProxyAgent } from "undici";
 import type { EventSink } from "../events.ts";
 import { createHttp1 } from "./http1.ts";
 import { proxyFor } from "./proxy.ts";
@@ -30,7 +30,10 @@ export function createTransport(options: HttpOptions, events: EventSink): Transp
     const [undici, loaded] = await Promise.all([import("undici"), material()]);
     let agent = proxies.get(proxy);
     if (!agent) {
-      agent = new undici.ProxyAgent(proxySettings(proxy, options, loaded));
+      agent = new undici.ProxyAgent({
+        ...proxySettings(proxy, options, loaded),
+        clientFactory: (origin, own) => tunnels(new undici.Pool(origin, own), options),
+      });
       proxies.set(proxy, agent);
     }
     const { method, headers, signal } = request;
@@ -64,6 +67,25 @@ export function createTransport(options: HttpOptions, events: EventSink): Transp
       proxies.clear();
     },
   };
+}
+
+/**
+ * Connections to a proxy whose tunnels fail for good: undici takes a proxy that closes the connection for a server that closed an idle
+ * one, and connects again without end or pause; one that says nothing is given 300 seconds.
+ */
+function tunnels(pool: Pool, options: HttpOptions): Pool {
+  const connect = pool.connect.bind(pool) as (request: Dispatcher.ConnectOptions) => Promise<unknown>;
+  const failing = async (request: Dispatcher.ConnectOptions): Promise<unknown> => {
+    const late = AbortSignal.timeout(options.headersTimeout ?? 60_000);
+    try {
+      return await connect({ ...request, signal: late });
+    } catch (error) {
+      const code = late.aborted ? "PROXY_TIMEOUT" : "PROXY_CLOSED";
+      if (!late.aborted && (error as NodeJS.ErrnoException).code !== "UND_ERR_SOCKET") throw error;
+      throw Object.assign(new Error("no tunnel"), { code });
+    }
+  };
+  return Object.assign(pool, { connect: failing }) as Pool;
 }
 
 function proxySettings(uri: string, options: HttpOptions, material: TlsMaterial): ProxyAgent.Options {

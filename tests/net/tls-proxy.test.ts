@@ -238,6 +238,28 @@ describe("proxies", () => {
     },
   );
 
+  it.each([
+    [
+      "closes the connection",
+      (socket: { destroy(): void }) => socket.destroy(),
+      "the proxy closed the connection",
+    ],
+    ["says nothing", () => {}, "the proxy did not answer in time"],
+  ])("gives up on a proxy that %s instead of making a tunnel", async (_, answer, message) => {
+    const http = createServer();
+    let asked = 0;
+    http.on("connect", (_request, socket) => {
+      asked += 1;
+      socket.on("error", () => {});
+      answer(socket);
+    });
+    const address = `http://127.0.0.1:${await listen(http)}`;
+    const options = { proxies: { all: address }, headersTimeout: 100, retries: 1, retryDelay: 1 };
+    const error = await failure(client(options).fetch("https://localhost:9/"));
+    expect(error.message).toContain(`${message} (2 times)`);
+    expect(asked).toBe(2);
+  });
+
   it("tells of a proxy that is not there, without its password", async () => {
     for (const url of ["https://localhost:9/", "http://channel.invalid/"]) {
       const error = await failure(client({ proxies: { all: "http://me:hunter2@127.0.0.1:1" } }).fetch(url));
