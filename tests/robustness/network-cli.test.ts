@@ -67,7 +67,7 @@ function mentions(text: string): string[] {
 }
 
 describe("secrets", () => {
-  it.each([[[]], [["--json"]], [["-vvv"]]])(
+  it.each([[[]], [["--json"]], [["-vvv"]], [["-vvv", "--json-events"]]])(
     "a channel's token reaches the server, and nothing else: %j",
     async (more) => {
       const server = await serve(`/t/${TOKEN}`);
@@ -92,7 +92,7 @@ describe("secrets", () => {
     await server.close();
     for (const channel of [`http://127.0.0.1:${port}/t/${TOKEN}`, `http://ann:${TOKEN}@127.0.0.1:${port}`]) {
       condarc(["remote_max_retries: 0"]);
-      for (const more of [[], ["--json"], ["-vvv"]]) {
+      for (const more of [[], ["--json"], ["-vvv"], ["--json-events"]]) {
         const failed = await create(channel, ...more);
         expect(failed.code).not.toBe(0);
         expect(failed.stdout + failed.stderr).toContain(`127.0.0.1:${port}`);
@@ -100,6 +100,89 @@ describe("secrets", () => {
       }
     }
     expect(mentions(TOKEN)).toEqual([]);
+  });
+});
+
+describe("secrets of configuration", () => {
+  const OUTPUTS = [[], ["--json"], ["-vvv"], ["--json-events", "-vv"]];
+  const SHOWN = [
+    ["config", "--show"],
+    ["config", "--show", "--json"],
+    ["config", "--show-sources"],
+    ["config", "list"],
+    ["info", "--all"],
+    ["info", "--json"],
+    ["doctor"],
+  ];
+
+  async function nothingShown(env: Record<string, string>, channel: string, allowFailure: boolean) {
+    for (const more of OUTPUTS) {
+      rmSync(join(sandbox.dir, "env"), { recursive: true, force: true });
+      const args = [
+        "create",
+        "-y",
+        "-p",
+        join(sandbox.dir, "env"),
+        "--override-channels",
+        "-c",
+        channel,
+        "app",
+      ];
+      const done = await sandbox.taipanWith({ env }, ...args, ...more);
+      expect(done.code === 0, done.stderr).toBe(!allowFailure);
+      expect(done.stdout + done.stderr).not.toContain(TOKEN);
+    }
+    for (const command of allowFailure ? [] : SHOWN) {
+      const done = await sandbox.taipanWith({ env }, ...command);
+      expect(done.stdout + done.stderr, command.join(" ")).not.toContain(TOKEN);
+    }
+  }
+
+  it("mirrors' passwords and tokens reach the mirrors, and nothing else", async () => {
+    const [bad, good] = [await serve("/a"), await serve(`/t/${TOKEN}`)];
+    bad.faults.push({ match: /./, status: 503, times: Infinity });
+    const [first, second] = [`http://ann:${TOKEN}@127.0.0.1:${bad.port}/a`, `${good.url}/t/${TOKEN}`];
+    condarc([
+      "remote_max_retries: 0",
+      "mirrored_channels:",
+      "  science:",
+      `    - ${first}`,
+      `    - ${second}`,
+    ]);
+    await nothingShown({}, "science", false);
+    const basic = `Basic ${Buffer.from(`ann:${TOKEN}`).toString("base64")}`;
+    expect(bad.requests.every(({ headers }) => headers["authorization"] === basic)).toBe(true);
+    expect(good.requests.every(({ headers }) => headers["authorization"] === undefined)).toBe(true);
+    expect(mentions(TOKEN)).toEqual([join(sandbox.home, ".condarc")]);
+    good.faults.push({ match: /./, status: 403, times: Infinity });
+    rmSync(join(sandbox.root, "pkgs"), { recursive: true, force: true });
+    await nothingShown({}, "science", true);
+  });
+
+  it("a proxy's password reaches the proxy, and nothing else", async () => {
+    const server = await serve();
+    const seen: (string | undefined)[] = [];
+    // A proxy for plain http is a server that is given whole addresses.
+    const proxy = await startServer({
+      handler: (request, response) => {
+        seen.push(request.headers["proxy-authorization"]);
+        const path = new URL(request.url ?? "/", server.url).pathname;
+        if (!files[path]) response.writeHead(404).end();
+        else response.end(files[path]);
+        return true;
+      },
+    });
+    servers.push(proxy);
+    const address = `http://me:${TOKEN}@127.0.0.1:${proxy.port}`;
+    condarc(["remote_max_retries: 0", "proxy_servers:", `  http: ${address}`]);
+    await nothingShown({ https_proxy: address }, "http://channel.invalid", false);
+    expect(new Set(seen)).toEqual(new Set([`Basic ${Buffer.from(`me:${TOKEN}`).toString("base64")}`]));
+    expect(server.requests).toEqual([]);
+    expect(mentions(TOKEN)).toEqual([join(sandbox.home, ".condarc")]);
+    proxy.faults.push({ status: 407, times: Infinity });
+    rmSync(join(sandbox.root, "pkgs"), { recursive: true, force: true });
+    await nothingShown({ https_proxy: address }, "http://channel.invalid", true);
+    await nothingShown({ https_proxy: address }, "https://channel.invalid", true);
   });
 });
 
