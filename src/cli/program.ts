@@ -20,7 +20,7 @@ export function buildProgram(name: string, words: readonly string[], execute: Ex
     .enablePositionalOptions()
     .showSuggestionAfterError()
     // Errors are thrown and reported like all others.
-    .configureOutput({ outputError() {} })
+    .configureOutput({ outputError() {}, ...(isEvaluated(words) ? HELP_ON_STDERR : {}) })
     .exitOverride();
   program.addHelpText(
     "after",
@@ -39,6 +39,13 @@ Run \`${name} COMMAND --help\` for the options and examples of a command.`,
     addCommand(program, spec, { name, words, execute });
   return program;
 }
+
+/** What a shell's function asks for is evaluated: `activate --help` must not become commands. */
+function isEvaluated(words: readonly string[]): boolean {
+  return words[0] === "shell" && /activate$/.test(words[1] ?? "") && words.includes("--shell");
+}
+
+const HELP_ON_STDERR = { writeOut: (text: string) => void process.stderr.write(text) };
 
 /** Under which heading the help lists a command. */
 const SECTIONS: readonly [heading: string, names: string][] = [
@@ -74,11 +81,9 @@ function addCommand(parent: Command, spec: CommandSpec, tree: Tree): void {
   const called = words[0] === "help" ? words[1] : words[0];
   if (called !== spec.name && !spec.aliases?.includes(called ?? "")) return;
   for (const option of optionsOf(spec)) command.addOption(toOption(option));
-  if (spec.examples)
-    command.addHelpText(
-      "after",
-      `\nExamples:\n${spec.examples.map((line) => `  ${name} ${line}`).join("\n")}`,
-    );
+  const examples = examplesOf(spec);
+  if (examples.length > 0)
+    command.addHelpText("after", `\nExamples:\n${examples.map((line) => `  ${name} ${line}`).join("\n")}`);
   for (const child of spec.commands ?? [])
     addCommand(command, child, { name, execute, words: words.slice(1) });
   if (spec.commands) command.enablePositionalOptions();
@@ -219,3 +224,8 @@ function commandPath(command: Command): string[] {
 }
 
 export { CommanderError };
+
+/** A group of commands without examples of its own shows the first of each command in it. */
+function examplesOf(spec: CommandSpec): readonly string[] {
+  return spec.examples ?? (spec.commands ?? []).flatMap((command) => examplesOf(command).slice(0, 1));
+}

@@ -98,6 +98,7 @@ export const config: CommandSpec = {
       summary: "list the configuration files that are read, highest precedence first",
       args: null,
       groups: ["prefix", "general", "looking"],
+      examples: ["config sources", "config sources -n sci"],
       load: showConfig,
     },
     {

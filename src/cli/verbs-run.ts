@@ -54,7 +54,14 @@ export const ps: CommandSpec = {
   examples: ["ps", "ps stop server"],
   load: loadPs,
   commands: [
-    { name: "list", summary: "list them", args: null, groups: ["general"], load: loadPs },
+    {
+      name: "list",
+      summary: "list them",
+      args: null,
+      groups: ["general"],
+      examples: ["ps list --json"],
+      load: loadPs,
+    },
     {
       name: "stop",
       summary: "ask one to end",
@@ -81,6 +88,7 @@ export const envConfig: CommandSpec = {
           summary: "list them",
           args: null,
           groups: ["prefix", "general", "looking"],
+          examples: ["env config vars list -n sci"],
           load: loadVars,
         },
         {
@@ -114,6 +122,7 @@ export const selfUpdate: CommandSpec = {
   groups: ["general"],
   passThrough: true,
   options: [{ flags: "--version <version>", help: "a version, instead of the newest" }],
+  examples: ["self-update"],
   load: () => import("./verbs/self-update.ts"),
 };
 

@@ -41,6 +41,7 @@ export const shell: CommandSpec = {
       args: null,
       groups: ["general", "looking"],
       options: [SHELL],
+      examples: ["shell deactivate -s bash"],
       load: loadActivate,
     },
     {
@@ -49,6 +50,7 @@ export const shell: CommandSpec = {
       args: null,
       groups: ["general", "looking"],
       options: [SHELL],
+      examples: ["shell reactivate -s bash"],
       load: loadActivate,
     },
     {
@@ -95,6 +97,7 @@ export const shell: CommandSpec = {
       summary: "let Windows use paths of more than 260 characters (as administrator)",
       args: null,
       groups: ["dry", "general", "looking"],
+      examples: ["shell enable_long_path_support"],
       load: () => import("./verbs/long-paths.ts"),
     },
   ],
@@ -146,6 +149,7 @@ export const OUTSIDE: readonly CommandSpec[] = [
     args: null,
     groups: ["general"],
     options: [DEV],
+    examples: ["deactivate"],
     load: loadOutside,
   },
   {
@@ -154,6 +158,7 @@ export const OUTSIDE: readonly CommandSpec[] = [
     args: null,
     groups: ["general"],
     hidden: true,
+    examples: ["reactivate"],
     load: loadOutside,
   },
 ];

@@ -93,6 +93,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       },
       { flags: "--update-all", help: "update every package, too", hidden: true, also: ["--all"] },
       { flags: "-m, --mkdir", help: "create the environment if it is not there", hidden: true },
+      { flags: "--prune", help: "also remove dependencies that nothing needs any more", hidden: true },
     ],
     examples: ["install -n sci scipy", 'install -n sci "numpy>=2" --dry-run', "install -p ./env -f more.yml"],
     load: () => import("./verbs/install.ts"),
@@ -105,7 +106,11 @@ export const COMMANDS: readonly CommandSpec[] = [
     groups: CHANGE_GROUPS,
     options: [
       { flags: "-a, --all", help: "update every package", also: ["--update-all"] },
-      { flags: "--prune-deps", help: "remove dependencies that nothing needs any more (default)" },
+      {
+        flags: "--prune-deps",
+        help: "remove dependencies that nothing needs any more (default)",
+        also: ["--prune"],
+      },
       { flags: "--no-prune-deps", help: "keep them" },
       ...reinstall,
       {
@@ -189,6 +194,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       refused("--unsafe-channels", "credentials of channels are never shown"),
       { flags: "--licenses", help: "licences of taipan and of what is in it", also: ["--license"] },
     ],
+    examples: ["info --json", "info -n sci"],
     load: () => import("./verbs/info.ts"),
   },
   {
@@ -213,6 +219,7 @@ export const COMMANDS: readonly CommandSpec[] = [
           { flags: "--size", help: "with the size of each environment" },
           ...GROUPS.prefix.map((option) => ({ ...option, hidden: true })),
         ],
+        examples: ["env list", "env list --size --json"],
         load: () => import("./verbs/env-list.ts"),
       },
       {
@@ -252,6 +259,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: null,
     groups: ["general", "looking"],
     hidden: true,
+    examples: ["commands"],
     load: () => import("./verbs/commands.ts"),
   },
   {

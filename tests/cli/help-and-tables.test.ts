@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { buildProgram } from "../../src/cli/program.ts";
 import { fittingColumns, renderTable } from "../../src/cli/render/table.ts";
-import { COMMANDS } from "../../src/cli/verbs.ts";
+import { COMMANDS, type CommandSpec } from "../../src/cli/verbs.ts";
 
 describe("tables in narrow windows", () => {
   const columns = [{ title: "Name" }, { title: "Version" }, { title: "Build" }, { title: "Channel" }];
@@ -38,10 +38,17 @@ describe("help", () => {
     expect(install.indexOf("--freeze-installed")).toBeLessThan(install.indexOf("Which environment:"));
   });
 
-  it("has an example for every command that takes arguments", () => {
-    const bare = COMMANDS.flatMap((spec) => [spec, ...(spec.commands ?? [])]).filter(
-      ({ args, examples, commands, hidden }) => args !== null && !examples && !commands && !hidden,
+  it("has an example for every command and group", () => {
+    const bare = (specs: readonly CommandSpec[]): string[] =>
+      specs.flatMap(({ name, examples, commands }) =>
+        commands ? bare(commands) : examples?.length ? [] : [name],
+      );
+    expect(bare(COMMANDS)).toEqual(["completer"]);
+    let help = "";
+    const auth = buildProgram("taipan", ["auth"], async () => {}).commands.find(
+      (command) => command.name() === "auth",
     );
-    expect(bare.map(({ name }) => name)).toEqual([]);
+    auth?.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
+    expect(help).toMatch(/\nExamples:\n {2}taipan auth login .*\n {2}taipan auth logout/);
   });
 });
