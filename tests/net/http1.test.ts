@@ -82,3 +82,35 @@ it.each([
   open.push(http);
   await expect((await http.fetch(url)).bytes()).rejects.toMatchObject({ details: { restart: true } });
 });
+
+it("keeps apart what connections receive at once, cut anywhere and in chunked encoding", async () => {
+  const bodyOf = (letter: string): Buffer =>
+    Buffer.from(Array.from({ length: 200_000 }, (_, i) => `${letter}${i},`).join(""));
+  const url = await serve((request, socket) => {
+    const body = bodyOf("abc"[request - 1]!);
+    if (request === 1) {
+      socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+      for (let at = 0; at < body.length; at += 70_001) {
+        const part = body.subarray(at, at + 70_001);
+        socket.write(`${part.length.toString(16)}\r\n`);
+        socket.write(part);
+        socket.write("\r\n");
+      }
+      socket.write("0\r\n\r\n");
+    } else
+      socket.write(
+        Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n`), body]),
+      );
+  });
+  const http = createHttpClient({ retries: 0 }, { events: () => {} });
+  open.push(http);
+  const bodies = await Promise.all(
+    [1, 2, 3].map(async () => Buffer.from(await (await http.fetch(url)).bytes())),
+  );
+  expect(bodies.map((body) => body.equals(bodyOf(body.toString("latin1", 0, 1))))).toEqual([
+    true,
+    true,
+    true,
+  ]);
+  expect(new Set(bodies.map((body) => body[0])).size).toBe(3);
+});
