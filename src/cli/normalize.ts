@@ -119,6 +119,7 @@ function shellCommand(args: readonly string[]): readonly string[] {
   const [operation, ...rest] = args.slice(1);
   if (operation === undefined)
     throw new ToolError("usage", SHELL_WORDS, { hint: `such as \`${args[0]} hook\`` });
+  if (operation === "commands") return ["commands", ...rest];
   return ["shell", operation, "--shell", match[1]!, ...(match[2] ? ["--json"] : []), ...rest];
 }
 

@@ -105,6 +105,8 @@ export const MAINTENANCE_COMMANDS: readonly CommandSpec[] = [
   {
     name: "doctor",
     summary: "look for what commonly goes wrong with an environment",
+    description:
+      "Display a health report for your environment. What commonly goes wrong is looked for, and mended with --fix.",
     args: null,
     groups: ["dry", "offline", "prefix", "scripts", "network", "general"],
     options: [fixOption, { flags: "--list", help: "say what is looked for" }],

@@ -34,7 +34,7 @@ export async function clean(
 ): Promise<CleanOutcome> {
   const { all, tempfilesIn = [], ...asked } = intent;
   const prefixes: string[] = [];
-  for (const text of tempfilesIn) prefixes.push(await environmentAt(resolve(context.cwd, text)));
+  for (const text of tempfilesIn) prefixes.push(await placeToClean(resolve(context.cwd, text), context));
   const kinds: CleanRequest = all
     ? {
         tarballs: true,
@@ -49,9 +49,14 @@ export async function clean(
     : asked;
   const request: CleanRequest = { ...kinds, ...(prefixes.length > 0 ? { tempfilesIn: prefixes } : {}) };
   if (!Object.values(request).some(Boolean)) {
-    throw new ToolError("usage", "nothing to clean is named", {
-      hint: "use --all, or --index-cache, --packages, --tarballs, --locks, --logfiles, --tempfiles, --trash",
-    });
+    const conda = context.dialect === "conda";
+    throw new ToolError(
+      "usage",
+      conda ? "At least one removal target must be given" : "nothing to clean is named",
+      {
+        hint: "use --all, or --index-cache, --packages, --tarballs, --locks, --logfiles, --tempfiles, --trash",
+      },
+    );
   }
   const report = await findCleanable(context.config.pkgsDirs, request);
   if (all && asMicromamba(context)) {
@@ -64,8 +69,10 @@ export async function clean(
   return { report, bytes, done: true };
 }
 
-/** Only environments are searched, so that a slip does not remove somebody's `x.trash`. */
-async function environmentAt(path: string): Promise<string> {
-  if (await isEnvironment(path)) return path;
-  throw new ToolError("environment-not-found", `there is no environment at \`${path}\``);
+/** Only environments and package caches are searched, so that a slip does not remove somebody's `x.trash`. */
+async function placeToClean(path: string, { config }: Pick<CommandContext, "config">): Promise<string> {
+  if (config.pkgsDirs.includes(path) || (await isEnvironment(path))) return path;
+  throw new ToolError("environment-not-found", `there is no environment at \`${path}\``, {
+    details: { location: path },
+  });
 }

@@ -24,8 +24,8 @@ export async function compare(intent: CompareIntent, context: CommandContext): P
     throw new ToolError("usage", "there is no file to compare with", {
       hint: "name an environment.yml, a spec list or a lock file",
     });
-  const inputs = await gatherInputs(intent, context);
   const { records, pip } = await list({ target: intent.target, pip: true }, context);
+  const inputs = await gatherInputs(intent, context);
   const exact = [
     ...inputs.explicit.map((entry) => recordFromUrl(entry.url, entry)),
     ...inputs.locked.map(({ record }) => record),

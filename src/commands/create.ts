@@ -1,4 +1,4 @@
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { ToolError } from "../errors.ts";
 import { listDir, pathKind, readText, writeAtomic } from "../fs/files.ts";
 import { isEnvironment } from "../prefix/environment-marks.ts";
@@ -39,6 +39,7 @@ export async function create(intent: CreateIntent, context: CommandContext): Pro
       hint: "`env update` changes it, --yes replaces it",
       details: { path: prefix },
     });
+  if (context.dialect === "conda") await refuseAsConda(prefix);
   await refuseForeignDirectory(prefix, context);
   await refuseRoot(prefix, context);
   const state = await readForChange(prefix, context);
@@ -104,6 +105,21 @@ export async function newPrefix(
   if (context.dialect === "conda" && context.config.dryRun)
     return join(context.config.rootPrefix, "envs", "unused-env-name");
   throw unnamed(context.dialect);
+}
+
+/** Places that conda refuses: PATH cannot hold the one, and the other is somebody's directory of that environment. */
+async function refuseAsConda(prefix: string): Promise<void> {
+  const problem =
+    prefix.slice(1).includes(":") && !/^[A-Za-z]:[\\/][^:]*$/.test(prefix)
+      ? `Environment paths cannot contain ':'. Prefix: ${prefix}`
+      : (await isEnvironment(dirname(prefix)))
+        ? `Environment paths cannot be immediately nested under another conda environment. Prefix: ${prefix}`
+        : undefined;
+  if (problem !== undefined)
+    throw new ToolError("usage", problem, {
+      hint: "choose another path",
+      details: { exception_name: "CondaValueError" },
+    });
 }
 
 /** Creating the root prefix anew would take every package out of it. For micromamba, its directory is enough to refuse. */

@@ -1,5 +1,6 @@
 import { basename, dirname } from "node:path";
 import { ToolError } from "../errors.ts";
+import { pathKind } from "../fs/files.ts";
 import { isEnvironment } from "../prefix/environment-marks.ts";
 import { similarNames } from "../specs/names.ts";
 import { asMicromamba, type CommandContext } from "./context.ts";
@@ -39,11 +40,17 @@ export async function requireEnvironment(
       hint: near.length
         ? `did you mean ${near.map((name) => `\`${name}\``).join(" or ")}? \`env list\` shows all`
         : "`env list` shows the environments, `create` makes a new one",
-      details: { location: prefix },
+      details: {
+        location: prefix,
+        ...((await pathKind(prefix)) === "directory" ? NO_ENVIRONMENT : {}),
+      },
     });
   }
   return prefix;
 }
+
+/** What conda calls a directory that is there and no environment. */
+const NO_ENVIRONMENT = { exception_name: "DirectoryNotACondaEnvironmentError" };
 
 /** Names of environments beside the one that is missing, when they are spelt almost like it. */
 async function similarEnvironments(prefix: string, config: CommandContext["config"]): Promise<string[]> {

@@ -1,6 +1,6 @@
 import { isAbsolute, join, resolve } from "node:path";
 import { ToolError } from "../errors.ts";
-import { listDir, readText } from "../fs/files.ts";
+import { listDir, pathKind, readText } from "../fs/files.ts";
 import type { EnvironmentFile } from "../specs/environment-file.ts";
 import { parseMatchSpec } from "../specs/match-spec.ts";
 import { similarNames } from "../specs/names.ts";
@@ -55,7 +55,7 @@ export async function gatherInputs(sources: InputSources, context: InputContext)
     variables: {},
   };
   for (const argument of sources.specs) {
-    const explicit = asPackageFile(argument, context);
+    const explicit = asPackageFile(await withFolder(argument, context), context);
     if (explicit) inputs.explicit.push(explicit);
     else inputs.specs.push(argument);
   }
@@ -89,6 +89,12 @@ function applyRulesOfMicromamba(kinds: ReadonlySet<FileKind>, inputs: Inputs, co
     hint: "`install` them afterwards",
   });
   inputs.specs = [];
+}
+
+/** `x-1.0-0.conda` is a file of the working directory where there is one, as for conda and micromamba. */
+async function withFolder(argument: string, { cwd }: Pick<InputContext, "cwd">): Promise<string> {
+  if (!/^[^/\\[\]]+\.(conda|tar\.bz2)$/.test(argument)) return argument;
+  return (await pathKind(resolve(cwd, argument))) === undefined ? argument : `./${argument}`;
 }
 
 /** A package URL or an existing-looking path to an archive, given where a spec is expected. */

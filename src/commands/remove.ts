@@ -66,7 +66,7 @@ function missing(specs: readonly string[], prefix: string): ToolError {
   const lines = specs.map((spec) => `\n  - ${spec}`).join("");
   return new ToolError(
     "package-not-installed",
-    `the following packages are missing from the target environment:${lines}`,
+    `The following packages are missing from the target environment:${lines}`,
     {
       hint: "nothing was removed; `conda list` shows what is installed",
       details: { packages: [...specs], location: prefix },

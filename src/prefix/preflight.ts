@@ -27,7 +27,7 @@ export function checkWritable(prefix: string): void {
     `no permission to change \`${prefix}\`: \`${at}\` is not writable`,
     {
       hint: "check the owner and mode of the directory, or choose another with -p or --root-prefix",
-      details: { path: at },
+      details: { path: at, location: prefix, exception_name: "EnvironmentNotWritableError" },
     },
   );
 }

@@ -149,13 +149,23 @@ function warnUnknownKey(state: State, key: string, entry: { key: Node; value: un
 
 /**
  * CEP 24 forbids `/`, space, `:` and `#`. A space is only warned about, because mamba and conda accept it in this file;
- * the others would leave the envs directory or break PATH and history. `base` is what images are made of: accepted.
+ * the others would leave the envs directory or break PATH and history. `base` is what images are made of: accepted. A path is
+ * what conda's `env export` writes for an environment without a name: the file then names none.
  */
 function readName(state: State, value: unknown): void {
   const node = state.yaml.resolve(value);
   if (node === undefined) return;
   const name = state.yaml.text(node);
   if (name === undefined) throw state.yaml.error(node, "`name` must be text");
+  if (/^(\/|[A-Za-z]:[\\/])/.test(name)) {
+    warn(
+      state,
+      node,
+      `the name \`${name}\` is a path and does not count`,
+      "give a name with -n, or a path with -p",
+    );
+    return;
+  }
   const wrong = /[/\\:#\u0000-\u001f\u007f]/.exec(name);
   if (wrong || name === "." || name === ".." || name.trim() === "") {
     throw state.yaml.error(

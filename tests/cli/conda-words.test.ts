@@ -1,5 +1,14 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createSandbox, type Sandbox } from "../support/cli.ts";
 import { writeWorld } from "../support/cli-world.ts";
@@ -198,8 +207,12 @@ describe("conda's sentences", () => {
       /^CondaEnvException: The environment 'one' already exists. Override with --yes.\n/,
     );
     expect(await said("rename", "-n", "nowhere", "x")).toMatch(/does not exist\.\n/);
+    await conda("install", "-n", "base", "-c", channel, "--override-channels", "libx", "-y");
     expect(await said("remove", "-n", "base", "--all", "-y")).toMatch(
-      /^CondaE(nvironmentError: cannot remove root environment|rror)/,
+      /^CondaEnvironmentError: cannot remove root environment, add -n NAME or -p PREFIX option\n/,
+    );
+    expect(await said("create", "-n", "base", "-y")).toMatch(
+      /^CondaValueError: The target prefix is the base prefix. Aborting.\n/,
     );
   });
 
@@ -266,6 +279,107 @@ describe("what conda prints and takes", () => {
     expect((await failure("export", "-n", "one", "--file", join(sandbox.dir, "x.toml"))).name).toBe(
       "EnvironmentExporterNotDetected",
     );
+  });
+});
+
+describe("what scripts for conda count on", () => {
+  const only = () => ["-c", channel, "--override-channels"];
+
+  it("finds parts of names, and says each fact in conda's columns", async () => {
+    const part = await conda("search", "ibx", ...only());
+    expect([part.code, part.stdout]).toEqual([0, expect.stringMatching(/^ *libx +1\.1 /m)]);
+    expect((await conda("search", "ibx", "--full-name", ...only())).code).toBe(1);
+    const facts = (await conda("search", "libx=1.1", "--info", ...only())).stdout;
+    expect(facts).toMatch(/\nfile name {3}: libx-1\.1.*\nname {8}: libx\nversion {5}: 1\.1\n/);
+    expect((await conda("search", "--envs", "app")).stdout).toMatch(/^Searching environments for app/);
+  });
+
+  it("has conda's sentences of health", async () => {
+    const file = join(at("one"), "conda-meta", "history");
+    expect(existsSync(file)).toBe(true);
+    const good = await conda("doctor", "-n", "one");
+    for (const sentence of [
+      "There are no packages with missing files.",
+      "There are no packages with altered files.",
+      "The environment is consistent.",
+    ])
+      expect(good.stdout).toContain(sentence);
+    await conda("create", "-n", "sick", "-y", ...only(), "libx");
+    const record = readdirSync(join(at("sick"), "conda-meta")).find((name) => name.startsWith("libx-"))!;
+    const { files } = JSON.parse(readFileSync(join(at("sick"), "conda-meta", record), "utf8"));
+    rmSync(join(at("sick"), files[0]));
+    const bad = (await conda("doctor", "-n", "sick")).stdout;
+    expect(bad).toMatch(/Missing Files:\n\nlibx: 1\n/);
+    expect((await conda("doctor", "-n", "sick", "--verbose")).stdout).toContain(files[0]);
+  });
+
+  it("tells directories from environments, and refuses places for new ones", async () => {
+    const plain = join(sandbox.dir, "plain");
+    mkdirSync(plain);
+    for (const command of [["list"], ["install", "libx", "-y"]]) {
+      const { text, name } = await failure(...command, "-p", plain);
+      expect(name).toBe("DirectoryNotACondaEnvironmentError");
+      expect(text).toContain("The target directory exists, but it is not a conda environment.\n");
+    }
+    const colon = await failure("create", "-p", join(sandbox.dir, "a:b", "c"), "-y");
+    expect(colon.text).toContain("Environment paths cannot contain ':'");
+    const nested = await failure("create", "-p", join(at("one"), "inner"), "-y");
+    expect(nested.text).toContain("cannot be immediately nested under another conda environment");
+    expect((await failure("clean")).text).toContain("At least one removal target must be given");
+  });
+
+  it("an environment without a name is exported without one, and conda's own such files are read", async () => {
+    const [place, file] = [join(sandbox.dir, "nameless"), join(sandbox.dir, "nameless.yml")];
+    await conda("create", "-p", place, "-y", ...only(), "libx");
+    const { stdout } = await conda("env", "export", "-p", place);
+    expect(stdout).toMatch(/^channels:/);
+    writeFileSync(file, `name: ${place}\n${stdout}`);
+    await conda("env", "remove", "-p", place, "-y");
+    const again = await conda("env", "create", "-p", place, "-f", file, ...only());
+    expect([again.code, again.stderr]).toEqual([0, expect.stringContaining("is a path and does not count")]);
+  });
+
+  it("takes a package file of the working directory", async () => {
+    const folder = fileURLToPath(channel);
+    const all = readdirSync(folder, { recursive: true, encoding: "utf8" });
+    const path = all.find((entry) => /libx-1\.1.*\.(conda|tar\.bz2)$/.test(entry))!;
+    const name = basename(path);
+    copyFileSync(join(folder, path), join(sandbox.dir, name));
+    expect((await conda("create", "-n", "by-file", "-y", name)).code).toBe(0);
+    expect((await conda("list", "-n", "by-file", "--fields", "name")).stdout).toContain("\nlibx\n");
+  });
+
+  it("install --prune takes away what nothing needs", async () => {
+    await conda("create", "-n", "pruned", "-y", ...only(), "tool");
+    await conda("remove", "-n", "pruned", "tool", "-y", "--no-prune-deps");
+    const names = async () => (await conda("list", "-n", "pruned", "--fields", "name")).stdout;
+    expect(await names()).toContain("\napp\n");
+    expect((await conda("install", "-n", "pruned", "-y", "--prune", ...only(), "conf-b")).code).toBe(0);
+    expect(await names()).not.toContain("\napp\n");
+  });
+
+  it("lists its commands, to completion scripts too, and asks for one", async () => {
+    const { stdout } = await conda("commands");
+    expect(stdout.split("\n")).toEqual(expect.arrayContaining(["activate", "commands", "doctor", "rename"]));
+    expect((await conda("shell.posix", "commands")).stdout).toBe(stdout);
+    expect((await conda("--json")).stderr).toMatch(
+      /^conda: error: the following arguments are required: COMMAND\n/,
+    );
+    expect((await conda("notices", ...only())).stdout).toMatch(/^Retrieving notices/);
+  });
+
+  it("sets CONDA_EXE, evaluates no help, and has the files that scripts source", async () => {
+    const hook = (await conda("shell.bash", "hook")).stdout;
+    const script = `${hook}\nconda activate --help\nconda activate one\necho "$CONDA_EXE $CONDA_DEFAULT_ENV"`;
+    const run = await runAs(sandbox, "conda", ["run", "-p", at("one"), "bash", "-c", script]);
+    expect(run.stdout).toBe(`${join(sandbox.dir, "bin", "conda")} one\n`);
+    expect(run.stderr).toMatch(/^Usage: /);
+    for (const shell of ["bash", "fish", "tcsh"]) await conda("init", shell);
+    const below = ["bin/activate", "bin/deactivate", "etc/profile.d/conda.sh", "etc/profile.d/conda.csh"];
+    for (const file of [...below, "etc/fish/conf.d/conda.fish"])
+      expect(existsSync(join(sandbox.root, file)), file).toBe(true);
+    const old = `source ${sandbox.root}/bin/activate one; source ${sandbox.root}/bin/deactivate; echo $CONDA_SHLVL`;
+    expect((await runAs(sandbox, "conda", ["run", "-p", at("one"), "bash", "-c", old])).stdout).toBe("0\n");
   });
 });
 

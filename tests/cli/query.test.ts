@@ -115,8 +115,8 @@ describe("questions about packages", () => {
         "libx 1.0 0",
       ]);
       const details = await sandbox.taipan("search", "libx=1.1", ...channel, "-q", "--info");
-      expect(details.stdout).toMatch(/^libx 1\.1 0\n─+\nfile name {5}: libx-1\.1-0\.conda\n/);
-      expect(details.stdout).toContain("timestamp     : 2020-09-13 12:26:40 UTC\n");
+      expect(details.stdout).toMatch(/^libx 1\.1 0\n─+\nfile name {3}: libx-1\.1-0\.conda\n/);
+      expect(details.stdout).toContain("timestamp   : 2020-09-13 12:26:40 UTC\n");
       expect(details.stdout).toContain("constraints:\n  - oldx <0\n");
       expect((await sandbox.taipan("search", "libx=1.1", ...channel, "-q", "--pretty")).stdout).toBe(
         details.stdout,

@@ -53,16 +53,30 @@ export function condaUsageError(text: string, near: string | undefined): ToolErr
   const [, option] = /^unknown option '(.*)'$/.exec(text) ?? [];
   const [, flags] = /^option '(.*?)( <.*)?' argument missing$/.exec(text) ?? [];
   const message =
-    option !== undefined
-      ? `unrecognized arguments: ${option}`
-      : flags !== undefined
-        ? `argument ${flags.replaceAll(", ", "/")}: expected one argument`
-        : text.replaceAll("'", "`");
+    option !== undefined && GENERAL.has(option)
+      ? // The parser only asks for the option's own meaning where no command follows.
+        "the following arguments are required: COMMAND"
+      : option !== undefined
+        ? `unrecognized arguments: ${option}`
+        : flags !== undefined
+          ? `argument ${flags.replaceAll(", ", "/")}: expected one argument`
+          : text.replaceAll("'", "`");
   return new ToolError("usage", message, {
     hint: first ? `did you mean \`${first}\`?` : "`conda COMMAND --help` lists the options of a command",
     details: { exception_name: "SystemExit" },
   });
 }
+
+/** Options of every command. */
+const GENERAL: ReadonlySet<string> = new Set([
+  "-v",
+  "--verbose",
+  "--json",
+  "--debug",
+  "--trace",
+  "-q",
+  "--quiet",
+]);
 
 /** By exception; undefined where the facts that the sentence needs are missing. */
 const WORDS: Readonly<Record<string, (error: ToolError) => string | undefined>> = {
@@ -70,6 +84,12 @@ const WORDS: Readonly<Record<string, (error: ToolError) => string | undefined>> 
     const location = text(error, "location");
     return location === undefined ? undefined : `Not a conda environment: ${location}`;
   },
+  DirectoryNotACondaEnvironmentError: (error) =>
+    [
+      "The target directory exists, but it is not a conda environment.",
+      "Use 'conda create' to convert the directory to a conda environment.",
+      `  target directory: ${text(error, "location")}`,
+    ].join("\n"),
   EnvironmentNameNotFound: (error) =>
     `Could not find conda environment: ${text(error, "environment_name")}\nYou can list all discoverable environments with \`conda info --envs\`.`,
   CondaEnvException: (error) => {
@@ -117,6 +137,8 @@ const WORDS: Readonly<Record<string, (error: ToolError) => string | undefined>> 
     const failed = lastAnswer(error);
     return failed && `HTTP ${statusText(failed.status)} for url <${failed.url}>\n\n${error.message}`;
   },
+  EnvironmentNotWritableError: (error) =>
+    `The current user does not have write permissions to the target environment.\n  environment location: ${text(error, "location")}`,
   NotWritableError: (error) => {
     const path = text(error, "path");
     return path && `The current user does not have write permissions to a required path.\n  path: ${path}`;

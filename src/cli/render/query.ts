@@ -134,7 +134,7 @@ export function recordDetails(record: RepoDataRecord, colors: Colors): string[] 
     "─".repeat(title.length),
     ...rows
       .filter(([, value]) => value !== "")
-      .map(([name, value]) => `${name.padEnd(14)}: ${printable(value)}`),
+      .map(([name, value]) => `${name.padEnd(12)}: ${printable(value)}`),
     ...list("constraints", record.constrains),
     ...list("dependencies", record.depends),
   ];

@@ -39,8 +39,8 @@ export function reportChange(
     session.say("Nothing was changed.");
     return EXIT.failure;
   }
-  if (isEmpty(plan) && !plan.fresh) {
-    const conda = session.context.dialect === "conda" && shape.nothing === undefined;
+  const conda = session.context.dialect === "conda" && shape.nothing === undefined;
+  if ((isEmpty(plan) || (conda && plan.transaction.operations.length === 0)) && !plan.fresh) {
     session.say(
       conda ? "\n# All requested packages already installed.\n" : (shape.nothing ?? summaryLine(plan)),
     );

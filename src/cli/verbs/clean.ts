@@ -8,6 +8,10 @@ import type { Session } from "../session.ts";
 
 export async function run(invocation: Invocation, session: Session): Promise<number> {
   const { dryRun } = session.config.values;
+  // Nothing of it is kept, which the options' table says; old scripts clean it alone.
+  if (Object.keys(invocation.options).every((key) => key === "sourceCache" || key === "yes")) {
+    if (flag(invocation, "sourceCache")) return EXIT.ok;
+  }
   const intent = {
     all: flag(invocation, "all"),
     indexCache: flag(invocation, "indexCache"),

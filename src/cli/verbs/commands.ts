@@ -5,7 +5,7 @@ import { COMMANDS } from "../verbs.ts";
 
 /** conda's `commands`, which completion scripts ask. */
 export async function run(_: Invocation, session: Session): Promise<number> {
-  const names = COMMANDS.filter(({ hidden }) => !hidden)
+  const names = COMMANDS.filter(({ hidden, name }) => !hidden || name === "commands")
     .flatMap(({ name, aliases = [] }) => [name, ...aliases])
     .sort();
   if (session.json) session.printJson(names);

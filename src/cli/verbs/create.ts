@@ -2,7 +2,6 @@ import { newRecords } from "../../commands/change.ts";
 import { clone } from "../../commands/clone.ts";
 import { type CreateOutcome, create } from "../../commands/create.ts";
 import { solvedEnvironment } from "../../commands/export.ts";
-import { displayName } from "../../commands/target.ts";
 import { ToolError } from "../../errors.ts";
 import { pathKind } from "../../fs/files.ts";
 import { environmentDocument, writeEnvironmentYaml } from "../../specs/export/index.ts";
@@ -50,8 +49,7 @@ export async function run(invocation: Invocation, session: Session): Promise<num
 function printSolved({ plan, name }: CreateOutcome, session: Session): number {
   const { transaction, prefix } = plan;
   const records = [...transaction.unchanged, ...newRecords(transaction)];
-  const shown = name ?? displayName(prefix, session.config.values);
-  const environment = solvedEnvironment(records, shown, session.context);
+  const environment = solvedEnvironment(records, { name, prefix }, session.context);
   session.settle();
   if (session.json) session.printJson(environmentDocument(environment, { build: true }));
   else session.print(writeEnvironmentYaml(environment, { build: true }).trimEnd());

@@ -24,7 +24,8 @@ export async function run(invocation: Invocation, session: Session): Promise<num
   if (session.json) session.printJson({ success: healthy, prefix, checks });
   else {
     session.say(`Environment: ${prefix}\n`);
-    session.print(checks.flatMap((check) => describe(check, session)).join("\n"));
+    const lines = invocation.name === "conda" ? describeAsConda : describe;
+    session.print(checks.flatMap((check) => lines(check, session)).join("\n"));
   }
   return healthy ? EXIT.ok : EXIT.failure;
 }
@@ -44,4 +45,40 @@ function describe({ status, message, details, fixed }: HealthCheck, session: Ses
     ...shown.map((line) => `    ${printable(line)}`),
     ...more,
   ];
+}
+
+/** conda's sentences, good and bad, of the checks that it has. */
+const SENTENCES: Partial<Record<HealthCheck["name"], readonly [good: string, bad: string]>> = {
+  "missing-files": ["There are no packages with missing files.", "Missing Files:"],
+  "altered-files": ["There are no packages with altered files.", "Altered Files:"],
+  consistency: ["The environment is consistent.", "The environment is not consistent."],
+  "environment-txt": [
+    "The environment is listed in the environments.txt file.",
+    "The environment is not listed in the environments.txt file.",
+  ],
+};
+
+/** Of files, conda counts those of each package; with --verbose it names them. */
+function describeAsConda(check: HealthCheck, session: Session): string[] {
+  const { name, status, message, details, fixed } = check;
+  const [good, bad] = SENTENCES[name] ?? [message, message];
+  const marks = session.out.unicode
+    ? { ok: "\u2705", warning: "\u274c", error: "\u274c" }
+    : { ok: "+", warning: "!", error: "x" };
+  const ofFiles = name === "missing-files" || name === "altered-files";
+  const shown = ofFiles && session.verbosity === 0 ? countByPackage(details) : details;
+  return [
+    `${marks[status]} ${status === "ok" ? good : bad}${fixed ? " (mended)" : ""}`,
+    ...(shown.length > 0 ? ["", ...shown.map(printable), ""] : []),
+  ];
+}
+
+/** `name-version-build: path` lines as `name: count`. */
+function countByPackage(lines: readonly string[]): string[] {
+  const counts = new Map<string, number>();
+  for (const line of lines) {
+    const name = line.slice(0, line.indexOf(": ")).split("-").slice(0, -2).join("-");
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  return [...counts].map(([name, count]) => `${name}: ${count}`);
 }

@@ -36,7 +36,8 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     await ensureDir(dirname(path));
     await writeAtomic(path, content);
     if (session.json) session.printJson({ success: true, format, file: path });
-    else session.say(`Wrote ${path}`);
+    // conda says nothing where all went well.
+    else if (invocation.name !== "conda") session.say(`Wrote ${path}`);
   } else if (
     !session.json ||
     format.endsWith("-json") ||

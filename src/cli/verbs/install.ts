@@ -24,6 +24,7 @@ export async function run(invocation: Invocation, session: Session): Promise<num
       updateAll: flag(invocation, "updateAll"),
       updateDeps: flag(invocation, "updateDeps"),
       upgradeNamed: flag(invocation, "updateSpecs") || (upgrades && !session.config.values.freezeInstalled),
+      prune: flag(invocation, "prune"),
       ...(flag(invocation, "mkdir") ? { createMissing: true } : {}),
     },
     session.context,

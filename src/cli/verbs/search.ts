@@ -20,19 +20,26 @@ export async function run(invocation: Invocation, session: Session): Promise<num
   const kind: RepoqueryKind =
     last === "depends" || last === "whoneeds" ? last : recursive ? "depends" : "search";
   const pretty = flag(invocation, "pretty");
-  const result = await repoquery(
-    {
-      kind,
-      specs: invocation.args,
-      channels: list(invocation, "channel"),
-      target: { name: text(invocation, "name"), prefix: text(invocation, "prefix") },
-      where: where(invocation, last === "search" && kind === "depends"),
-      recursive: recursive || (pretty && kind !== "search"),
-    },
-    session.context,
-  );
-  session.settle();
+  const ask = (specs: readonly string[]) =>
+    repoquery(
+      {
+        kind,
+        specs,
+        channels: list(invocation, "channel"),
+        target: { name: text(invocation, "name"), prefix: text(invocation, "prefix") },
+        where: where(invocation, last === "search" && kind === "depends"),
+        recursive: recursive || (pretty && kind !== "search"),
+      },
+      session.context,
+    );
   const asConda = invocation.name === "conda" && kind === "search";
+  let result = await ask(invocation.args);
+  const parts = asConda && !flag(invocation, "fullName") ? partsOfNames(invocation.args) : undefined;
+  if (parts && result.records.length === 0) {
+    const more = await ask(parts);
+    if (more.records.length > 0) result = more;
+  }
+  session.settle();
   if (asConda && result.records.length === 0) throw nothingFound(result);
   if (session.json) {
     session.printJson(asConda ? condaDocument(result) : queryDocument(result));
@@ -47,6 +54,13 @@ export async function run(invocation: Invocation, session: Session): Promise<num
   );
   session.print(lines.join("\n"));
   return EXIT.ok;
+}
+
+/** conda takes what is no name for a part of one; undefined for what is more than a name. */
+function partsOfNames(specs: readonly string[]): string[] | undefined {
+  return specs.length > 0 && specs.every((spec) => /^[\w.-]+$/.test(spec))
+    ? specs.map((spec) => `*${spec}*`)
+    : undefined;
 }
 
 function where(invocation: Invocation, searchTree: boolean): "local" | "remote" | undefined {
@@ -127,6 +141,8 @@ function condaDocument(result: RepoqueryResult): Record<string, unknown> {
 
 /** conda's `search --envs`: in which environments a package is installed. */
 async function searchEverywhere(invocation: Invocation, session: Session): Promise<number> {
+  if (invocation.name === "conda" && !session.json)
+    session.say(`Searching environments for ${invocation.args.join(" ")}: done`);
   const found = await searchEnvironments(invocation.args, session.context);
   if (session.json) {
     session.printJson(
