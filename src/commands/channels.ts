@@ -104,7 +104,9 @@ export async function loadIndexes(
   const { config, events, signal } = context;
   context.resources.useChannels(channels);
   warnOfTerms(channels, context);
-  const cacheDir = join(await writablePkgsDir(config.pkgsDirs), "cache");
+  const writable = await writablePkgsDir(config.pkgsDirs);
+  const cacheDir = join(writable, "cache");
+  const otherCacheDirs = config.pkgsDirs.filter((dir) => dir !== writable).map((dir) => join(dir, "cache"));
   await ensureDir(cacheDir);
   const started = performance.now();
   events({ type: "phase", phase: "repodata", state: "start" });
@@ -124,7 +126,14 @@ export async function loadIndexes(
         channelRelationsMaxDepth: config.channelRelationsMaxDepth,
         roots: [...roots],
       },
-      { http: context.resources.http(), pool: context.resources.pool(), events, cacheDir, signal },
+      {
+        http: context.resources.http(),
+        pool: context.resources.pool(),
+        events,
+        cacheDir,
+        otherCacheDirs,
+        signal,
+      },
     );
   } finally {
     events({ type: "phase", phase: "repodata", state: "end", seconds: (performance.now() - started) / 1000 });

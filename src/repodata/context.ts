@@ -36,6 +36,8 @@ export interface LoadContext {
   events: EventSink;
   /** The `cache` directory of a package cache; created when missing. */
   cacheDir: string;
+  /** Those of further package caches: read where `cacheDir` has nothing fresh, never written. */
+  otherCacheDirs?: readonly string[] | undefined;
   signal?: AbortSignal | undefined;
   /** Milliseconds since the epoch; the system clock when not given. */
   now?: (() => number) | undefined;

@@ -8,6 +8,7 @@ import { conditionalHeaders, confirmed, isFresh, validatorsOf } from "./http-cac
 import type { IndexFile } from "./index-format.ts";
 import { CACHED_HINT, fetchShardIndex, openShardIndex, type ShardIndex } from "./shard-index.ts";
 import {
+  type CachePaths,
   cachePaths,
   isKnownAbsent,
   readState,
@@ -33,7 +34,9 @@ interface Job {
   request: SubdirRequest;
   options: LoadOptions;
   context: LoadContext;
-  paths: ReturnType<typeof cachePaths>;
+  paths: CachePaths;
+  /** Where other caches would have the same. */
+  others: readonly CachePaths[];
   state: SubdirState;
   now: number;
 }
@@ -49,7 +52,8 @@ export async function loadSubdir(
   const key = fn === "repodata.json" ? request.url : `${request.url}/${fn}`;
   const paths = cachePaths(context.cacheDir, key);
   const now = context.now?.() ?? Date.now();
-  const job: Job = { request, options, context, paths, now, state: readState(paths, request.url) };
+  const others = (context.otherCacheDirs ?? []).map((dir) => cachePaths(dir, key));
+  const job: Job = { request, options, context, paths, others, now, state: readState(paths, request.url) };
   const { channel, subdir } = request;
   context.events({ type: "repodata", channel, subdir, state: "start" });
   const data =
@@ -96,6 +100,25 @@ function announceCached(job: Job, records: number): void {
   });
 }
 
+/** A whole index of another cache, such as one that all users of a machine share and none can write. */
+async function fromOthers(
+  job: Job,
+  usable: (validators: Validators) => boolean,
+): Promise<IndexFile | undefined> {
+  const { paths, request, context } = job;
+  for (const other of job.others) {
+    const file = openIndex(other.index, request.url);
+    if (file && usable(factsOf(file.header, readState(other, request.url).flat))) {
+      announceCached(job, file.header.records);
+      return file;
+    }
+    file?.close();
+    const foreign = await openForeign(request, { ...other, index: paths.index }, usable, context);
+    if (foreign) return foreign;
+  }
+  return undefined;
+}
+
 /** What may be used without asking the server. Opens the cached files at most once each. */
 async function fromCache(job: Job): Promise<SubdirData | undefined> {
   const { paths, request, options, state, now, context } = job;
@@ -117,7 +140,7 @@ async function fromCache(job: Job): Promise<SubdirData | undefined> {
     return { kind: "flat", file };
   }
   file?.close();
-  const foreign = await openForeign(request, paths, usable, context);
+  const foreign = (await openForeign(request, paths, usable, context)) ?? (await fromOthers(job, usable));
   if (foreign) return { kind: "flat", file: foreign };
   if (anyAge && state.absent.json !== undefined) return { kind: "missing" };
   if (!options.offline && !context.http.offline) return undefined;

@@ -232,4 +232,20 @@ describe("the repodata cache", () => {
       moved.json.slice(other.length + 1, -5),
     );
   });
+
+  it("uses what another cache has while that is fresh, or offline, and leaves it as it is", async () => {
+    const { url, server } = await serve({ "cache-control": "max-age=60" });
+    const shared = temporaryDirectory();
+    await load([url], { cacheDir: shared });
+    const before = readdirSync(shared).map((name) => [name, statSync(join(shared, name)).mtimeMs]);
+    const later = (seconds: number) => () => Date.now() + seconds * 1000;
+    const setup = { cacheDir: temporaryDirectory(), otherCacheDirs: [temporaryDirectory(), shared] };
+    const names = async (more: object) => fileNames((await load([url], { ...setup, ...more })).indexes);
+    expect(await names({})).toEqual(["noarch/a-1-0.conda"]);
+    expect(await names({ now: later(100), options: { offline: true } })).toEqual(["noarch/a-1-0.conda"]);
+    expect(asked(server)).toEqual(["plain"]);
+    expect(await names({ now: later(100) })).toEqual(["noarch/a-1-0.conda"]);
+    expect(asked(server)).toEqual(["plain", "plain"]);
+    expect(readdirSync(shared).map((name) => [name, statSync(join(shared, name)).mtimeMs])).toEqual(before);
+  });
 });

@@ -43,6 +43,7 @@ export interface Loaded {
 
 export interface LoadSetup {
   cacheDir: string;
+  otherCacheDirs?: string[];
   platform?: string;
   options?: LoadOptions;
   http?: HttpOptions;
@@ -71,6 +72,7 @@ export async function load(urls: readonly string[], setup: LoadSetup): Promise<L
       pool: inlinePool(),
       events: sink,
       cacheDir: setup.cacheDir,
+      otherCacheDirs: setup.otherCacheDirs,
       now: setup.now,
       signal: setup.signal,
     });
