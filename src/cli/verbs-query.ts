@@ -76,6 +76,7 @@ export const LOCK_COMMANDS: readonly CommandSpec[] = [
         help: "environment.yml or spec list; path, URL or - (may be repeated)",
         repeat: true,
       },
+      { flags: "--use-uv", help: "resolve `pip:` sections with the pip that uv brings" },
       ...solveOnly,
     ],
     examples: [

@@ -6,7 +6,7 @@ import { parsePipReport, pypiName } from "../specs/lock/pip-report.ts";
 import type { LockedPypiPackage } from "../specs/lock/types.ts";
 import type { RepoDataRecord } from "../specs/records.ts";
 import { type CommandContext, platformOf } from "./context.ts";
-import { askPip } from "./pip-resolver.ts";
+import { askPip, type PythonWithPip } from "./pip-resolver.ts";
 import { virtualPackages } from "./virtual-packages.ts";
 
 export interface PipSection {
@@ -36,7 +36,7 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
  * when pip finds none, or when the environment has no python.
  */
 export async function lockPip(
-  pip: string,
+  pip: PythonWithPip,
   section: PipSection,
   context: CommandContext,
 ): Promise<LockedPypiPackage[]> {

@@ -68,7 +68,7 @@ export async function lock(intent: LockIntent, context: CommandContext): Promise
     });
   }
   const solved: LockedSolve[] = [];
-  let found: Promise<string | undefined> | undefined;
+  let found: ReturnType<typeof findPip> | undefined;
   const pip = () => (found ??= findPip(context));
   for (const platform of platforms)
     solved.push(await solveFor(platform, solved.length === 0, { ...intent, format, findPip: pip }, context));
@@ -148,7 +148,7 @@ async function solveFor(
 
 /** Looks for pip when the first `pip:` section is met, once for all platforms. */
 interface PipFinder {
-  findPip(): Promise<string | undefined>;
+  findPip(): ReturnType<typeof findPip>;
 }
 
 interface PypiRequest {
@@ -175,7 +175,7 @@ async function pypiFor(request: PypiRequest, context: CommandContext): Promise<L
       hint:
         intent.format === "explicit"
           ? "explicit lists have no place for it; write a conda-lock.yml or pixi.lock"
-          : "with pip 22.2 or newer on PATH (python3 -m pip) it is",
+          : "with pip 22.2 or newer (python3 -m pip), or uv, on PATH it is",
     });
   return [];
 }

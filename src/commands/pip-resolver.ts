@@ -66,7 +66,7 @@ sys.exit(code)
 
 /** The text of pip's report for another python than its own. Nothing is installed. Throws `pip-failed` with pip's words. */
 export async function askPip(
-  python: string,
+  python: PythonWithPip,
   question: ResolveQuestion,
   context: CommandContext,
 ): Promise<string> {
@@ -80,7 +80,7 @@ export async function askPip(
     ...target.platforms.flatMap((tag) => ["--platform", tag]),
     ...["-r", requirements],
   ];
-  const result = await exec(python, ["-c", PROGRAM], {
+  const result = await exec(python.file, [...python.args, "-c", PROGRAM], {
     input: JSON.stringify({ markers: target.markers, provided, arguments: args }),
     // A shell that lets pip run only inside of environments does not mean this: nothing is installed.
     env: { ...context.env, PIP_REQUIRE_VIRTUALENV: "0", PYTHONUTF8: "1" },
@@ -99,20 +99,46 @@ export async function askPip(
   );
 }
 
-/** The root prefix's python or one on PATH, with a pip that writes reports. */
-export async function findPip(context: CommandContext): Promise<string | undefined> {
+/** What starts a python that has a pip which writes reports. */
+export interface PythonWithPip {
+  file: string;
+  args: readonly string[];
+}
+
+/** uv keeps a pip in its cache and finds, or brings, a python to run it. */
+const OF_UV: PythonWithPip = {
+  file: "uv",
+  args: ["run", "--no-project", "--quiet", "--with", "pip", "python"],
+};
+
+/**
+ * The root prefix's python or one on PATH, else one of uv; with `use_uv` that of uv alone. Throws `pip-failed` when uv was asked for
+ * and cannot.
+ */
+export async function findPip(context: CommandContext): Promise<PythonWithPip | undefined> {
+  if (context.config.useUv) {
+    if (await hasPip(OF_UV, context)) return OF_UV;
+    throw new ToolError(
+      "pip-failed",
+      "`uv` is not there to resolve the `pip:` section, or it can start no python",
+      {
+        hint: "put uv on PATH, or leave out --use-uv",
+      },
+    );
+  }
   const { rootPrefix } = context.config;
   const windows = context.hostPlatform.startsWith("win-");
   const own = rootPrefix && join(rootPrefix, ...(windows ? ["python.exe"] : ["bin", "python"]));
   const candidates = windows ? ["python", "py"] : ["python3", "python"];
   if (own && (await pathKind(own)) !== undefined) candidates.unshift(own);
-  for (const python of candidates) if (await hasPip(python, context)) return python;
+  for (const python of [...candidates.map((file) => ({ file, args: [] })), OF_UV])
+    if (await hasPip(python, context)) return python;
   return undefined;
 }
 
-async function hasPip(python: string, { env, signal }: CommandContext): Promise<boolean> {
+async function hasPip({ file, args }: PythonWithPip, { env, signal }: CommandContext): Promise<boolean> {
   try {
-    const { code, stdout } = await exec(python, ["-m", "pip", "--version"], { env, signal });
+    const { code, stdout } = await exec(file, [...args, "-m", "pip", "--version"], { env, signal });
     return code === 0 && Number(/^pip (\d+\.\d+)/.exec(stdout)?.[1] ?? 0) >= OLDEST;
   } catch (error) {
     if (error instanceof ToolError && error.code !== "interrupted") return false;

@@ -214,6 +214,28 @@ describe.skipIf(!python?.pip)("lock of a pip section", () => {
     expect(readdirSync(sandbox.dir)).not.toContain("fast-lock.yml");
   });
 
+  it("takes the pip that uv runs where there is no other, or when it is told to", async () => {
+    // Stands for uv, which CI has not: the words that it gets, and then what it does with them.
+    mkdirSync(path("uv-bin"));
+    writeFileSync(
+      path("uv-bin/uv"),
+      `#!/bin/sh\n[ "$1 $2 $3 $4 $5 $6" = "run --no-project --quiet --with pip python" ] || exit 9\nshift 6\nPATH='${process.env["PATH"]}' exec python3 "$@"\n`,
+      { mode: 0o755 },
+    );
+    const with_ = (PATH: string, ...more: string[]) =>
+      sandbox.taipanWith(
+        { env: { ...env, PATH } },
+        ...["lock", "--override-channels", "-q", "-f", "environment.yml", "-o", "uv-lock.yml", ...more],
+      );
+    for (const more of [[], ["--use-uv"]]) {
+      const result = await with_(`${path("uv-bin")}:${path("empty")}`, ...more);
+      expect([result.code, result.stderr]).toEqual([0, ""]);
+      expect(readFileSync(path("uv-lock.yml"), "utf8")).toContain("app-1.0-py3-none-any.whl");
+    }
+    const refused = await with_(process.env["PATH"]!.replace(/[^:]*uv[^:]*/g, ""), "--use-uv");
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("`uv` is not there")]);
+  });
+
   it("warns where nothing can resolve it, or the format has no place", async () => {
     const list = await lock("-f", "environment.yml", "-o", "list.txt");
     expect([list.code, list.stderr]).toEqual([
