@@ -164,6 +164,11 @@ describe("every document of --json has its schema", () => {
     const asConda = await runAs(sandbox, "conda", ["search", "app", ...channel, "--json"], FIXED_ENV);
     check("search-conda", JSON.parse(asConda.stdout));
     used.add("search-conda");
+    const install = ["create", "-n", "as-conda", "-y", ...channel, "libx", "--json"];
+    for (const words of [install, install.with(0, "install")]) {
+      const { stdout } = await runAs(sandbox, "conda", words, FIXED_ENV);
+      check("transaction", JSON.parse(stdout));
+    }
   });
 
   it("has every command in the table of docs/json.md", () => {
