@@ -45,11 +45,6 @@ export function createTransport(options: HttpOptions, events: EventSink): Transp
     });
     // A body that is thrown away emits its error with nobody listening; readers get it all the same.
     response.body.on("error", () => {});
-    // In the words that a refused tunnel gets: nothing was asked of the channel in either case.
-    if (response.statusCode === 407) {
-      response.body.resume();
-      throw new Error("Proxy response (407)");
-    }
     return { status: response.statusCode, headers: flattenHeaders(response.headers), body: response.body };
   };
 

@@ -345,7 +345,8 @@ describe("failures", () => {
     ["an unknown extension", { fn: "x-1-0.zip" }, "unsafe-name"],
     ["a hostile package name", { name: "../../x" }, "unsafe-name"],
     ["a hostile version", { version: "1/../../x" }, "unsafe-name"],
-  ])("%s never becomes a path", async (_, change, code) => {
+    ["a hostile build", { build: "../../x" }, "unsafe-name"],
+  ])("%s never becomes a path (GHSA-h672-p7h7-97v9)", async (_, change, code) => {
     const error = await failure(fetchAll([{ ...packages[0]!.record, ...change }]));
     expect(error.code).toBe(code);
     expect(existsSync(pkgs)).toBe(false);

@@ -223,6 +223,29 @@ describe("a registry", () => {
     );
   });
 
+  it("gives its password to no token service on another host", async () => {
+    const service = await startServer({ files: { "/token": '{"token":"t"}' } });
+    const registry = await startServer({
+      handler: (_, response) => {
+        response.writeHead(401, { "www-authenticate": `Bearer realm="${service.url}/token"` }).end();
+        return true;
+      },
+    });
+    const http = createHttpClient(
+      {
+        retries: 0,
+        credentials: (url) => (url.startsWith("oci:") ? { user: "ann", password: "pw" } : undefined),
+      },
+      { events: () => {} },
+    );
+    open.push(service, registry, http);
+    const response = await http.fetch(`oci://127.0.0.1:${registry.port}/c/noarch/repodata.json`);
+    response.discard();
+    expect(response.status).toBe(401);
+    expect(service.requests).toHaveLength(1);
+    expect(service.requests[0]!.headers["authorization"]).toBeUndefined();
+  });
+
   it("tries a token service again that is down for a while", async () => {
     const { registry, http } = await world();
     const url = `${registry.channel}/noarch/repodata.json`;
