@@ -14,7 +14,7 @@ import { type LoadVariant, loadIndexes, withMembers } from "./channels.ts";
 import { asMicromamba, type CommandContext, platformOf } from "./context.ts";
 import { allowedIndexes } from "./policy.ts";
 import { virtualPackages } from "./virtual-packages.ts";
-import { parseWhen } from "./when.ts";
+import { parseWhen, parseWhenByName } from "./when.ts";
 
 export interface SolveIntent {
   command: SolveCommand;
@@ -144,6 +144,7 @@ async function runSolve(
       allowDowngrade: config.allowDowngrade,
       strategy: config.solveStrategy,
       excludeNewer: config.excludeNewer ? parseWhen(config.excludeNewer, Date.now()) : undefined,
+      excludeNewerByName: parseWhenByName(config.excludeNewerPackage, Date.now()),
       timeout: config.solverTimeoutSecs > 0 ? config.solverTimeoutSecs * 1000 : undefined,
     },
     aggressiveUpdates: config.aggressiveUpdatePackages.map((text) => parseMatchSpec(text)),

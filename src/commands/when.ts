@@ -15,6 +15,13 @@ export function parseWhen(text: string, now: number): number {
   });
 }
 
+/** `exclude_newer_package`: a date or an age for each name; `false` is no limit, whatever holds for the others. */
+export function parseWhenByName(limits: Readonly<Record<string, string>>, now: number): Map<string, number> {
+  return new Map(
+    Object.entries(limits).map(([name, text]) => [name, text === "false" ? Infinity : parseWhen(text, now)]),
+  );
+}
+
 function instant(text: string): number | undefined {
   const [, day, time, zone] = DATE.exec(text) ?? [];
   if (day === undefined) return undefined;

@@ -110,6 +110,11 @@ export const INSTALL_KEYS = named({
   exclude_newer: string("Solver", "", "Ignore packages that a channel listed after this date or age", {
     env: "none",
   }),
+  exclude_newer_package: map("Solver", "Dates or ages for single packages, in place of exclude_newer", {
+    details:
+      "A map of a package's name to a date, an age, or false: then its newest version may be installed,\nas one may want it of packages of one's own.",
+    env: "none",
+  }),
   solve_strategy: oneOf(
     "Solver",
     ["highest", "lowest", "lowest-direct"],

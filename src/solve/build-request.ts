@@ -33,6 +33,8 @@ export interface SolveFlags {
   strategy?: SolveStrategy | undefined;
   /** Milliseconds since the epoch. */
   excludeNewer?: number | undefined;
+  /** The same for single packages, in place of it; Infinity is no limit. */
+  excludeNewerByName?: ReadonlyMap<string, number> | undefined;
   /** Milliseconds. */
   timeout?: number | undefined;
 }
@@ -88,6 +90,7 @@ export function buildRequest(input: RequestInput): SolveRequest {
       pinPython: flags.noPythonPin !== true,
       addPip: installs && input.addPip,
       excludeNewer: flags.excludeNewer,
+      excludeNewerByName: flags.excludeNewerByName,
       timeout: flags.timeout,
     },
     indexes: input.indexes,

@@ -13,8 +13,9 @@ export interface CandidateSource {
   readonly channelPriority: ChannelPriority;
   /** Names for which a spec of the request names the channel: strict priority does not hide other channels from it. */
   readonly channelNamed: ReadonlySet<string>;
-  readonly excludeNewer: number | undefined;
-  /** Records by the clock that `excludeNewer` was compared with. */
+  /** The time after which records of a name do not count. */
+  newest(name: string): number | undefined;
+  /** Records by the clock that this time was compared with. */
   readonly clocks: Record<Clock, number>;
   readonly noDependencies: boolean;
   /** The installed record of a name that should stay as it is. */
@@ -121,11 +122,12 @@ function isSamePackage(installed: PrefixRecord, record: RepoDataRecord): boolean
 }
 
 /** CEP 47: when the channel first listed the record, else when it was built. Records without either are old enough. */
-function isTooNew(record: PackageRecord, { excludeNewer, clocks }: CandidateSource): boolean {
-  if (excludeNewer === undefined) return false;
+function isTooNew(record: PackageRecord, { newest, clocks }: CandidateSource): boolean {
+  const limit = newest(record.name);
+  if (limit === undefined || limit === Infinity) return false;
   const { indexed_timestamp: indexed } = record;
   const isIndexed = typeof indexed === "number" && indexed > 0;
   const time = isIndexed ? indexed : timestampOf(record);
   clocks[isIndexed ? "indexed" : time > 0 ? "built" : "none"]++;
-  return time > excludeNewer;
+  return time > limit;
 }

@@ -117,7 +117,7 @@ function candidateSource(
     virtual: new Map(request.virtualPackages.map((record) => [record.name, record])),
     channelPriority: options.channelPriority,
     channelNamed: new Set(withChannel.map((spec) => spec.name!)),
-    excludeNewer: options.excludeNewer,
+    newest: (name) => options.excludeNewerByName?.get(name) ?? options.excludeNewer,
     clocks: { indexed: 0, built: 0, none: 0 },
     noDependencies: false,
     keeps: (name) => (jobs.updateAll || direct.has(name) ? undefined : installed.get(name)),

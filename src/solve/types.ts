@@ -39,6 +39,8 @@ export interface SolveOptions {
   addPip: boolean;
   /** Milliseconds since the epoch: newer records do not exist. */
   excludeNewer?: number | undefined;
+  /** The same for single packages, in place of it; Infinity is no limit. */
+  excludeNewerByName?: ReadonlyMap<string, number> | undefined;
   /** Milliseconds of solving after which a `solver-timeout` ToolError is thrown. */
   timeout?: number | undefined;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseWhen } from "../../src/commands/when.ts";
+import { parseWhen, parseWhenByName } from "../../src/commands/when.ts";
 
 const NOW = 1_700_000_000_000;
 const HOUR = 3_600_000;
@@ -49,4 +49,11 @@ describe("parseWhen", () => {
   ])("refuses %s", (text) => {
     expect(() => parseWhen(text, NOW)).toThrow(expect.objectContaining({ code: "usage" }));
   });
+});
+
+it("takes limits of single packages, and false for none", () => {
+  expect([...parseWhenByName({ pandas: "7d", mine: "false" }, NOW)]).toEqual([
+    ["pandas", NOW - 7 * DAY],
+    ["mine", Infinity],
+  ]);
 });

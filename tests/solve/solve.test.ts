@@ -224,9 +224,12 @@ describe("pins, virtual packages, dates, strategies", () => {
       record("a 2 0", [], { timestamp: 1_600_000_000_000, indexed_timestamp: 1_900_000_000_000 }),
       record("a 3 0", [], { timestamp: 1_900_000_000_000 }),
     ];
-    expect(dists(ask([world], { specs: ["a"], flags: { excludeNewer: 1_700_000_000_000 } }))).toEqual([
-      "a-1-0",
-    ]);
+    const excludeNewer = 1_700_000_000_000;
+    expect(dists(ask([world], { specs: ["a"], flags: { excludeNewer } }))).toEqual(["a-1-0"]);
+    // A limit of its own stands in place of the one for all.
+    const own = (limit: number) => ({ excludeNewer, excludeNewerByName: new Map([["a", limit]]) });
+    expect(dists(ask([world], { specs: ["a"], flags: own(Infinity) }))).toEqual(["a-3-0"]);
+    expect(ask([world], { specs: ["a"], flags: own(1_500_000_000_000) })).toHaveProperty("kind", "conflict");
   });
 
   it("can take the lowest versions", () => {
