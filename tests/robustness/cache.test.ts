@@ -23,6 +23,12 @@ import { type ServedPackage, somePackages } from "../support/packages.ts";
 import { repoRoot } from "../support/shared.ts";
 
 const PACKAGES = 12;
+const ROOT = process.getuid?.() === 0;
+const NOBODY = { uid: 65_534, gid: 65_534 };
+const [ANN, BEN] = [
+  { uid: 61_001, gid: 61_000 },
+  { uid: 61_002, gid: 61_000 },
+];
 const sandbox = mkdtempSync(join(tmpdir(), "taipan-processes-"));
 const recordsFile = join(sandbox, "records.json");
 let driver: string;
@@ -54,9 +60,26 @@ interface Outcome {
   output: { ok?: number; code?: string; message?: string };
 }
 
-function start(pkgs: string, wrap: string[] = []): { child: ChildProcess; done: Promise<Outcome> } {
-  const [file, ...args] = [...wrap, process.execPath, driver, recordsFile, pkgs];
-  const child = spawn(file!, args, { stdio: ["ignore", "pipe", "inherit"] });
+/** Another user, whom only root can become; by default with the umask of shared directories. */
+interface User {
+  uid: number;
+  gid: number;
+  umask?: string;
+}
+
+function start(pkgs: string, as?: User): { child: ChildProcess; done: Promise<Outcome> } {
+  const command = [process.execPath, driver, recordsFile, pkgs];
+  return as === undefined
+    ? follow(command)
+    : follow(["sh", "-c", `umask ${as.umask ?? "002"}; exec "$@"`, "sh", ...command], as);
+}
+
+function follow(
+  [file, ...args]: string[],
+  { uid, gid }: Partial<User> = {},
+): { child: ChildProcess; done: Promise<Outcome> } {
+  const who = uid === undefined ? {} : { uid, gid };
+  const child = spawn(file!, args, { stdio: ["ignore", "pipe", "inherit"], ...who });
   let text = "";
   child.stdout!.on("data", (chunk) => {
     text += chunk;
@@ -88,34 +111,34 @@ it("a read-only cache is read, and never written", { timeout: 60_000 }, async ()
   rmSync(join(readOnly, "pkg-0-1.0-0"), { recursive: true });
   rmSync(join(readOnly, packages[0]!.record.fn));
   const own = join(sandbox, "own");
-  const wrap = process.getuid?.() === 0 ? asNobody() : [];
-  if (!wrap) return void process.stderr.write("skipped: root writes everywhere, and setpriv is not there\n");
+  // Root writes everywhere.
+  const as = ROOT ? NOBODY : undefined;
   for (const path of [sandbox, own]) {
     mkdirSync(path, { recursive: true });
     chmodSync(path, 0o777);
   }
   chmodSync(readOnly, 0o555);
   try {
-    expect((await start(`${readOnly}:${own}`, wrap).done).output).toEqual({ ok: PACKAGES });
+    expect((await start(`${readOnly}:${own}`, as).done).output).toEqual({ ok: PACKAGES });
     expect(checkVisible(own, packages)).toEqual(["pkg-0-1.0-0"]);
-    expect((await start(readOnly, wrap).done).output).toMatchObject({ code: "permission-denied" });
+    expect((await start(readOnly, as).done).output).toMatchObject({ code: "permission-denied" });
   } finally {
     chmodSync(readOnly, 0o755);
   }
   expect(readdirSync(readOnly).sort()).toEqual(before.filter((name) => !name.startsWith("pkg-0-")));
 });
 
-it("two users fill and reuse one cache that their group may write", { timeout: 120_000 }, async () => {
-  const [ann, ben] = [asUser(61_001, 61_000), asUser(61_002, 61_000)];
-  if (process.getuid?.() !== 0 || !ann || !ben)
-    return void process.stderr.write("skipped: only root can become two users\n");
+it("two users fill and reuse one cache that their group may write", { timeout: 120_000 }, async ({
+  skip,
+}) => {
+  skip(!ROOT, "only root can become two users");
   chmodSync(sandbox, 0o755);
   const pkgs = join(sandbox, "group");
   mkdirSync(pkgs);
   chownSync(pkgs, 0, 61_000);
   // As an administrator sets it up: new directories belong to the group, too.
   chmodSync(pkgs, 0o2775);
-  const both = await Promise.all([start(pkgs, ann).done, start(pkgs, ben).done]);
+  const both = await Promise.all([start(pkgs, ANN).done, start(pkgs, BEN).done]);
   for (const outcome of both) expect(outcome.output).toEqual({ ok: PACKAGES });
   expect(checkVisible(pkgs, packages)).toHaveLength(PACKAGES);
   expect(litter(pkgs)).toEqual([]);
@@ -126,7 +149,7 @@ it("two users fill and reuse one cache that their group may write", { timeout: 1
   const owner = lstatSync(place).uid;
   truncateSync(join(place, "share/pkg-0/small.txt"), 1);
   rmSync(join(pkgs, "pkg-1-1.1-0"), { recursive: true });
-  const other = await start(pkgs, owner === 61_001 ? ben : ann).done;
+  const other = await start(pkgs, owner === ANN.uid ? BEN : ANN).done;
   expect(other.output).toEqual({ ok: PACKAGES });
   expect(checkVisible(pkgs, packages)).toHaveLength(PACKAGES);
   expect(litter(pkgs)).toEqual([]);
@@ -134,67 +157,43 @@ it("two users fill and reuse one cache that their group may write", { timeout: 1
 
 it("a broken entry of another user that cannot be moved away gets a good one beside it", {
   timeout: 60_000,
-}, async () => {
-  const [ann, ben] = [asUser(61_001, 61_000, "022"), asUser(61_002, 61_000, "022")];
-  if (process.getuid?.() !== 0 || !ann || !ben)
-    return void process.stderr.write("skipped: only root can become two users\n");
+}, async ({ skip }) => {
+  skip(!ROOT, "only root can become two users");
+  const umask = "022";
   chmodSync(sandbox, 0o755);
   const pkgs = join(sandbox, "sticky");
   mkdirSync(pkgs);
   // Everybody may write, nobody may touch what is another's, as in /tmp.
   chmodSync(pkgs, 0o1777);
-  expect((await start(pkgs, ann).done).output).toEqual({ ok: PACKAGES });
+  expect((await start(pkgs, { ...ANN, umask }).done).output).toEqual({ ok: PACKAGES });
   truncateSync(join(pkgs, "pkg-0-1.0-0/share/pkg-0/small.txt"), 1);
   for (let round = 0; round < 2; round++)
-    expect((await start(pkgs, ben).done).output).toEqual({ ok: PACKAGES });
+    expect((await start(pkgs, { ...BEN, umask }).done).output).toEqual({ ok: PACKAGES });
   const beside = join(pkgs, "http", `127.0.0.1_${server.port}`, "noarch", "pkg-0-1.0-0");
   expect(readFileSync(join(beside, "share/pkg-0/small.txt"), "utf8")).toBe("hello from 0\n");
   expect(litter(pkgs)).toEqual(["http"]);
 });
 
-function asNobody(): string[] | undefined {
-  return asUser(65_534, 65_534);
-}
-
-/** The command that runs another as this user and group, by default with the umask of shared directories, or undefined. */
-function asUser(user: number, group: number, umask = "002"): string[] | undefined {
-  const wrap = [
-    "setpriv",
-    `--reuid=${user}`,
-    `--regid=${group}`,
-    "--clear-groups",
-    "sh",
-    "-c",
-    `umask ${umask}; exec "$@"`,
-    "sh",
-  ];
-  return spawnSync(wrap[0]!, [
-    ...wrap.slice(1),
-    process.execPath,
-    "-e",
-    `require("node:fs").readFileSync(${JSON.stringify(driver)})`,
-  ]).status === 0
-    ? wrap
-    : undefined;
-}
-
-it("a full disk is told as such, and what fits stays whole", { timeout: 60_000 }, async () => {
-  const mount = join(sandbox, "full");
+it("a full disk is told as such, and what fits stays whole", { timeout: 60_000 }, async ({ skip }) => {
+  const [mount, after] = [join(sandbox, "full"), join(sandbox, "full-after")];
   mkdirSync(mount);
-  const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", mount]).status === 0;
-  if (!mounted) return void process.stderr.write("skipped: no tmpfs can be mounted here\n");
-  try {
-    const pkgs = join(mount, "pkgs");
-    const outcome = await start(pkgs).done;
-    expect(outcome.output).toMatchObject({ code: "disk-full" });
-    expect(litter(pkgs)).toEqual([]);
-    checkVisible(pkgs, packages);
-  } finally {
-    spawnSync("umount", [mount]);
-  }
+  // A file system of this process alone, which anybody may have where there are user namespaces.
+  const alone = ["unshare", "--mount", ...(ROOT ? [] : ["--user", "--map-root-user"]), "sh", "-c"];
+  const small = 'mount -t tmpfs -o size=1m tmpfs "$0" &&';
+  skip(
+    spawnSync(alone[0]!, [...alone.slice(1), `${small} :`, mount]).status !== 0,
+    "nothing can be mounted here",
+  );
+  const script = `${small} { "$@" "$0/pkgs"; code=$?; cp -a "$0/pkgs" ${after}; exit $code; }`;
+  const outcome = await follow([...alone, script, mount, process.execPath, driver, recordsFile]).done;
+  expect(outcome).toMatchObject({ code: 1, output: { code: "disk-full" } });
+  expect(litter(after)).toEqual([]);
+  expect(checkVisible(after, packages).length).toBeLessThan(PACKAGES);
 });
 
-it("left-overs of dead processes are swept, those of living ones are not", { timeout: 60_000 }, async () => {
+it("left-overs of dead processes are swept, those of living ones are not, and hold nobody up", {
+  timeout: 60_000,
+}, async () => {
   const pkgs = join(sandbox, "swept");
   const { child, done } = start(pkgs);
   await expect.poll(() => litter(pkgs).length, { timeout: 20_000, interval: 2 }).toBeGreaterThan(0);
