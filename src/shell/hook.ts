@@ -160,7 +160,10 @@ function cshHook({ name, exe, rootPrefix, autoActivate }: HookInput): string {
     `set ${words} = (!*)`,
     // Makes a first word exist.
     `set __${name}_first = (!* _)`,
+    // The prompt is no variable of the environment; what stands behind `if` is expanded even where it is not run.
+    `if ($?prompt && ${first} =~ ${shellChange}) eval 'setenv prompt "$prompt"'`,
     `if (${first} =~ ${shellChange}) eval "\`${quoted} shell !* --shell tcsh\`"`,
+    `if ($?prompt && ${first} =~ ${shellChange}) unsetenv prompt`,
     `if (${first} =~ ${packageChange}) ${quoted} $${words}:q`,
     `if (${first} =~ ${packageChange} && $?CONDA_PREFIX) eval "\`${quoted} shell reactivate --shell tcsh\`"`,
     `if (${first} !~ ${shellChange} && ${first} !~ ${packageChange}) ${quoted} $${words}:q`,

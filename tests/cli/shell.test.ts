@@ -243,6 +243,41 @@ describe("without a hook", () => {
   });
 });
 
+describe.runIf(hasShell("tcsh"))("the prompt of tcsh, which is no variable of its environment", () => {
+  it("gets the environment's name and its old text back", () => {
+    const exe = executableAs(sandbox, "taipan");
+    const hook = join(sandbox.dir, "hook.csh");
+    const script = join(sandbox.dir, "prompt.csh");
+    writeFileSync(
+      script,
+      `"${exe}" shell hook -s tcsh > "${hook}"
+source "${hook}"
+taipan activate sci
+echo without $?prompt
+taipan deactivate
+set prompt = '%n "x" it is > '
+taipan activate sci
+echo "one $prompt"
+taipan activate other
+echo "two $prompt"
+taipan deactivate
+taipan deactivate
+echo "none $prompt"
+env | grep '^prompt='
+`,
+    );
+    const env = { PATH: process.env["PATH"], HOME: sandbox.home, MAMBA_ROOT_PREFIX: sandbox.root };
+    const result = spawnSync("tcsh", ["-f", script], { env, encoding: "utf8", cwd: sandbox.dir });
+    expect(result.stdout.split("\n"), result.stderr).toEqual([
+      "without 0",
+      'one (sci) %n "x" it is > ',
+      'two (other) %n "x" it is > ',
+      'none %n "x" it is > ',
+      "",
+    ]);
+  });
+});
+
 describe("completion", () => {
   const complete = async (...words: string[]) =>
     (await sandbox.taipan("completer", "--", ...words)).stdout.split("\n").filter(Boolean);
