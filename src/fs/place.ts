@@ -1,6 +1,6 @@
 /** What the file system is like where a path is, or would be: room, rights, device, spelling. Nothing is written. */
 import * as fs from "node:fs";
-import { dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fromSystemError, isMissing } from "../errors.ts";
 import { kindAt } from "./tree.ts";
 
@@ -54,16 +54,28 @@ export function deviceOf(path: string): number | undefined {
   }
 }
 
+function somethingIn(path: string): string | undefined {
+  try {
+    const name = fs.readdirSync(path).find((name) => name.toUpperCase() !== name.toLowerCase());
+    return name === undefined ? undefined : join(path, name);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whether names that differ in case alone are one file here. Asks with another spelling of a path that exists; nothing is written. */
 export function ignoresCase(path: string): boolean {
-  for (let at = path; at !== dirname(at); at = dirname(at)) {
-    const name = at.slice(dirname(at).length);
+  // What is inside comes first: the directory itself may be where another file system is mounted.
+  for (let at = somethingIn(path) ?? path; at !== dirname(at); at = dirname(at)) {
+    const name = basename(at);
     const upper = name.toUpperCase();
     const other = upper === name ? name.toLowerCase() : upper;
     if (other === name) continue;
     try {
-      const [here, there] = [at, `${dirname(at)}${other}`].map((spelling) => fs.lstatSync(spelling));
-      return here!.ino === there!.ino && here!.dev === there!.dev;
+      for (const spelling of [name, other]) fs.lstatSync(join(dirname(at), spelling));
+      // Two files are listed twice, one is once. Inodes tell less: some drivers number each spelling.
+      const listed = new Set(fs.readdirSync(dirname(at)));
+      return !(listed.has(name) && listed.has(other));
     } catch (error) {
       if (!isMissing(error)) throw fromSystemError(error, "look at", at);
       return false;

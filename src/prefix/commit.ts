@@ -136,6 +136,7 @@ function haveScripts({ request, planned }: CommitInput): boolean {
 
 function plannedMoves({ request, conflicts, context }: CommitInput, root: string): Moves {
   const { prefix, transaction, options } = request;
+  const fold = nameFolding(prefix) ?? ((path: string) => path);
   const metadata = transaction.operations.flatMap((operation) =>
     operation.old ? [`conda-meta/${prefixRecordFile(operation.old)}`] : [],
   );
@@ -143,10 +144,10 @@ function plannedMoves({ request, conflicts, context }: CommitInput, root: string
     prefix,
     { ...conflicts.removed, files: [...conflicts.removed.files, ...metadata] },
     root,
-    nameFolding(prefix),
+    fold,
   );
-  const known = clobberedPaths(conflicts);
-  const unowned = moves.overwritten.filter((path) => !known.has(path) && !path.endsWith(".pyc"));
+  const known = new Set(clobberedPaths(conflicts).map(fold));
+  const unowned = moves.overwritten.filter((path) => !known.has(fold(path)) && !path.endsWith(".pyc"));
   if (unowned.length > 0 && options.pathConflict === "prevent") {
     throw new ToolError(
       "clobber",

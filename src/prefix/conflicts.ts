@@ -32,7 +32,8 @@ export function planConflicts(input: {
 }): ConflictPlan {
   const { prefix, planned, transaction, replaced = [] } = input;
   const linked = planned.map(({ dist, paths }) => ({ dist, paths }));
-  const { clobbers, skip } = findClobbers(linked, transaction.unchanged, nameFolding(prefix));
+  const fold = nameFolding(prefix);
+  const { clobbers, skip } = findClobbers(linked, transaction.unchanged, fold);
   const plan: ConflictPlan = {
     clobbers,
     skip: new Map(),
@@ -42,7 +43,7 @@ export function planConflicts(input: {
   };
   for (const [dist, paths] of skip) plan.skip.set(dist, [...paths]);
   resolveDirectories(prefix, planned, plan);
-  planRemovals(planned, transaction, replaced, plan);
+  planRemovals({ planned, transaction, replaced, fold: fold ?? ((path) => path) }, plan);
   return plan;
 }
 
@@ -54,33 +55,37 @@ export function nameFolding(prefix: string): ((path: string) => string) | undefi
 }
 
 function planRemovals(
-  planned: readonly PlannedOperation[],
-  transaction: Transaction,
-  replaced: readonly string[],
+  input: {
+    planned: readonly PlannedOperation[];
+    transaction: Transaction;
+    replaced: readonly string[];
+    fold: (path: string) => string;
+  },
   plan: ConflictPlan,
 ): void {
+  const { planned, transaction, replaced, fold } = input;
   const old = transaction.operations.flatMap((operation) => (operation.old ? [operation.old] : []));
   if (old.length === 0 && replaced.length === 0) return;
-  const arriving = new Set(planned.flatMap((item) => item.paths));
-  const going = new Set([...old.flatMap((record) => removablePaths(record)), ...replaced]);
-  const kept = new Map<string, PackageCacheRecord>();
+  const arriving = new Set(planned.flatMap((item) => item.paths.map(fold)));
+  const going = new Set([...old.flatMap((record) => removablePaths(record)), ...replaced].map(fold));
+  const kept = new Map<string, { owner: PackageCacheRecord; spelling: string }>();
   for (const record of transaction.unchanged)
     for (const path of record.files) {
-      if (going.has(path)) kept.set(path, record);
+      if (going.has(fold(path))) kept.set(fold(path), { owner: record, spelling: path });
       else if (path.endsWith(".pyc")) plan.removed.keptByteCode.add(path);
     }
-  for (const path of replaced) if (!kept.has(path)) plan.removed.files.push(path);
+  for (const path of replaced) if (!kept.has(fold(path))) plan.removed.files.push(path);
   const restore = new Map<PackageCacheRecord, string[]>();
   for (const record of old) {
     for (const path of record.files) {
-      const owner = kept.get(path);
+      const { owner, spelling = path } = kept.get(fold(path)) ?? {};
       if (!owner) plan.removed.files.push(path);
-      else if (!arriving.has(path) && kindAt(owner.extracted_package_dir) === "directory") {
+      else if (!arriving.has(fold(path)) && kindAt(owner.extracted_package_dir) === "directory") {
         // Which of the two files is there is not recorded: the one that stays is linked again.
         plan.removed.files.push(path);
         const list = restore.get(owner);
-        if (list) list.push(path);
-        else restore.set(owner, [path]);
+        if (list) list.push(spelling);
+        else restore.set(owner, [spelling]);
       }
     }
     for (const entry of record.paths_data.paths)
@@ -226,5 +231,7 @@ export function checkConflicts(
   }
 }
 
-export const clobberedPaths = (plan: ConflictPlan): Set<string> =>
-  new Set([...plan.clobbers.map((clobber) => clobber.path), ...plan.restore.flatMap((item) => item.paths)]);
+export const clobberedPaths = (plan: ConflictPlan): string[] => [
+  ...plan.clobbers.map((clobber) => clobber.path),
+  ...plan.restore.flatMap((item) => item.paths),
+];

@@ -71,10 +71,11 @@ export function planMoves(
     moves.out.push(path);
     gone.add(fold(path));
   };
-  collectRemovals(prefix, "", treeOf(removed.files, removed.directories), {
+  collectRemovals(prefix, "", treeOf(removed.files.map(fold), removed.directories.map(fold)), {
     out,
     moves,
-    keptByteCode: removed.keptByteCode,
+    keptByteCode: new Set([...removed.keptByteCode].map(fold)),
+    fold,
   });
   if (staged !== undefined) collectArrivals(prefix, staged, "", { out, gone, moves, fold });
   return moves;
@@ -82,12 +83,13 @@ export function planMoves(
 
 interface RemovalContext {
   out: (path: string) => void;
+  fold: (name: string) => string;
   keptByteCode: ReadonlySet<string>;
   moves: Moves;
 }
 
 /**
- * Moves out what is listed below `directory`. True when all of it may go: the caller then moves the directory itself.
+ * Moves out what is listed below `directory`, in folded names in `node`. True when all of it may go: the caller then moves the directory itself.
  * `sources` is the parent of a `__pycache__`: byte code of a source that goes goes with it, recorded or not, unless a package that stays has brought it.
  */
 function collectRemovals(
@@ -101,16 +103,18 @@ function collectRemovals(
   if (!entries) return false;
   const whole: string[] = [];
   let left = 0;
+  const { fold } = context;
   for (const [name, kind] of entries) {
     const path = join(directory, name);
+    const folded = fold(name);
     const cache = name === "__pycache__" && node.files.size > 0;
-    const child = node.directories.get(name) ?? (cache ? newNode() : undefined);
+    const child = node.directories.get(folded) ?? (cache ? newNode() : undefined);
     if (kind === "directory") {
       if (child && collectRemovals(prefix, path, child, context, cache ? node : undefined)) whole.push(name);
       else left++;
     } else if (
-      node.files.has(name) ||
-      (sources && kind === "file" && isByteCodeOf(name, sources) && !context.keptByteCode.has(path))
+      node.files.has(folded) ||
+      (sources && kind === "file" && isByteCodeOf(folded, sources) && !context.keptByteCode.has(fold(path)))
     ) {
       whole.push(name);
     } else {

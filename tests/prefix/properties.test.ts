@@ -199,4 +199,14 @@ describe("file systems that ignore case", () => {
     );
     expect(inside).toEqual({ out: ["File.txt"], in: ["file.txt"], overwritten: ["file.txt"], outside: [] });
   });
+  test("what goes is found under the name that it has on the disk, which may be another package's spelling", () => {
+    const box = sandbox();
+    mkdirSync(join(box.prefix, "share/__pycache__"), { recursive: true });
+    for (const file of ["x", "Y.py", "__pycache__/Y.cpython-311.pyc", "__pycache__/x.cpython-311.pyc"])
+      writeFileSync(join(box.prefix, "share", file), "");
+    const removed = { files: ["Share/y.PY"], directories: [], keptByteCode: new Set<string>() };
+    const moves = planMoves(box.prefix, removed, undefined, (name) => name.toLowerCase());
+    expect(moves.out.sort()).toEqual(["share/Y.py", "share/__pycache__/Y.cpython-311.pyc"]);
+    expect(planMoves(box.prefix, removed, undefined).out).toEqual([]);
+  });
 });
