@@ -18,7 +18,7 @@ import { isEnvironment } from "../../src/prefix/environment-marks.ts";
 import { readPrefix } from "../../src/prefix/prefix.ts";
 import { preflightFetch } from "../../src/prefix/preflight.ts";
 import { removeEnvironment } from "../../src/prefix/remove-environment.ts";
-import type { PrefixRecord } from "../../src/specs/records.ts";
+import type { PackageCacheRecord, PrefixRecord } from "../../src/specs/records.ts";
 import { handlers } from "../../src/worker.ts";
 import { createPool } from "../../src/workers/pool.ts";
 import {
@@ -496,6 +496,26 @@ describe("clobbering", () => {
     expect(read(box, "clobber.txt")).toBe("clobber-1\n");
     await box.set([]);
     expect(existsSync(join(box.prefix, "clobber.txt"))).toBe(false);
+  });
+  test("of three packages, what stays is what linking those that stay would make (CEP 32)", async () => {
+    const box = sandbox();
+    // Names in another order than they are linked in: the order is the solution's.
+    const [first, second, third] = ["z", "m", "a"].map((name) =>
+      makePackage(box.pkgs, { name, files: { "lib/shared.txt": name, [`lib/${name}`]: name } }),
+    ) as [PackageCacheRecord, PackageCacheRecord, PackageCacheRecord];
+    const shared = (): string => read(box, "lib/shared.txt");
+    await box.set([first, second, third]);
+    expect(shared()).toBe("a");
+    await box.set([first, second]);
+    expect(shared()).toBe("m");
+    await box.set([first]);
+    expect(shared()).toBe("z");
+    await box.set([first, second, third]);
+    await box.set([first, third]);
+    expect(shared()).toBe("a");
+    await box.set([second, third]);
+    await box.set([]);
+    expect(existsSync(join(box.prefix, "lib"))).toBe(false);
   });
   test("removing the loser keeps the winner's file", async () => {
     const box = sandbox();
