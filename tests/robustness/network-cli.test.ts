@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { buildPackage, writeChannel } from "../../fixtures/index.ts";
-import { type ChannelServer, startServer } from "../support/channel-server.ts";
+import { type ChannelServer, startServer, TEST_CA } from "../support/channel-server.ts";
 import { type CliResult, createSandbox, type Sandbox } from "../support/cli.ts";
 import { startRegistry } from "../support/oci-registry.ts";
 
@@ -183,6 +183,40 @@ describe("secrets of configuration", () => {
     rmSync(join(sandbox.root, "pkgs"), { recursive: true, force: true });
     await nothingShown({ https_proxy: address }, "http://channel.invalid", true);
     await nothingShown({ https_proxy: address }, "https://channel.invalid", true);
+  });
+});
+
+describe("certificates", () => {
+  it("come from where the variables and ssl_verify say", async () => {
+    const server = await startServer({ files, tls: "http2" });
+    servers.push(server);
+    const args = [
+      "create",
+      "-y",
+      "-p",
+      join(sandbox.dir, "env"),
+      "--override-channels",
+      "-c",
+      server.url,
+      "app",
+    ];
+    const run = (env: Record<string, string>): Promise<CliResult> => sandbox.taipanWith({ env }, ...args);
+    const refused = await run({});
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toMatch(/TLS failed.*\nhint: .*`ssl_verify`/);
+    const sources: Record<string, string>[] = [
+      { SSL_CERT_FILE: TEST_CA },
+      { SSL_CERT_FILE: "", REQUESTS_CA_BUNDLE: TEST_CA },
+      { CONDA_SSL_VERIFY: TEST_CA },
+    ];
+    for (const env of sources) {
+      const done = await run(env);
+      expect(done.code, done.stderr).toBe(0);
+    }
+    condarc(["ssl_verify: false"]);
+    const unverified = await run({});
+    expect(unverified.code, unverified.stderr).toBe(0);
+    expect(unverified.stderr).toMatch(/warning: TLS certificates are not verified/);
   });
 });
 
