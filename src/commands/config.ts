@@ -9,7 +9,7 @@ import {
   removeValue,
   setValue,
 } from "../config/edit.ts";
-import { FOREIGN_KEYS, findKey } from "../config/keys.ts";
+import { FOREIGN_KEYS, findKey, keyDefinition } from "../config/keys.ts";
 import { nearestKey } from "../config/nearest.ts";
 import { rcFileToEdit } from "../config/rc-path.ts";
 import { ToolError } from "../errors.ts";
@@ -124,6 +124,22 @@ export async function readRcKeys(
 /** Whether a key is one of the configuration's, or of the programs that share the files. */
 export function isKnownKey(key: string): boolean {
   return findKey(key) !== undefined || FOREIGN_KEYS.has(key);
+}
+
+/**
+ * Why a value or key is not in a file that was to lose it, in conda's words (conda/cli/main_config.py); `values` is what the file
+ * has. conda's own default channels are in no file: taking them out is no error where no channels are.
+ */
+export function whyNotRemoved(edit: RcEdit, values: ReadonlyMap<string, unknown>): string | undefined {
+  const { key } = edit;
+  if (edit.kind !== "remove") return "undefined in config";
+  if (values.has(key) || (key === "channels" && edit.value !== "defaults"))
+    return `value '${edit.value}' not present in config`;
+  if (key === "channels") return undefined;
+  const known = findKey(key);
+  if (known === undefined) return FOREIGN_KEYS.has(key) ? "undefined in config" : "unknown parameter";
+  const several = ["list", "map", "listmap"].includes(keyDefinition(known).kind);
+  return several ? "undefined in config" : "invalid parameter";
 }
 
 function applyEdit(text: string, edit: RcEdit, context: ConfigContext): string | undefined {

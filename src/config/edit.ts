@@ -37,7 +37,8 @@ export function setValue(text: string, key: string, value: string, context: Edit
       });
     }
     check(known, value, context);
-    document.set(known, scalarFor(definition, value));
+    dropOtherSpellings(document, known, key);
+    document.set(key, scalarFor(definition, value));
   }
   return print(document);
 }
@@ -143,6 +144,13 @@ function print(document: Document): string {
 function dropEmpty(document: Document, key: string): void {
   const node = document.get(key, true);
   if ((isSeq(node) || isMap(node)) && node.items.length === 0) document.delete(key);
+}
+
+/** A key stays as it was written, since each peer knows one spelling (`subdir`, `platform`); the last one written counts. */
+function dropOtherSpellings(document: Document, known: string, written: string): void {
+  if (!isKeyName(known)) return;
+  for (const spelling of [known, ...keyDefinition(known).aliases])
+    if (spelling !== written) document.delete(spelling);
 }
 
 function isKeyName(name: string): name is KeyName {

@@ -393,6 +393,24 @@ describe("config of an environment", () => {
     expect(missing.name).toBe("EnvironmentLocationNotFound");
   });
 
+  it("loses what it has, and keeps each key as it was written", async () => {
+    const file = join(sandbox.dir, "losing.yml");
+    const edit = (...words: string[]) => conda("config", "--file", file, ...words);
+    // CI scripts take out conda's default channels before all else.
+    expect(await edit("--remove", "channels", "defaults")).toMatchObject({ code: 0, stderr: "" });
+    const words = {
+      "create_default_packages x": "'create_default_packages': undefined in config",
+      "nonsense x": "'nonsense': unknown parameter",
+      "changeps1 x": "'changeps1': invalid parameter",
+    };
+    for (const [asked, said] of Object.entries(words))
+      expect((await edit("--remove", ...asked.split(" "))).stderr).toContain(`CondaKeyError: ${said}`);
+    writeFileSync(file, "platform: linux-64\n");
+    await edit("--set", "subdir", "osx-64", "--append", "channels", "a");
+    expect(readFileSync(file, "utf8")).toBe("channels:\n  - a\nsubdir: osx-64\n");
+    expect((await edit("--remove", "channels", "defaults")).stderr).toContain("'defaults' not present");
+  });
+
   it("is printed sorted, with a word on keys that mean nothing and on values that were there", async () => {
     const file = join(sandbox.dir, "some.yml");
     writeFileSync(file, "channels: [a, b]\nnonsense: 1\nalways_yes: true\n");

@@ -5,6 +5,7 @@ import {
   type RcEdit,
   type RcTarget,
   readRcKeys,
+  whyNotRemoved,
   writeNewRc,
 } from "../../commands/config.ts";
 import { redactValue } from "../../config/redact.ts";
@@ -99,8 +100,13 @@ async function edit(invocation: Invocation, session: Session): Promise<number> {
   const target = rcTarget(invocation);
   const moved = await alreadyListed(target, edits, session);
   const { path, missing } = await editRc(target, edits, session.context);
-  const [first] = missing;
-  if (first) throw notThere(first, path);
+  if (missing.length > 0) {
+    const { values } = await readRcKeys(target, [], session.context);
+    for (const edit of missing) {
+      const why = whyNotRemoved(edit, values);
+      if (why !== undefined) throw notThere(edit, why, path);
+    }
+  }
   if (session.json) session.printJson({ get: {}, rc_path: path, success: true, warnings: moved });
   else if (!session.quiet) for (const warning of moved) process.stderr.write(`Warning: ${warning}\n`);
   return EXIT.ok;
@@ -156,9 +162,8 @@ function editsOf(invocation: Invocation): RcEdit[] {
 }
 
 /** In conda's words: the option is conda's alone. */
-function notThere(edit: RcEdit, path: string): ToolError {
-  const what = edit.kind === "remove" ? `value '${edit.value}' not present in config` : "undefined in config";
-  return new ToolError("config-invalid", `'${edit.key}': ${what}, \`${path}\``, {
+function notThere({ key }: RcEdit, why: string, path: string): ToolError {
+  return new ToolError("config-invalid", `'${key}': ${why}, \`${path}\``, {
     hint: "`config --get` shows what the file holds",
     details: { exception_name: "CondaKeyError" },
   });
