@@ -112,18 +112,15 @@ export const init: CommandSpec = {
   options: [
     { flags: "--all", help: "every shell" },
     { flags: "--reverse", help: "undo it" },
-    { flags: "--user", help: "for this user (always so)" },
-    refused("--no-user", "a shell is set up for its user"),
-    refused(
-      "--system",
-      'for all users, put `eval "$(taipan shell hook -s posix)"` into a file in /etc/profile.d',
-    ),
+    { flags: "--user", help: "for this user (default)" },
+    refused("--no-user", "a shell is set up for its user, or with --system for all"),
+    { flags: "--system", help: "for the login shells of all users, in /etc (needs root)" },
     refused("--install", "taipan is where it was installed; `init SHELL` sets up a shell", {
       also: ["--anaconda-prompt"],
     }),
     inVain("--condabin", "the hook puts condabin on PATH", { also: ["--dev"] }),
   ],
-  examples: ["init bash", "init zsh --dry-run", "init bash --reverse"],
+  examples: ["init bash", "init zsh --dry-run", "init bash --reverse", "init bash --system"],
   load: loadInit,
 };
 

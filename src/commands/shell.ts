@@ -1,4 +1,5 @@
 import { isAbsolute, join, resolve } from "node:path";
+import { ToolError } from "../errors.ts";
 import { ensureDir, pathKind, writeAtomic } from "../fs/files.ts";
 import { isEnvironment } from "../prefix/environment-marks.ts";
 import { shellHook } from "../shell/hook.ts";
@@ -48,15 +49,24 @@ export async function hookText(shell: Shell, program: Program, context: ShellCon
   });
 }
 
-/** What init, deinit or reinit would change, by shell. */
+/** What init, deinit or reinit would change, by shell; with `system`, for all users. */
 export function planShells(
   action: "init" | "deinit" | "reinit",
   shells: readonly Shell[],
-  program: Program,
+  { program, system = false }: { program: Program; system?: boolean },
   context: ShellContext,
 ): InitPlan[] {
   const { config, home, env, hostPlatform } = context;
-  const init: InitContext = { ...program, rootPrefix: config.rootPrefix, home, env, platform: hostPlatform };
+  if (system && hostPlatform.startsWith("win"))
+    throw new ToolError("usage", "on Windows a shell is set up for its user only");
+  const init: InitContext = {
+    ...program,
+    rootPrefix: config.rootPrefix,
+    home,
+    env,
+    platform: hostPlatform,
+    systemDirectory: system ? "/etc" : undefined,
+  };
   if (action === "reinit") return planReinit(shells, init);
   return shells.map((shell) => (action === "init" ? planInit(shell, init) : planDeinit(shell, init)));
 }

@@ -13,6 +13,8 @@ export interface InitContext extends InitInput {
   env: Readonly<Record<string, string | undefined>>;
   /** Target platform, such as `osx-arm64`. */
   platform: string;
+  /** The system's configuration (`/etc`), where login shells of all users look; else the user's own files are edited. */
+  systemDirectory?: string | undefined;
 }
 
 /** One file before and after; undefined is "does not exist". */
@@ -34,8 +36,9 @@ export interface InitPlan {
 /** The start-up file of a shell, or undefined for cmd.exe, which has none. */
 export function startupFile(
   shell: Shell,
-  { home, env, platform }: Omit<InitContext, keyof InitInput>,
+  { home, env, platform, systemDirectory }: Omit<InitContext, keyof InitInput>,
 ): string | undefined {
+  if (systemDirectory !== undefined) return systemFile(shell, systemDirectory);
   const config = env["XDG_CONFIG_HOME"] || join(home, ".config");
   const windows = platform.startsWith("win");
   switch (shell) {
@@ -70,6 +73,22 @@ export function startupFile(
   }
 }
 
+/** Files of its own, so that those of the system's packages stay as they are. */
+function systemFile(shell: Shell, directory: string): string {
+  switch (shellSyntax(shell).family) {
+    case "posix":
+      return join(directory, "profile.d", "taipan.sh");
+    case "csh":
+      return join(directory, "profile.d", "taipan.csh");
+    case "fish":
+      return join(directory, "fish", "conf.d", "taipan.fish");
+    default:
+      throw new ToolError("usage", `${shell} cannot be set up for all users`, {
+        hint: "the shells that can are bash, zsh, dash, fish and tcsh",
+      });
+  }
+}
+
 /** What `shell init` would do: the block in the start-up file, and the hook's files in the root prefix. */
 export function planInit(shell: Shell, context: InitContext): InitPlan {
   const file = startupFile(shell, context);
@@ -87,7 +106,7 @@ export function planInit(shell: Shell, context: InitContext): InitPlan {
   return plan;
 }
 
-/** What `shell deinit` would do; a start-up file that held nothing else stays, empty. */
+/** What `shell deinit` would do; a user's start-up file that held nothing else stays, empty. */
 export function planDeinit(shell: Shell, context: InitContext): InitPlan {
   const file = startupFile(shell, context);
   const changes = rootFiles(shell, context).map(([path]) =>
@@ -97,7 +116,11 @@ export function planDeinit(shell: Shell, context: InitContext): InitPlan {
       ours(path, () => undefined),
     ),
   );
-  if (file !== undefined) changes.push(change(file, "user", (text) => text && removeInitBlocks(text, shell)));
+  const without = (text: string) => {
+    const left = removeInitBlocks(text, shell);
+    return context.systemDirectory !== undefined && left.trim() === "" ? undefined : left;
+  };
+  if (file !== undefined) changes.push(change(file, "user", (text) => text && without(text)));
   const plan: InitPlan = { shell, changes: changes.filter(differs) };
   if (shell === "cmd.exe") plan.autoRun = null;
   return plan;

@@ -156,6 +156,19 @@ describe("init files", () => {
     expect(batch[batch.indexOf(":RELOAD") + 1]).toBe('@CALL "%~dp0_mamba_activate.bat" reactivate');
   });
 
+  it("sets up all users in files of its own, which go with the block", async () => {
+    const systemDirectory = mkdtempSync(join(tmpdir(), "taipan-etc-"));
+    const context = { ...place(), systemDirectory };
+    const file = join(systemDirectory, "profile.d", "taipan.sh");
+    await applyInit(planInit("posix", context));
+    expect(readFileSync(file, "utf8")).toContain("shell hook --shell posix");
+    expect(existsSync(join(context.home, ".profile"))).toBe(false);
+    expect(planInit("posix", context).changes).toEqual([]);
+    await applyInit(planDeinit("posix", context));
+    expect(existsSync(file)).toBe(false);
+    expect(() => planInit("nu", context)).toThrow("nu cannot be set up for all users");
+  });
+
   it("leaves the commands of others in cmd.exe's AutoRun", () => {
     const hook = "C:\\r\\condabin\\mamba_hook.bat";
     const ours = `if exist "${hook}" call "${hook}"`;

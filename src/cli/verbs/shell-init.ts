@@ -1,7 +1,7 @@
 import { applyShells, chooseShell, ownProgram, planShells } from "../../commands/shell.ts";
 import { prefixFromPath } from "../../commands/target.ts";
 import { type InitPlan, initDiff } from "../../shell/init.ts";
-import { SHELLS, type Shell } from "../../shell/syntax.ts";
+import { SHELLS, type Shell, shellSyntax } from "../../shell/syntax.ts";
 import { EXIT } from "../exit-codes.ts";
 import { flag, type Invocation, text } from "../invocation.ts";
 import type { Session } from "../session.ts";
@@ -16,7 +16,8 @@ export async function run(invocation: Invocation, session: Session): Promise<num
   const shells = ofConda ? condaShells(invocation, session) : mambaShells(action, invocation, session);
   const context = ofConda ? session.context : withRootPrefix(invocation.args[0], session.context);
   const program = await ownProgram(invocation.name, context);
-  const plans = planShells(action, shells, program, context);
+  const system = ofConda && flag(invocation, "system");
+  const plans = planShells(action, system ? loginShells(shells) : shells, { program, system }, context);
   const { dryRun } = session.config.values;
   if (!dryRun) await applyShells(action, plans, context);
   report(action, plans, session);
@@ -40,6 +41,16 @@ function condaShells(invocation: Invocation, session: Session): Shell[] {
   const named = invocation.args.map((name) => chooseShell(name, session.context));
   if (named.length === 0 && invocation.name === "conda") return [guessedOrBash(session)];
   return named.length > 0 ? named : [chooseShell(undefined, session.context)];
+}
+
+/** One file is read by the login shells of a family; `--all` means those that have one. */
+function loginShells(shells: readonly Shell[]): Shell[] {
+  const families = shells.map((shell): Shell => {
+    const { family } = shellSyntax(shell);
+    return family === "posix" ? "posix" : family === "csh" ? "tcsh" : shell;
+  });
+  const each = [...new Set(families)];
+  return each.length > 3 ? each.filter((shell) => ["posix", "tcsh", "fish"].includes(shell)) : each;
 }
 
 /** conda takes bash where nothing says which shell it is; on Windows nothing is taken for granted. */
