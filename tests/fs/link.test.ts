@@ -1,4 +1,4 @@
-import {
+import fs, {
   chmodSync,
   existsSync,
   lstatSync,
@@ -12,8 +12,9 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { Linker, replaceFile } from "../../src/fs/link.ts";
 
@@ -76,6 +77,53 @@ describe("links", () => {
       expect(readFileSync(join(to, "large")).length).toBe(70_000);
     },
   );
+
+  /** Counts the calls of one function of node:fs, which may fail for some. */
+  const watch = (name: "linkSync" | "copyFileSync", fails: (target: string) => string | undefined) => {
+    const real = fs[name] as (...args: unknown[]) => void;
+    const calls: string[] = [];
+    const replaced = (...args: unknown[]): void => {
+      calls.push(basename(String(args[1])));
+      const code = fails(String(args[1]));
+      if (code) throw Object.assign(new Error(code), { code });
+      real(...args);
+    };
+    Object.assign(fs, { [name]: replaced });
+    syncBuiltinESMExports();
+    onTestFinished(() => {
+      Object.assign(fs, { [name]: real });
+      syncBuiltinESMExports();
+    });
+    return calls;
+  };
+  const linkThree = (methods: readonly ("reflink" | "hardlink" | "copy")[], size: number): Linker => {
+    const [from, to] = [scratch(), scratch()];
+    const linker = new Linker(to, methods);
+    for (const name of ["a", "b", "c"]) {
+      writeFileSync(join(from, name), Buffer.alloc(size));
+      linker.file(join(from, name), join(to, name), size, false);
+      expect(statSync(join(to, name)).size).toBe(size);
+    }
+    return linker;
+  };
+
+  test("what does not work between two places is tried once; too many links of one file say nothing of others", () => {
+    let failure: (target: string) => string | undefined = () => "EXDEV";
+    const links = watch("linkSync", (target) => failure(target));
+    expect(linkThree(["hardlink", "copy"], 10).counts).toMatchObject({ hardlink: 0, copy: 3 });
+    expect(links.splice(0)).toEqual(["a"]);
+    failure = (target) => (target.endsWith("b") ? "EMLINK" : undefined);
+    expect(linkThree(["hardlink", "copy"], 10).counts).toMatchObject({ hardlink: 2, copy: 1 });
+    expect(links).toEqual(["a", "b", "c"]);
+  });
+
+  test("blocks are shared from 64 KiB on, and not tried again where that does not work", () => {
+    const copies = watch("copyFileSync", () => "EOPNOTSUPP");
+    expect(linkThree(["reflink", "hardlink", "copy"], 65_535).counts.hardlink).toBe(3);
+    expect(copies).toEqual([]);
+    expect(linkThree(["reflink", "hardlink", "copy"], 65_536).counts.hardlink).toBe(3);
+    expect(copies).toEqual(["a"]);
+  });
 
   test("symlinks are made again as they are, dangling ones too; what is a file after all is linked", () => {
     const [from, to] = [scratch(), scratch()];

@@ -132,6 +132,9 @@ describe("verify", () => {
       ["share/plain", "changed"],
       ["lib/link", "missing"],
     ]);
+    // A size that is another one needs no hash.
+    writeFileSync(join(box.prefix, "share/plain"), "longer than it was");
+    expect((await check("fast")).map(({ path }) => path)).toEqual(["share/plain", "lib/link"]);
     await box.set(list, { reinstall: [...damagedPackages(problems)] });
     expect(await check("full")).toEqual([]);
   });

@@ -418,7 +418,7 @@ describe("changing an environment", () => {
     const box = sandbox();
     const outside = join(box.root, "outside");
     mkdirSync(outside);
-    writeFileSync(join(outside, "a"), "precious");
+    for (const name of ["a", "other"]) writeFileSync(join(outside, name), "precious");
     await box.set([
       makePackage(box.pkgs, { name: "a", files: { "lib/a": "a" } }),
       makePackage(box.pkgs, { name: "b", files: { "real/b": "b" } }),
@@ -426,7 +426,7 @@ describe("changing an environment", () => {
     execFileSync("rm", ["-r", join(box.prefix, "lib")]);
     symlinkSync(outside, join(box.prefix, "lib"));
     await box.set([]);
-    expect(readFileSync(join(outside, "a"), "utf8")).toBe("precious");
+    for (const name of ["a", "other"]) expect(readFileSync(join(outside, name), "utf8")).toBe("precious");
     expect(lstatSync(join(box.prefix, "lib")).isSymbolicLink()).toBe(true);
     expect(existsSync(join(box.prefix, "real"))).toBe(false);
   });
@@ -533,6 +533,23 @@ describe("clobbering", () => {
     });
     expect(existsSync(box.prefix)).toBe(false);
     expect(siblings(box)).toEqual([]);
+  });
+  test("warn names every path, clobber the first and how many more", async () => {
+    const files = { "lib/x": "x", "lib/y": "y" };
+    for (const [pathConflict, messages] of [
+      [
+        "warn",
+        [/^`lib\/x` is in `one-1.0-0` and `two-1.0-0`; the file of `two-1.0-0` is used$/, /^`lib\/y` is in/],
+      ],
+      ["clobber", [/^`lib\/x` is in .* is used, and 1 more paths are in several packages$/]],
+    ] as const) {
+      const box = sandbox();
+      const both = ["one", "two"].map((name) => makePackage(box.pkgs, { name, files }));
+      await box.set(both, { pathConflict });
+      expect(box.events.flatMap((event) => (event.type === "warning" ? [event.message] : []))).toEqual(
+        messages.map((message) => expect.stringMatching(message)),
+      );
+    }
   });
   test("files that belong to nobody are replaced with a warning, or refused with prevent", async () => {
     const box = sandbox();
@@ -672,6 +689,11 @@ describe("refusals", () => {
       message: expect.stringContaining("ask Ann"),
     });
     expect(snapshot(box.prefix)).toEqual(before);
+    // Anything that is there freezes: an empty file, and one that is no JSON.
+    for (const text of ["", "no JSON", "null"]) {
+      writeFileSync(join(box.prefix, "conda-meta/frozen"), text);
+      await expect(box.set([]), text).rejects.toMatchObject({ code: "environment-frozen" });
+    }
     await box.set([], { overrideFrozen: true });
     expect(existsSync(join(box.prefix, "lib"))).toBe(false);
   });
