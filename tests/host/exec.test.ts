@@ -1,6 +1,7 @@
-import { existsSync, mkdtempSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { exec } from "../../src/host/exec.ts";
 import { spawnAttached, spawnDetached } from "../../src/host/spawn.ts";
@@ -52,6 +53,52 @@ describe.runIf(process.platform !== "win32")("exec", () => {
   it("keeps no more than the limit", async () => {
     const result = await exec("sh", ["-c", "head -c 100000 /dev/zero"], { env, maxBuffer: 10 });
     expect(result.stdout.length).toBe(10);
+  });
+});
+
+describe.runIf(process.platform !== "win32")("a process group", () => {
+  const scratch = () => mkdtempSync(join(tmpdir(), "taipan-group-"));
+  const writer = 'while :; do date +%N > "$1/alive"; sleep 0.02; done';
+  const isAlive = async (directory: string): Promise<boolean> => {
+    const before = readFileSync(join(directory, "alive"), "utf8");
+    await sleep(300);
+    return readFileSync(join(directory, "alive"), "utf8") !== before;
+  };
+
+  it("is named before the program begins; the program has its arguments", async () => {
+    const directory = scratch();
+    const groupFile = join(directory, "group");
+    const text = 'cat "$1"; printf "%s|" $$ "$2"; wait; exit 5';
+    const result = await exec("/bin/sh", ["-c", text, "x", groupFile, "a b"], { env, groupFile });
+    expect(result.code).toBe(5);
+    const pid = result.stdout.split("\n", 1)[0];
+    expect(pid).toMatch(/^\d+$/);
+    expect(result.stdout).toBe(`${pid}\n${pid}|a b|`);
+  });
+
+  it("is killed as a whole with the signal", async () => {
+    const directory = scratch();
+    const abort = new AbortController();
+    const running = exec("/bin/sh", ["-c", `(${writer}) & ${writer}`, "x", directory], {
+      env,
+      groupFile: join(directory, "group"),
+      signal: abort.signal,
+    });
+    await expect.poll(() => existsSync(join(directory, "alive"))).toBe(true);
+    abort.abort();
+    await expect(running).rejects.toMatchObject({ code: "interrupted" });
+    await expect.poll(() => isAlive(directory), { timeout: 5000 }).toBe(false);
+  });
+
+  it("keeps what the program left running when it ended", async () => {
+    const directory = scratch();
+    const groupFile = join(directory, "group");
+    const text = `(${writer}) >/dev/null 2>&1 & echo $!`;
+    const { stdout } = await exec("/bin/sh", ["-c", text, "x", directory], { env, groupFile });
+    await expect.poll(() => existsSync(join(directory, "alive"))).toBe(true);
+    await sleep(200);
+    expect(await isAlive(directory)).toBe(true);
+    process.kill(Number(stdout), "SIGKILL");
   });
 });
 
