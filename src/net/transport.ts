@@ -89,7 +89,8 @@ function proxySettings(uri: string, options: HttpOptions, material: TlsMaterial)
     uri,
     proxyTunnel: false,
     requestTls: connect,
-    proxyTls: connect,
+    // A SOCKS proxy that is given TLS settings is spoken to by TLS.
+    ...(uri.startsWith("socks") ? {} : { proxyTls: connect }),
     connections: options.connections ?? 32,
     allowH2: options.http2 ?? true,
     headersTimeout: options.headersTimeout ?? 60_000,
