@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
+import { createServer, type RequestListener, type Server } from "node:http";
 import { createSecureServer } from "node:http2";
 import { createServer as createTlsServer } from "node:https";
 import { type AddressInfo, connect, type Server as NetServer } from "node:net";
@@ -179,9 +179,12 @@ describe("proxies", () => {
     authorization: (string | undefined)[];
   }
 
-  async function proxy(status = 200): Promise<{ port: number; seen: Seen }> {
+  async function proxy(
+    status = 200,
+    create: (listener: RequestListener) => Server = createServer,
+  ): Promise<{ port: number; seen: Seen }> {
     const seen: Seen = { connects: [], requests: [], authorization: [] };
-    const http: Server = createServer((request, response) => {
+    const http = create((request, response) => {
       seen.requests.push(request.url ?? "");
       seen.authorization.push(request.headers["proxy-authorization"]);
       response.end("via proxy");
@@ -215,6 +218,22 @@ describe("proxies", () => {
     expect(await text(http, `https://localhost:${secure}/`)).toBe("secret");
     expect(seen.connects).toEqual([`localhost:${secure}`]);
     expect(seen.authorization).toEqual(Array(2).fill(`Basic ${Buffer.from("me:p@ss").toString("base64")}`));
+  });
+
+  it("makes tunnels for everything through a proxy that speaks TLS itself, which must be known", async () => {
+    const { port, seen } = await proxy(200, (listener) => createTlsServer(server, listener) as Server);
+    const secure = await listen(createTlsServer(server, (_, response) => response.end("secret")));
+    const plain = await startServer({ files: { "/x": "plain" } });
+    open.push(() => plain.close());
+    const address = `https://me:p%40ss@localhost:${port}`;
+    const http = client({ proxies: { all: address }, sslVerify: file("ca.pem") });
+    expect(await text(http, `https://localhost:${secure}/`)).toBe("secret");
+    expect(await text(http, `${plain.url}/x`)).toBe("plain");
+    expect(seen.connects).toEqual([`localhost:${secure}`, `127.0.0.1:${plain.port}`]);
+    expect(seen.authorization).toEqual(Array(2).fill(`Basic ${Buffer.from("me:p@ss").toString("base64")}`));
+    const stranger = await failure(client({ proxies: { all: address } }).fetch(`${plain.url}/x`));
+    expect(stranger.message).toMatch(/TLS failed/);
+    expect(seen.connects).toHaveLength(2);
   });
 
   it("goes directly where NO_PROXY says", async () => {

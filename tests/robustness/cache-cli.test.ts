@@ -12,7 +12,7 @@ import { type CliResult, createSandbox, type Sandbox } from "../support/cli.ts";
 import { noise, type ServedPackage, served, somePackages } from "../support/packages.ts";
 
 /** A long run: `TAIPAN_KILLS=100 npx vitest run tests/robustness/cache-cli.test.ts`. */
-const KILLS = Number(process.env["TAIPAN_KILLS"] ?? 9);
+const KILLS = Number(process.env["TAIPAN_KILLS"] ?? 6);
 
 let packages: ServedPackage[];
 let big: ServedPackage;

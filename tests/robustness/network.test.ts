@@ -26,7 +26,7 @@ import {
 import { type ServedPackage, somePackages } from "../support/packages.ts";
 
 /** A long run: `TAIPAN_SCHEDULES=1000 TAIPAN_FAULT_PACKAGES=40 npx vitest run tests/robustness/network.test.ts`. */
-const SCHEDULES = Number(process.env["TAIPAN_SCHEDULES"] ?? 120);
+const SCHEDULES = Number(process.env["TAIPAN_SCHEDULES"] ?? 60);
 const PACKAGES = Number(process.env["TAIPAN_FAULT_PACKAGES"] ?? 8);
 
 /** Schedules mostly wait for time-outs, so several run side by side, each lane with servers of its own. */
