@@ -3,12 +3,13 @@ import { basename } from "node:path";
 import { versionText } from "../util/version.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
 import type { Invocation, VerbModule } from "./invocation.ts";
+import { outliveReaders } from "./lost-output.ts";
 import type { Session } from "./session.ts";
 
 /** Runs the command line and sets the exit code. Never throws. */
 export async function main(argv: readonly string[]): Promise<void> {
   const name = programName(argv[1]);
-  endWithReader();
+  outliveReaders();
   // Asked for by tools before every call: nothing else is loaded.
   if (argv.length === 3 && (argv[2] === "--version" || argv[2] === "-V")) {
     process.stdout.write(`${versionText(name)}\n`);
@@ -26,7 +27,8 @@ export async function main(argv: readonly string[]): Promise<void> {
       import("./normalize.ts"),
       import("./program.ts"),
     ]);
-    const words = normalizeArguments(argv.slice(2), name);
+    // Without a word conda and micromamba show their help, too, and call that a success.
+    const words = argv.length > 2 ? normalizeArguments(argv.slice(2), name) : ["--help"];
     const program = buildProgram(name, words, async (verb: VerbModule, found: Invocation) => {
       invocation = found;
       const { openSession } = await import("./session.ts");
@@ -40,16 +42,6 @@ export async function main(argv: readonly string[]): Promise<void> {
   } finally {
     await session?.close();
     interrupt.stop();
-  }
-}
-
-/** `taipan list | head`: when the reader goes, writing ends without a complaint. */
-function endWithReader(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EPIPE") process.exit(process.exitCode ?? EXIT.ok);
-      throw error;
-    });
   }
 }
 
@@ -82,19 +74,23 @@ async function reportFailure(
   return exitCodeOf(failure);
 }
 
-/** The first Ctrl-C asks the command to stop cleanly, the second ends the process at once. */
+/**
+ * The first Ctrl-C asks the command to stop cleanly. The second is the system's, which ends the process at once: `process.exit`
+ * waits for calls of the thread pool, and one that hangs in a dead network file system never returns.
+ */
 function listenForInterrupts(): { signal: AbortSignal; stop(): void } {
   const controller = new AbortController();
   setMaxListeners(0, controller.signal);
+  const names: NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+  const stop = () => names.forEach((name) => void process.off(name, onSignal));
   const onSignal = (name: NodeJS.Signals) => {
-    if (controller.signal.aborted) process.exit(EXIT.interrupted);
+    stop();
     if (process.stderr.isTTY)
       process.stderr.write(
         `\n${name === "SIGINT" ? "Interrupted" : "Stopped"}: cleaning up (once more to stop at once) ...\n`,
       );
     controller.abort();
   };
-  const names: NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
   for (const name of names) process.on(name, onSignal);
-  return { signal: controller.signal, stop: () => names.forEach((name) => void process.off(name, onSignal)) };
+  return { signal: controller.signal, stop };
 }
