@@ -143,7 +143,7 @@ class TreeHandler {
     this.budget.addEntry();
     if (entry.type === "file") {
       this.budget.declare(entry.size);
-      this.tree.file(entry.name, entry.mode);
+      this.tree.file(entry.name, entry.mode, entry.mtime);
     } else if (entry.type === "directory") this.tree.directory(entry.name);
     else if (entry.type === "symlink") this.tree.symlink(entry.name, entry.target);
     else this.tree.hardlink(entry.name, entry.target);

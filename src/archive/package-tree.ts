@@ -40,11 +40,11 @@ export class PackageTree {
   }
 
   /** Opens a file for writing. Only permission bits of `mode` are used, and its owner may always read it. */
-  file(name: string, mode: number): void {
+  file(name: string, mode: number, mtime?: number): void {
     const path = this.leaf(name);
     // setuid, setgid and sticky bits are dropped: no package is worth a privileged file in a user's directory.
     const permissions = (mode & 0o777) | 0o400;
-    while (!this.writer.openFile(path, permissions)) this.makeWay(path);
+    while (!this.writer.openFile(path, permissions, mtime)) this.makeWay(path);
     this.files++;
   }
 

@@ -6,6 +6,8 @@ export interface RawHeader {
   type: string;
   size: number;
   mode: number;
+  /** Seconds since the epoch; undefined where the header does not say. */
+  mtime: number | undefined;
   target: string;
 }
 
@@ -14,6 +16,7 @@ export interface Overrides {
   path?: string;
   linkpath?: string;
   size?: number;
+  mtime?: number;
   /** A PAX header was there, whatever it said. */
   pax?: true;
 }
@@ -35,6 +38,7 @@ export function parseHeader(bytes: Buffer, at: number): RawHeader {
     type: String.fromCharCode(bytes[at + 156]!),
     size: number(bytes, at + 124, 12, "size"),
     mode: number(bytes, at + 100, 8, "mode") & 0o7777,
+    mtime: time(bytes, at + 136),
     target: text(bytes, at + 157, 100),
   };
 }
@@ -102,6 +106,12 @@ function number(block: Uint8Array, from: number, length: number, what: string): 
   return value;
 }
 
+/** A time is no reason to refuse an archive: what is no octal number is none. */
+function time(bytes: Buffer, at: number): number | undefined {
+  const seconds = Number.parseInt(bytes.toString("latin1", at, at + 12), 8);
+  return seconds >= 0 ? seconds : undefined;
+}
+
 /** Reads `length key=value\n` records. Of global headers only what does not rename or resize members is accepted. */
 export function parsePax(bytes: Uint8Array, global: boolean): Overrides {
   const found: Overrides = global ? {} : { pax: true };
@@ -128,6 +138,8 @@ export function parsePax(bytes: Uint8Array, global: boolean): Overrides {
 
 function paxRecord(found: Overrides, key: string, value: Buffer, global: boolean): void {
   if (key.startsWith("GNU.sparse.")) throw invalid("sparse files are not supported");
+  if (key === "mtime" && !global && /^\d{1,11}(\.\d*)?$/.test(value.toString("latin1")))
+    found.mtime = Number(value.toString("latin1"));
   if (key !== "path" && key !== "linkpath" && key !== "size") return;
   if (global) throw invalid(`a global PAX header sets \`${key}\``);
   if (found[key] !== undefined) throw invalid(`a PAX header sets \`${key}\` twice`);

@@ -12,6 +12,8 @@ export interface TarEntry {
   /** Bytes of data; 0 unless it is a file. */
   size: number;
   mode: number;
+  /** Seconds since the epoch; undefined where the archive does not say. */
+  mtime: number | undefined;
   /** Of links. */
   target: string;
 }
@@ -179,7 +181,7 @@ export class TarReader {
   }
 
   private begin(header: RawHeader, type: TarEntry["type"]): void {
-    const { path, linkpath, size } = this.overrides;
+    const { path, linkpath, size, mtime } = this.overrides;
     this.overrides = {};
     if (size !== undefined && size !== header.size && (header.size !== 0 || size < 2 ** 33)) {
       throw refused(header, `its header says ${header.size} bytes and its extended header ${size}`);
@@ -187,7 +189,14 @@ export class TarReader {
     const bytes = size ?? header.size;
     const name = path ?? header.name;
     if (type !== "file" && bytes > 0) throw refused(header, "a link or directory has data");
-    this.handler.entry({ name, type, size: bytes, mode: header.mode, target: linkpath ?? header.target });
+    this.handler.entry({
+      name,
+      type,
+      size: bytes,
+      mode: header.mode,
+      mtime: mtime ?? header.mtime,
+      target: linkpath ?? header.target,
+    });
     this.left = bytes;
     this.padding = (BLOCK - (bytes % BLOCK)) % BLOCK;
     if (bytes > 0) this.state = "data";

@@ -108,8 +108,8 @@ function readTree(root: string, signal: AbortSignal): ArchiveEntry[] {
       else if (kind === "symlink")
         found.push({ path, symlink: linkTarget(join(root, path)) ?? "", mode: 0o777 });
       else if (kind === "file") {
-        const { data, mode } = readWithMode(join(root, path));
-        found.push({ path, content: data, mode });
+        const { data, mode, mtime } = readWithMode(join(root, path));
+        found.push({ path, content: data, mode, mtime });
       }
     }
   };

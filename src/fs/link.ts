@@ -129,12 +129,13 @@ function copyTimes(source: string, target: string): void {
   fs.utimesSync(target, stat.atime, stat.mtime);
 }
 
-/** Bytes and permission bits of a regular file. */
-export function readWithMode(path: string): { data: Buffer; mode: number } {
+/** Bytes, permission bits and time (whole seconds since the epoch) of a regular file. */
+export function readWithMode(path: string): { data: Buffer; mode: number; mtime: number } {
   try {
     const fd = fs.openSync(path, "r");
     try {
-      return { mode: fs.fstatSync(fd).mode & 0o777, data: fs.readFileSync(fd) };
+      const { mode, mtimeMs } = fs.fstatSync(fd);
+      return { mode: mode & 0o777, mtime: Math.floor(mtimeMs / 1000), data: fs.readFileSync(fd) };
     } finally {
       fs.closeSync(fd);
     }

@@ -6,7 +6,7 @@ const CREATE =
   fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL | (fs.constants.O_NOFOLLOW ?? 0);
 
 /**
- * Writes a new directory tree with few system calls: open, write, close for a file; no stat, chmod or utime. Synchronous,
+ * Writes a new directory tree with few system calls: open, write, utime, close for a file; no stat or chmod. Synchronous,
  * because it runs in worker threads, where a promise per file costs more than the call. It judges no path: callers pass
  * relative paths that they have checked, below directories that they have created with it. No name is written to twice: each
  * is created anew (O_EXCL), and where that fails the caller decides.
@@ -15,6 +15,7 @@ export class TreeWriter {
   readonly root: string;
   private file: number | undefined;
   private filePath = "";
+  private fileTime: number | undefined;
 
   /** Creates `root`, which must not exist or be empty. */
   constructor(root: string) {
@@ -36,10 +37,11 @@ export class TreeWriter {
     return this.unlessTaken("create directory", path, (full) => fs.mkdirSync(full));
   }
 
-  /** Starts a new file. False when the name is taken. */
-  openFile(path: string, mode: number): boolean {
+  /** Starts a new file, which gets this time (seconds since the epoch) when it is closed. False when the name is taken. */
+  openFile(path: string, mode: number, mtime?: number): boolean {
     const full = this.full(path);
     this.filePath = full;
+    this.fileTime = mtime;
     try {
       this.file = fs.openSync(full, CREATE, mode);
       return true;
@@ -64,11 +66,25 @@ export class TreeWriter {
     const { file } = this;
     if (file === undefined) return;
     this.file = undefined;
+    this.setTime(file);
     try {
       fs.closeSync(file);
     } catch (error) {
       // A full NFS or quota is reported here.
       throw fromSystemError(error, "write", this.filePath);
+    }
+  }
+
+  /**
+   * python takes the byte code of a package for stale when its source has another time than it had when it was packaged: it would
+   * compile again, at each start where it cannot write. 1.5 us a file.
+   */
+  private setTime(file: number): void {
+    if (this.fileTime === undefined) return;
+    try {
+      fs.futimesSync(file, this.fileTime, this.fileTime);
+    } catch {
+      // A file system without times of this range; nothing else depends on them.
     }
   }
 

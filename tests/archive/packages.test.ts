@@ -296,6 +296,23 @@ test("what is on no disk, a link without a target, still has its name", async ()
   }
 });
 
+test("files have the times that the archive gives them, on which python's byte code depends", async () => {
+  const members = [
+    { name: "a.py", content: "x", mtime: "14535612000" },
+    { name: "old.py", mtime: "0" },
+    pax({ mtime: "1600000001.25" }),
+    { name: "exact.py", content: "x" },
+    { name: "blank.py", mtime: "            " },
+    { name: "odd.py", mtime: "\x80\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff" },
+    { name: "no-number.py", mtime: "never" },
+  ];
+  const before = Date.now() - 1000;
+  const directory = await extract(await condaOf(rawTar(members)), "conda");
+  const time = (name: string) => lstatSync(join(directory, name)).mtimeMs;
+  expect([time("a.py"), time("old.py"), time("exact.py")]).toEqual([1_702_302_720_000, 0, 1_600_000_001_250]);
+  for (const name of ["blank.py", "odd.py", "no-number.py"]) expect(time(name)).toBeGreaterThan(before);
+});
+
 test("a destination that is not empty is left alone", async () => {
   const destination = await extract((await buildPackage(DEMO)).bytes, "conda");
   const before = tree(destination);

@@ -13,7 +13,7 @@ function tree(root: string, below = ""): Record<string, unknown> {
     if (path === "info/repodata_record.json") continue;
     if (stat.isDirectory()) Object.assign(found, tree(root, path));
     else if (stat.isSymbolicLink()) found[path] = `-> ${readlinkSync(join(root, path))}`;
-    else found[path] = [readFileSync(join(root, path), "latin1"), stat.mode & 0o777];
+    else found[path] = [readFileSync(join(root, path), "latin1"), stat.mode & 0o777, stat.mtimeMs];
   }
   return found;
 }
@@ -45,7 +45,7 @@ describe("package", () => {
     const result = await sandbox.taipan("package", "extract", built.fn, "--json");
     expect(result.json()).toMatchObject({ success: true, path: path("lib-1.0-0") });
     const files = tree(path("lib-1.0-0"));
-    expect(files["bin/lib"]).toEqual(["#!/bin/sh\necho lib\n", 0o755]);
+    expect(files["bin/lib"]).toEqual(["#!/bin/sh\necho lib\n", 0o755, 0]);
     expect(files["share/link"]).toBe("-> ../bin/lib");
     await sandbox.taipan("package", "extract", built.fn, "elsewhere");
     expect(tree(path("elsewhere"))).toEqual(files);

@@ -10,6 +10,8 @@ export interface RawMember {
   content?: string | Uint8Array;
   target?: string;
   mode?: number;
+  /** Octal digits. */
+  mtime?: string;
   /** What the header says, when that is not the truth. Text is written as it is. */
   size?: number | string | Uint8Array;
   magic?: string;
@@ -27,7 +29,7 @@ export function rawHeader(member: RawMember): Buffer {
   block.write("0000000\0", 116);
   if (size instanceof Uint8Array) block.set(size, 124);
   else block.write(typeof size === "string" ? size : `${size.toString(8).padStart(11, "0")}\0`, 124, 12);
-  block.write("00000000000\0", 136);
+  block.write((member.mtime ?? "00000000000\0").padEnd(12, "\0"), 136, 12, "latin1");
   block.write("        ", 148);
   block.write(member.type ?? "0", 156, 1, "latin1");
   block.write(member.target ?? "", 157, 100, "utf8");
