@@ -41,7 +41,9 @@ export function chooseChannels(
 ): Channel[] {
   const { config } = context;
   if (config.overrideChannels && !config.overrideChannelsEnabled) {
-    throw new ToolError("usage", "--override-channels is switched off by `override_channels_enabled`");
+    throw new ToolError("usage", "--override-channels is switched off by `override_channels_enabled`", {
+      details: { exception_name: "OperationNotAllowed" },
+    });
   }
   const all = channelNames(request, context);
   if (all.length === 0) {

@@ -325,6 +325,10 @@ describe("what scripts for conda count on", () => {
     expect(colon.text).toContain("Environment paths cannot contain ':'");
     const nested = await failure("create", "-p", join(at("one"), "inner"), "-y");
     expect(nested.text).toContain("cannot be immediately nested under another conda environment");
+    const { stderr } = await runAs(sandbox, "conda", ["create", "-n", "x", "-y", ...only(), "libx"], {
+      CONDA_OVERRIDE_CHANNELS_ENABLED: "no",
+    });
+    expect(stderr).toMatch(/^OperationNotAllowed: /);
     expect((await failure("clean")).text).toContain("At least one removal target must be given");
   });
 
