@@ -1,7 +1,7 @@
 import { ToolError } from "../errors.ts";
 import { type Channel, resolveChannels } from "../specs/channel.ts";
 import { type MatchSpec, matchSpecMatches, parseMatchSpec } from "../specs/match-spec.ts";
-import type { PackageIndex } from "../specs/package-index.ts";
+import { filterIndex, type PackageIndex } from "../specs/package-index.ts";
 import type { RepoDataRecord } from "../specs/records.ts";
 import { channelRules } from "./channel-rules.ts";
 import type { CommandContext } from "./context.ts";
@@ -80,27 +80,8 @@ function disallowedSpecs(context: PolicyContext): MatchSpec[] {
 /** The indexes without disallowed packages, so that a solve finds others. */
 export function allowedIndexes(indexes: PackageIndex[], context: PolicyContext): PackageIndex[] {
   const disallowed = disallowedSpecs(context);
-  return disallowed.length === 0 ? indexes : indexes.map((index) => withoutRecords(index, disallowed));
-}
-
-function withoutRecords(index: PackageIndex, disallowed: readonly MatchSpec[]): PackageIndex {
-  const kept = new Map<string, readonly RepoDataRecord[]>();
-  const records = (name: string): readonly RepoDataRecord[] => {
-    const known = kept.get(name);
-    if (known) return known;
-    const allowed = index
-      .records(name)
-      .filter((record) => !disallowed.some((spec) => matchSpecMatches(spec, record)));
-    kept.set(name, allowed);
-    return allowed;
-  };
-  const { channel, subdir, priority } = index;
-  return {
-    channel,
-    subdir,
-    priority,
-    records,
-    has: (name) => index.has(name) && records(name).length > 0,
-    names: () => index.names(),
-  };
+  if (disallowed.length === 0) return indexes;
+  const allowed = (record: RepoDataRecord): boolean =>
+    !disallowed.some((spec) => matchSpecMatches(spec, record));
+  return indexes.map((index) => filterIndex(index, allowed));
 }

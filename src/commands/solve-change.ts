@@ -1,3 +1,4 @@
+import { recordsAtHand } from "../cache/at-hand.ts";
 import { ToolError } from "../errors.ts";
 import { planTransaction } from "../plan/diff.ts";
 import type { PrefixState } from "../prefix/prefix.ts";
@@ -8,8 +9,8 @@ import type { Conflict, Solution } from "../solve/types.ts";
 import type { Channel } from "../specs/channel.ts";
 import { redactUrl } from "../specs/credentials.ts";
 import { type MatchSpec, parseMatchSpec } from "../specs/match-spec.ts";
-import type { PackageIndex } from "../specs/package-index.ts";
-import type { PartialPlan } from "./change.ts";
+import { filterIndex, type PackageIndex } from "../specs/package-index.ts";
+import { type PartialPlan, packageCache } from "./change.ts";
 import { type LoadVariant, loadIndexes, withMembers } from "./channels.ts";
 import { asMicromamba, type CommandContext, platformOf } from "./context.ts";
 import { allowedIndexes } from "./policy.ts";
@@ -77,7 +78,7 @@ async function firstSolution(
 ): Promise<Solution | Conflict> {
   const { config } = context;
   // Removing needs no channel: what stays is installed already.
-  if (intent.command === "remove") return timedSolve(intent, { ...inputs, indexes: [] }, context);
+  if (intent.command === "remove") return timedSolve(intent, inputs, [[]], context);
   const roots = rootNames(inputs.specs, inputs.history, inputs.pins, inputs.installed);
   const names = config.repodataFns.length > 0 ? config.repodataFns : ["repodata.json"];
   const variants: LoadVariant[] = names.map((repodataFn) => ({ repodataFn }));
@@ -87,7 +88,7 @@ async function firstSolution(
     const loaded = await loadIndexes(intent.channels, roots, context, variant);
     try {
       const indexes = allowedIndexes(loaded, context);
-      result = await timedSolve(intent, { ...inputs, indexes }, context);
+      result = await timedSolve(intent, inputs, await offers(indexes, context), context);
     } finally {
       closeIndexes(loaded);
     }
@@ -96,18 +97,33 @@ async function firstSolution(
   return result!;
 }
 
+/**
+ * What to solve with, the first that has a solution: offline, what can be installed without a connection; and only where that does not
+ * do, everything, so that the packages that are missing can be named.
+ */
+async function offers(indexes: PackageIndex[], context: CommandContext): Promise<PackageIndex[][]> {
+  if (!context.config.offline) return [indexes];
+  const atHand = await recordsAtHand(packageCache(context), context.resources.http());
+  return [indexes.map((index) => filterIndex(index, atHand)), indexes];
+}
+
 async function timedSolve(
   intent: SolveIntent,
-  inputs: SolveInputs,
+  inputs: Omit<SolveInputs, "indexes">,
+  offered: readonly PackageIndex[][],
   context: CommandContext,
 ): Promise<Solution | Conflict> {
   const started = performance.now();
   context.events({ type: "phase", phase: "solve", state: "start" });
-  const result = await runSolve(intent, inputs, context);
+  let result: Solution | Conflict | undefined;
+  for (const indexes of offered) {
+    result = await runSolve(intent, { ...inputs, indexes }, context);
+    if (result.kind === "solution") break;
+  }
   const seconds = (performance.now() - started) / 1000;
-  const failed = result.kind === "conflict" ? { failed: true } : {};
+  const failed = result!.kind === "conflict" ? { failed: true } : {};
   context.events({ type: "phase", phase: "solve", state: "end", seconds, ...failed });
-  return result;
+  return result!;
 }
 
 interface SolveInputs {

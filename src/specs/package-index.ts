@@ -25,6 +25,33 @@ export interface PackageIndex {
   names(): Iterable<string>;
 }
 
+/** An index without the records that `keep` is false for; asked once for each record that somebody looks at. */
+export function filterIndex(index: PackageIndex, keep: (record: RepoDataRecord) => boolean): PackageIndex {
+  const filtered = (all: (name: string) => readonly RepoDataRecord[]) => {
+    const kept = new Map<string, readonly RepoDataRecord[]>();
+    return (name: string): readonly RepoDataRecord[] => {
+      let records = kept.get(name);
+      if (!records) {
+        records = all(name).filter(keep);
+        kept.set(name, records);
+      }
+      return records;
+    };
+  };
+  const records = filtered((name) => index.records(name));
+  const outlines = index.outlines && filtered((name) => index.outlines!(name));
+  return {
+    channel: index.channel,
+    subdir: index.subdir,
+    priority: index.priority,
+    ...(index.distinct === undefined ? {} : { distinct: index.distinct }),
+    has: (name) => index.has(name) && (outlines ?? records)(name).length > 0,
+    records,
+    ...(outlines ? { outlines } : {}),
+    names: () => index.names(),
+  };
+}
+
 /** A record of `outlines` as a plain object; any other record as it is. */
 export function completeRecord<R extends PackageRecord>(record: R): R {
   const { complete } = record as { complete?: unknown };

@@ -290,6 +290,20 @@ describe("the life of an environment", () => {
     expect(server.requests.length).toBe(before);
   });
 
+  it("offline, takes what is cached before what is newer, and names what is missing when that does not do", async () => {
+    const cold = { env: { CONDA_PKGS_DIRS: join(sandbox.dir, "offline-pkgs") } };
+    const run = (...args: string[]) =>
+      sandbox.taipanWith(cold, "create", "-n", "old", ...channel, "-y", ...args);
+    expect((await run("app=1.0", "--download-only")).code).toBe(0);
+    const missing = await run("app=2.0", "--offline");
+    expect([missing.code, missing.stderr]).toEqual([1, expect.stringMatching(/app-2\.0-.*\n/)]);
+    const cached = await run("app", "--offline", "--json");
+    expect(cached.code, cached.stderr).toBe(0);
+    const { actions } = cached.json<{ actions: { LINK: { name: string; version: string }[] } }>();
+    expect(actions.LINK.find(({ name }) => name === "app")?.version).toBe("1.0");
+    await sandbox.taipan("env", "remove", "-n", "old", "-y");
+  });
+
   it("cleans the caches", async () => {
     const result = await sandbox.taipan("clean", "--all", "--yes", "--json");
     expect(result.json()).toMatchObject({ success: true });
