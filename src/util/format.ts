@@ -23,3 +23,9 @@ export function formatSeconds(seconds: number): string {
 export function plural(count: number, noun: string, many = `${noun}s`): string {
   return `${count} ${count === 1 ? noun : many}`;
 }
+
+/** A word as it is to be typed: quoted where a POSIX shell, or on Windows cmd.exe and PowerShell, would take it apart. */
+export function typedWord(text: string, windows: boolean): string {
+  if (windows) return /[^\w.\\/@%+=:-]/.test(text) ? `"${text}"` : text;
+  return /[^\w./@%+=:,-]/.test(text) ? `'${text.replaceAll("'", `'\\''`)}'` : text;
+}

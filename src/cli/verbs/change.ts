@@ -1,6 +1,7 @@
 import { text as readStream } from "node:stream/consumers";
 import { type ChangeOutcome, isEmpty } from "../../commands/change.ts";
 import { displayName } from "../../commands/target.ts";
+import { typedWord } from "../../util/format.ts";
 import { EXIT } from "../exit-codes.ts";
 import { type Invocation, list, text } from "../invocation.ts";
 import { changeDocument } from "../render/json.ts";
@@ -60,16 +61,13 @@ export function sayHowToUse(outcome: ChangeOutcome, name: string, session: Sessi
   if (!outcome.done || outcome.downloadOnly || session.json || session.quiet) return;
   const shown = displayName(outcome.plan.prefix, session.config.values);
   const path = shown === outcome.plan.prefix;
+  const word = typedWord(shown, session.context.hostPlatform.startsWith("win"));
   session.print(`
 To activate this environment, use:
 
-    ${name} activate ${quote(shown)}
+    ${name} activate ${word}
 
 Or to execute a single command in this environment, use:
 
-    ${name} run ${path ? "-p" : "-n"} ${quote(shown)} mycommand`);
-}
-
-function quote(path: string): string {
-  return /[^\w./@%+=:,-]/.test(path) ? `'${path.replaceAll("'", `'\\''`)}'` : path;
+    ${name} run ${path ? "-p" : "-n"} ${word} mycommand`);
 }

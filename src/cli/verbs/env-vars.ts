@@ -1,4 +1,5 @@
 import { listVariables, setVariables, unsetVariables, type VariablesOutcome } from "../../commands/vars.ts";
+import { typedWord } from "../../util/format.ts";
 import { EXIT } from "../exit-codes.ts";
 import { type Invocation, text } from "../invocation.ts";
 import type { Session } from "../session.ts";
@@ -51,7 +52,9 @@ function reportChange(
     });
   }
   if (session.json) session.printJson({ success: true, prefix, env_vars: variables });
-  else if (session.context.env["CONDA_PREFIX"] === prefix)
-    session.say(`To use the change in this shell: ${name} activate ${prefix}`);
+  else if (session.context.env["CONDA_PREFIX"] === prefix) {
+    const word = typedWord(prefix, session.context.hostPlatform.startsWith("win"));
+    session.say(`To use the change in this shell: ${name} activate ${word}`);
+  }
   return EXIT.ok;
 }
