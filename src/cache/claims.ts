@@ -1,6 +1,6 @@
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { fileFacts, listEntries, writeOwnSync } from "../fs/cache-files.ts";
-import { removeTree } from "../fs/files.ts";
+import { readText, removeTree } from "../fs/files.ts";
 import { pause } from "../net/retry.ts";
 import { findLiving } from "./temporary.ts";
 
@@ -35,16 +35,13 @@ export class Claims {
   async take(sha256: string | undefined): Promise<boolean> {
     const name = noteName(sha256);
     if (name === undefined) return true;
-    const own = join(this.scratch, name);
-    writeOwnSync(own, "");
-    const others = await this.others();
-    if (others.length === 0) return true;
-    const mine = (await fileFacts(own))?.modified ?? 0;
-    for (const other of others) {
-      const theirs = await fileFacts(join(other, name));
-      if (!theirs || theirs.modified > mine) continue;
-      // File systems stamp in steps of milliseconds: of two notes of one step, one must be the first.
-      if (theirs.modified === mine && basename(other) > basename(this.scratch)) continue;
+    // One clock for all processes of a machine, finer than that of a file system.
+    const now = process.hrtime.bigint();
+    writeOwnSync(join(this.scratch, name), String(now));
+    for (const other of await this.others()) {
+      const note = await readText(join(other, name)).catch(() => undefined);
+      // A note that is being written now is as good as one.
+      if (note === undefined || (/^\d+$/.test(note) && BigInt(note) > now)) continue;
       await this.release(sha256);
       return false;
     }

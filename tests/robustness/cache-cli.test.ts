@@ -96,7 +96,7 @@ it("16 processes create different environments from one cold cache at once", {
   const counts = new Map<string, number>();
   for (const { path } of plain.requests.filter(({ path }) => isArchive(path)))
     counts.set(path, (counts.get(path) ?? 0) + 1);
-  // Whoever comes first downloads for all; two may begin within one tick of the file system's clock.
+  // Whoever comes first downloads for all; two may begin at the very same moment.
   expect(counts.size).toBe(packages.length);
   expect(Math.max(...counts.values())).toBeLessThanOrEqual(3);
   expect(plain.requests.filter(({ path }) => isArchive(path)).length).toBeLessThan(packages.length * 2);
