@@ -155,8 +155,11 @@ export function releaseLock(path: string, content: string): void {
 /** Clock ticks after boot at which a process started (Linux); tells a process from a later one with the same id. */
 export const processStart = (pid: number): string | undefined => processFields(pid)[19];
 
-/** Whether a process has ended and nobody has asked how (Linux): in containers, there may be nobody who does. */
-export const isZombie = (pid: number): boolean => processFields(pid)[0] === "Z";
+/** Whether a process has ended, also when nobody has asked how: in containers, there may be nobody who does. Undefined where `/proc` is not. */
+export function hasEnded(pid: number): boolean | undefined {
+  const state = processFields(pid)[0];
+  return state === undefined && processFields(process.pid).length === 0 ? undefined : (state ?? "Z") === "Z";
+}
 
 /** Fields of /proc/PID/stat after the name of the program, which may have blanks in it. */
 function processFields(pid: number): string[] {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { EventSink } from "../events.ts";
 import { keepTree, signOfLife } from "../fs/kept-tree.ts";
 import { readTextSync } from "../fs/link.ts";
-import { isZombie } from "../fs/lock-file.ts";
+import { hasEnded } from "../fs/lock-file.ts";
 import { type Restored, restoreTree } from "../fs/restore-tree.ts";
 import { processExists } from "../host/system.ts";
 import { discard, type Journal, keptDirectory, scriptFile, undoMoves, withdraw } from "./journal.ts";
@@ -54,7 +54,8 @@ export async function rollBack(
 export async function scriptGone(prefix: string): Promise<void> {
   const group = Number(readTextSync(scriptFile(prefix)) ?? "");
   if (!Number.isInteger(group) || group <= 1) return;
-  const lives = (): boolean => processExists(-group) && !isZombie(group);
+  // Any of the group may be a zombie for ever: where the system tells, it is its leader that counts.
+  const lives = (): boolean => !(hasEnded(group) ?? !processExists(-group));
   for (let waited = 0; waited < 2_000 && lives(); waited += 10) await sleep(10);
 }
 
