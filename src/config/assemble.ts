@@ -267,6 +267,7 @@ export function variableNames(name: KeyName, dialect: Dialect): string[] {
 const UNLISTED: Partial<Record<KeyName, readonly string[]>> = {
   envs_dirs: ["CONDA_ENVS_DIRS", "CONDA_ENVS_PATH"],
   root_prefix: ["MAMBA_DEFAULT_ROOT_PREFIX"],
+  prefix_data_interoperability: ["CONDA_PREFIX_DATA_INTEROPERABILITY", "MAMBA_PREFIX_DATA_INTEROPERABILITY"],
 };
 
 /** micromamba reads variables as YAML, where 1 and 0 are numbers. Everybody else takes them for true and false. */

@@ -72,7 +72,7 @@ export const INSTALL_KEYS = named({
   add_pip_as_python_dependency: boolean("Solver", true, "Install pip with python"),
   prefix_data_interoperability: boolean("Solver", false, "Let conda packages replace those of pip", {
     aliases: ["pip_interop_enabled"],
-    env: ["CONDA_PREFIX_DATA_INTEROPERABILITY", "MAMBA_PREFIX_DATA_INTEROPERABILITY"],
+    env: "none",
     details:
       "What pip installed is removed when a package of the same name is linked.\nThe solver does not see it: what conda packages need is installed, whether pip brought it already or not.",
   }),
