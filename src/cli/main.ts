@@ -74,23 +74,27 @@ async function reportFailure(
   return exitCodeOf(failure);
 }
 
+/** Milliseconds in which a signal may come twice that was sent once: `timeout` and npm send it to the process and to its group. */
+const ECHO = 300;
+
 /**
- * The first Ctrl-C asks the command to stop cleanly. The second is the system's, which ends the process at once: `process.exit`
- * waits for calls of the thread pool, and one that hangs in a dead network file system never returns.
+ * The first Ctrl-C asks the command to stop cleanly. The second is left to the system, which ends the process at once:
+ * `process.exit` waits for the calls of the thread pool, and one that hangs on a dead file system never returns.
  */
 function listenForInterrupts(): { signal: AbortSignal; stop(): void } {
   const controller = new AbortController();
   setMaxListeners(0, controller.signal);
-  const names: NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
-  const stop = () => names.forEach((name) => void process.off(name, onSignal));
   const onSignal = (name: NodeJS.Signals) => {
-    stop();
+    if (controller.signal.aborted) return;
+    setTimeout(stop, ECHO).unref();
     if (process.stderr.isTTY)
       process.stderr.write(
         `\n${name === "SIGINT" ? "Interrupted" : "Stopped"}: cleaning up (once more to stop at once) ...\n`,
       );
     controller.abort();
   };
+  const names: NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+  const stop = () => names.forEach((name) => void process.off(name, onSignal));
   for (const name of names) process.on(name, onSignal);
   return { signal: controller.signal, stop };
 }

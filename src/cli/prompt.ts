@@ -10,19 +10,22 @@ export interface Question {
   atEnd: boolean;
 }
 
-/** Asks until the answer is one; an empty line is yes. Rejects with the signal's AbortError. */
+/** Asks until the answer is one; an empty line is yes, a question that cannot be shown a no. Rejects with the signal's AbortError. */
 export function askYesNo({ prompt, input, output, signal, atEnd }: Question): Promise<boolean> {
   if ((input as { readableEnded?: boolean }).readableEnded) return Promise.resolve(atEnd);
   return new Promise((resolve, reject) => {
     const lines = createInterface({ input, output });
     const settle = (action: () => void) => {
       signal.removeEventListener("abort", abort);
+      output.removeListener("error", unseen);
       lines.removeAllListeners("close");
       lines.close();
       action();
     };
     const abort = () => settle(() => reject(new DOMException("interrupted", "AbortError")));
     signal.addEventListener("abort", abort, { once: true });
+    const unseen = () => settle(() => resolve(false));
+    output.once("error", unseen);
     lines.on("close", () => {
       // Ctrl-D leaves the cursor behind the question.
       if (prompt) output.write("\n");
