@@ -1,5 +1,6 @@
 import { basename, join } from "node:path";
 import { isWritable, pathKind } from "../fs/files.ts";
+import { systemFacts } from "../host/system.ts";
 import { isEnvironment } from "../prefix/environment-marks.ts";
 import { redactUrl } from "../specs/credentials.ts";
 import { chooseChannels } from "./channels.ts";
@@ -15,6 +16,8 @@ export interface InfoResult {
   rootPrefix: string;
   rootWritable: boolean;
   activePrefix: string | undefined;
+  /** Its name, or the path of one that has none. */
+  activeName: string | undefined;
   /** The environment that -n or -p names, else the active one, else the root prefix. */
   target: { prefix: string; name: string; state: "active" | "not env" | "not found" | "" };
   envsDirs: readonly string[];
@@ -26,6 +29,8 @@ export interface InfoResult {
   virtualPackages: readonly { name: string; version: string; build: string }[];
   environments: readonly string[];
   nodeVersion: string;
+  /** Numbers of the user and the group; there are none on Windows. */
+  userIds: readonly [uid: number, gid: number] | undefined;
   /** CONDA_SHLVL; -1 outside an activated shell, as conda says. */
   shellLevel: number;
   offline: boolean;
@@ -39,6 +44,7 @@ export async function info(
 ): Promise<InfoResult> {
   const { config } = context;
   const platform = platformOf(context);
+  const { uid, gid } = systemFacts();
   const activePrefix = context.env["CONDA_PREFIX"] || undefined;
   const channels = config.channels.length
     ? chooseChannels({ channels: [], fileChannels: [], nodefaults: false }, context)
@@ -48,6 +54,7 @@ export async function info(
     rootPrefix: config.rootPrefix,
     rootWritable: await isWritable(config.rootPrefix),
     activePrefix,
+    activeName: activePrefix && displayName(activePrefix, config),
     target: await describeTarget(request.target, context),
     envsDirs: config.envsDirs,
     pkgsDirs: config.pkgsDirs,
@@ -59,6 +66,7 @@ export async function info(
     virtualPackages: virtualPackages(context),
     environments: await knownEnvironments(context),
     nodeVersion: process.versions.node,
+    userIds: uid === undefined || gid === undefined ? undefined : [uid, gid],
     shellLevel: Number.parseInt(context.env["CONDA_SHLVL"] ?? "", 10) || -1,
     offline: config.offline,
     variables: relevantVariables(context.env),

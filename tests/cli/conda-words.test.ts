@@ -97,8 +97,15 @@ describe("run as conda", () => {
     );
     expect(all).toBe(detail! + envs! + system!);
     expect(envs).toMatch(/^ice +\+ /m);
-    for (const label of ["conda version", "channel URLs", "config file", "offline mode", "solver"])
+    for (const label of ["conda version", "channel URLs", "user config file", "offline mode", "solver"])
       expect(detail).toContain(`${label} :`);
+    expect(detail).toMatch(/^\n {5}active environment : None\n/);
+    expect(detail).toMatch(/^ {7}base environment : \/.* {2}\(writable\)$/m);
+    expect(detail).not.toMatch(/taipan version|node version|^ +environment :/m);
+    const active = await runAs(sandbox, "conda", ["info"], { CONDA_PREFIX: at("one"), CONDA_SHLVL: "1" });
+    expect(active.stdout).toMatch(
+      new RegExp(`active environment : one\\n +active env location : ${at("one")}\\n +shell level : 1\\n`),
+    );
     for (const label of ["sys.version:", "sys.prefix:", "conda location:", "PATH:"])
       expect(system).toContain(label);
     const sizes = (await conda("info", "--envs", "--size")).stdout.split("\n");

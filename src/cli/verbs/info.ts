@@ -4,6 +4,7 @@ import { ToolError } from "../../errors.ts";
 import { PEER_VERSIONS, VERSION } from "../../util/version.ts";
 import { EXIT } from "../exit-codes.ts";
 import { flag, type Invocation, text } from "../invocation.ts";
+import { condaInfo, ownInfo, targetName, userAgent, virtualPackage } from "../render/info.ts";
 import { renderTable } from "../render/table.ts";
 import type { Session } from "../session.ts";
 import { printable } from "../terminal.ts";
@@ -49,7 +50,7 @@ export async function run(invocation: Invocation, session: Session): Promise<num
   }
   const system = flag(invocation, "system");
   const conda = invocation.name === "conda";
-  if (!system || all) printInfo(result, versions, all && !conda, session);
+  if (!system || all) session.print((conda ? condaInfo(result) : ownInfo(result, versions, all)).join("\n"));
   // conda's --all is the three parts one after the other.
   if (all && conda) await printEnvironments(result.environments, flag(invocation, "size"), session);
   else if (all) session.print("");
@@ -89,15 +90,6 @@ function versionsFor(name: string, { nodeVersion }: InfoResult): Record<string, 
   };
 }
 
-function virtualPackage(entry: InfoResult["virtualPackages"][number]): string {
-  return `${entry.name}=${entry.version}=${entry.build}`;
-}
-
-/** `sci`, `sci (active)`, `sci (not found)`. */
-function targetName({ target }: InfoResult): string {
-  return target.state ? `${target.name} (${target.state})` : target.name;
-}
-
 /** micromamba's keys (with spaces) and conda's (with underscores) in one document: tools read either. */
 function infoDocument(result: InfoResult, session: Session): Record<string, unknown> {
   const system = systemFacts(result, session);
@@ -113,7 +105,7 @@ function infoDocument(result: InfoResult, session: Session): Record<string, unkn
     "user config files": result.userConfigFiles,
     "virtual packages": result.virtualPackages.map(virtualPackage),
     active_prefix: result.activePrefix ?? null,
-    active_prefix_name: result.target.state === "active" ? result.target.name : null,
+    active_prefix_name: result.activeName ?? null,
     conda_prefix: result.rootPrefix,
     conda_version: PEER_VERSIONS.conda,
     conda_shlvl: result.shellLevel,
@@ -129,7 +121,7 @@ function infoDocument(result: InfoResult, session: Session): Record<string, unkn
     root_writable: result.rootWritable,
     config_files: result.configFiles,
     solver: { name: "taipan", default: true, user_agent: `taipan/${VERSION}` },
-    user_agent: `taipan/${VERSION} Node.js/${result.nodeVersion}`,
+    user_agent: userAgent(result),
     env_vars: result.variables,
     "sys.version": system["sys.version"],
     "sys.prefix": system["sys.prefix"],
@@ -139,42 +131,4 @@ function infoDocument(result: InfoResult, session: Session): Record<string, unkn
     python_version: null,
     virtual_pkgs: result.virtualPackages.map((entry) => [entry.name, entry.version, entry.build]),
   };
-}
-
-/** Labels as micromamba has them: scripts look for lines such as `environment : test`. */
-function printInfo(
-  result: InfoResult,
-  versions: Record<string, string>,
-  all: boolean,
-  session: Session,
-): void {
-  const rows: [string, readonly string[]][] = [
-    ...Object.entries(versions).map(([title, version]): [string, string[]] => [title, [version]]),
-    ["envs directories", result.envsDirs],
-    ["package cache", result.pkgsDirs],
-    ["environment", [targetName(result)]],
-    ["env location", [result.target.prefix]],
-    ["user config files", result.userConfigFiles],
-    ["populated config files", result.configFiles],
-    ["virtual packages", result.virtualPackages.map(virtualPackage)],
-    ["channels", result.channels],
-    ["base environment", [`${result.rootPrefix}${result.rootWritable ? "" : "  (read only)"}`]],
-    ["platform", [result.platform]],
-  ];
-  if (session.context.dialect === "conda")
-    rows.push(
-      ["conda version", [PEER_VERSIONS.conda]],
-      ["solver", ["taipan (default)"]],
-      ["channel URLs", result.channels],
-      ["config file", result.configFiles.slice(-1)],
-      ["offline mode", [result.offline ? "True" : "False"]],
-    );
-  if (all) rows.push(["environments", result.environments]);
-  const width = Math.max(...rows.map(([title]) => title.length)) + 1;
-  const lines = rows.flatMap(([title, values]) =>
-    (values.length ? values : [""]).map((value, i) =>
-      `${(i ? "" : title).padStart(width)}${i ? "   " : " : "}${value}`.trimEnd(),
-    ),
-  );
-  session.print(lines.join("\n"));
 }
