@@ -22,7 +22,7 @@ export function setValue(text: string, key: string, value: string, context: Edit
   const [name, ...path] = key.split(".");
   const known = knownKey(name ?? "", path.length > 0 ? ["map", "listmap"] : undefined, key);
   if (path.length > 0) {
-    const map = collection(document, known, "map");
+    const map = collection(document, spellingIn(document, known), "map");
     map.set(path.join("."), scalarFor(undefined, value));
     check(known, { [path.join(".")]: value }, context);
   } else {
@@ -54,7 +54,7 @@ export function addToList(
   const document = open(text);
   const known = knownKey(key, ["list"], key);
   check(known, [value], context);
-  const list = collection(document, known, "list");
+  const list = collection(document, spellingIn(document, known), "list");
   list.items = list.items.filter((item) => !(isScalar(item) && String(item.value) === value));
   if (where === "append") list.add(document.createNode(value));
   else list.items.unshift(document.createNode(value));
@@ -68,7 +68,8 @@ export function mergeText(text: string, other: string, context: EditContext): st
   for (const [key, value] of Object.entries((added.toJS() as Record<string, unknown> | null) ?? {})) {
     const known = knownKey(key, undefined, key);
     check(known, value, context);
-    document.set(known, added.get(key, true));
+    dropOtherSpellings(document, known, key);
+    document.set(key, added.get(key, true));
   }
   return print(document);
 }
@@ -148,16 +149,24 @@ function dropEmpty(document: Document, key: string): void {
 
 /** A key stays as it was written, since each peer knows one spelling (`subdir`, `platform`); the last one written counts. */
 function dropOtherSpellings(document: Document, known: string, written: string): void {
-  if (!isKeyName(known)) return;
-  for (const spelling of [known, ...keyDefinition(known).aliases])
-    if (spelling !== written) document.delete(spelling);
+  for (const spelling of spellings(known)) if (spelling !== written) document.delete(spelling);
+}
+
+/** How a document spells a key: beside `envs_path`, a list `envs_dirs` would make what it holds not count. */
+function spellingIn(document: Document, known: string): string {
+  return spellings(known).find((spelling) => document.has(spelling)) ?? known;
+}
+
+/** The key's own name, which counts where a file has several, and its aliases. */
+function spellings(known: string): readonly string[] {
+  return isKeyName(known) ? [known, ...keyDefinition(known).aliases] : [known];
 }
 
 function isKeyName(name: string): name is KeyName {
   return findKey(name) === name;
 }
 
-/** The key to write: an alias becomes the key's own name. */
+/** The own name of a key, also for an alias of it. Throws when it cannot be written, or is of another kind. */
 function knownKey(name: string, kinds: readonly string[] | undefined, written: string): string {
   const known = findKey(name);
   if (known && (!kinds || kinds.includes(keyDefinition(known).kind))) {

@@ -1,7 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { addToList, getValue, getValues, removeKey, removeValue, setValue } from "../../src/config/edit.ts";
+import {
+  addToList,
+  getValue,
+  getValues,
+  mergeText,
+  removeKey,
+  removeValue,
+  setValue,
+} from "../../src/config/edit.ts";
 import { redactSecrets } from "../../src/config/redact.ts";
 import { getCommands } from "../../src/config/show-conda.ts";
 
@@ -38,6 +46,15 @@ describe("editing a condarc", () => {
     );
     expect(removeValue(once, "custom_channels", "my.lab")).toBe("");
     expect(removeKey(once, "custom_channels.my.lab")).toBeUndefined();
+  });
+
+  it("has one spelling of a key: the file's for what is added, the new one for what is replaced", () => {
+    const added = "envs_path: [/a, /b]\n";
+    expect(addToList("envs_path: [/a]\n", "envs_dirs", "/b", "append", context)).toBe(added);
+    expect(addToList("envs_path: [/a]\n", "envs_path", "/b", "append", context)).toBe(added);
+    expect(setValue("platform: linux-64\n", "subdir", "osx-64", context)).toBe("subdir: osx-64\n");
+    expect(mergeText("platform: linux-64\n", "subdir: osx-64\n", context)).toBe("subdir: osx-64\n");
+    expect(mergeText("subdir: linux-64\n", "platform: osx-64\n", context)).toBe("platform: osx-64\n");
   });
 
   it("drops a key with its last value and reports what is not there", () => {
