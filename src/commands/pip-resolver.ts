@@ -83,7 +83,7 @@ export async function askPip(
   const result = await exec(python.file, [...python.args, "-c", PROGRAM], {
     input: JSON.stringify({ markers: target.markers, provided, arguments: args }),
     // A shell that lets pip run only inside of environments does not mean this: nothing is installed.
-    env: { ...context.env, PIP_REQUIRE_VIRTUALENV: "0", PYTHONUTF8: "1" },
+    env: { ...variables(context), PIP_REQUIRE_VIRTUALENV: "0", PYTHONUTF8: "1" },
     cwd: directory,
     signal: context.signal,
   });
@@ -136,9 +136,17 @@ export async function findPip(context: CommandContext): Promise<PythonWithPip | 
   return undefined;
 }
 
-async function hasPip({ file, args }: PythonWithPip, { env, signal }: CommandContext): Promise<boolean> {
+/** Offline, uv is not to download the pip and the python that it runs either. */
+function variables({ env, config }: CommandContext): CommandContext["env"] {
+  return config.offline ? { ...env, UV_OFFLINE: "1" } : env;
+}
+
+async function hasPip({ file, args }: PythonWithPip, context: CommandContext): Promise<boolean> {
   try {
-    const { code, stdout } = await exec(file, [...args, "-m", "pip", "--version"], { env, signal });
+    const { code, stdout } = await exec(file, [...args, "-m", "pip", "--version"], {
+      env: variables(context),
+      signal: context.signal,
+    });
     return code === 0 && Number(/^pip (\d+\.\d+)/.exec(stdout)?.[1] ?? 0) >= OLDEST;
   } catch (error) {
     if (error instanceof ToolError && error.code !== "interrupted") return false;

@@ -219,7 +219,7 @@ describe.skipIf(!python?.pip)("lock of a pip section", () => {
     mkdirSync(path("uv-bin"));
     writeFileSync(
       path("uv-bin/uv"),
-      `#!/bin/sh\n[ "$1 $2 $3 $4 $5 $6" = "run --no-project --quiet --with pip python" ] || exit 9\nshift 6\nPATH='${process.env["PATH"]}' exec python3 "$@"\n`,
+      `#!/bin/sh\n[ "$1 $2 $3 $4 $5 $6" = "run --no-project --quiet --with pip python" ] || exit 9\n[ "$UV_OFFLINE" != 1 ] || { echo 'uv: offline' >&2; exit 2; }\nshift 6\nPATH='${process.env["PATH"]}' exec python3 "$@"\n`,
       { mode: 0o755 },
     );
     const with_ = (PATH: string, ...more: string[]) =>
@@ -232,6 +232,9 @@ describe.skipIf(!python?.pip)("lock of a pip section", () => {
       expect([result.code, result.stderr]).toEqual([0, ""]);
       expect(readFileSync(path("uv-lock.yml"), "utf8")).toContain("app-1.0-py3-none-any.whl");
     }
+    // Offline it is told to download neither pip nor python.
+    const offline = await with_(`${path("uv-bin")}:${path("empty")}`, "--offline");
+    expect([offline.code, offline.stderr]).toEqual([0, expect.stringContaining("is not locked: app")]);
     const refused = await with_(process.env["PATH"]!.replace(/[^:]*uv[^:]*/g, ""), "--use-uv");
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("`uv` is not there")]);
   });
