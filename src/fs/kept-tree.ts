@@ -7,21 +7,22 @@
  * 40,000 files of 560 MB on tmpfs: 0.5 s for names, 0.45 s more for contents.
  */
 import * as fs from "node:fs";
-import { fromSystemError } from "../errors.ts";
+import { codeOf, fromSystemError, isMissing } from "../errors.ts";
+import { type EntryKind, kindOf } from "./entry-kind.ts";
 import { makeDirectory, removeAll, writeDurable } from "./tree.ts";
-
-export type KeptKind = "file" | "directory" | "symlink" | "other";
 
 /** Something in a kept tree. */
 export interface KeptEntry {
   path: string;
-  kind: KeptKind;
+  kind: EntryKind;
   mode: number;
   size: number;
   mtimeMs: number;
   ino: number;
   /** Of a symlink. */
   target?: string;
+  /** Of a directory: this user may not list it. What is in it is not known, and never touched. */
+  closed?: boolean;
   /** Of a file: it has a name in `names`, and its bytes are in `contents` from here or in `copies`. */
   named?: boolean;
   offset?: number;
@@ -39,10 +40,11 @@ export function keepTree(root: string, store: string, skip: ReadonlySet<string>)
     const contents = new Contents(`${store}/contents`);
     try {
       walk(root, "", skip, (path, stat) => {
-        const entry = entryOf(root, path, stat);
+        const entry = unlessGone(() => entryOf(root, path, stat));
+        if (!entry) return false;
         if (entry.kind === "file") keepFile(`${root}/${path}`, entry, { store, contents, n: entries.length });
         entries.push(entry);
-        return true;
+        return !entry.closed;
       });
     } finally {
       contents.close();
@@ -79,11 +81,22 @@ export function walk(
   skip: ReadonlySet<string>,
   visit: (path: string, stat: fs.Stats) => boolean,
 ): void {
-  for (const name of fs.readdirSync(directory === "" ? root : `${root}/${directory}`)) {
+  const names = unlessGone(() => fs.readdirSync(directory === "" ? root : `${root}/${directory}`));
+  for (const name of names ?? []) {
     const path = directory === "" ? name : `${directory}/${name}`;
     if (skip.has(path)) continue;
-    const stat = fs.lstatSync(`${root}/${path}`);
-    if (visit(path, stat) && stat.isDirectory()) walk(root, path, skip, visit);
+    const stat = fs.lstatSync(`${root}/${path}`, { throwIfNoEntry: false });
+    if (stat && visit(path, stat) && stat.isDirectory()) walk(root, path, skip, visit);
+  }
+}
+
+/** Undefined for what was there a moment ago: programs of the environment may be running. */
+function unlessGone<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
   }
 }
 
@@ -91,11 +104,18 @@ function entryOf(root: string, path: string, stat: fs.Stats): KeptEntry {
   const { mode, size, mtimeMs, ino } = stat;
   const entry: KeptEntry = { path, kind: kindOf(stat), mode: mode & 0o7777, size, mtimeMs, ino };
   if (entry.kind === "symlink") entry.target = fs.readlinkSync(`${root}/${path}`);
+  if (entry.kind === "directory" && !canList(`${root}/${path}`)) entry.closed = true;
   return entry;
 }
 
-export const kindOf = (stat: fs.Stats): KeptKind =>
-  stat.isDirectory() ? "directory" : stat.isSymbolicLink() ? "symlink" : stat.isFile() ? "file" : "other";
+function canList(path: string): boolean {
+  try {
+    fs.accessSync(path, fs.constants.R_OK | fs.constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 function keepFile(
   path: string,
@@ -107,7 +127,7 @@ function keepFile(
       work();
       return true;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOSPC") throw error;
+      if (codeOf(error) === "ENOSPC") throw error;
       return false;
     }
   };

@@ -2,7 +2,10 @@
 import * as fs from "node:fs";
 import { dirname } from "node:path";
 import { fromSystemError, isMissing, ToolError } from "../errors.ts";
-import { isKept, type KeptEntry, kindOf, treeFile, walk } from "./kept-tree.ts";
+import { kindOf } from "./entry-kind.ts";
+import { isKept, type KeptEntry, treeFile, walk } from "./kept-tree.ts";
+import { readTextSync } from "./link.ts";
+import { removeIfEmpty } from "./tree.ts";
 
 export interface RestoreOptions {
   /** Paths that are somebody else's business, as when the tree was kept. */
@@ -67,64 +70,91 @@ function restore(task: Restoration): Restored {
   const result: Restored = { changed: [], left: [] };
   const found = removeArrivals(task, result);
   const blocked = new Set(result.left);
-  for (const [n, entry] of entries.entries()) {
-    const { path, kind } = entry;
-    if (blocked.has(path) || blocked.has(dirname(path))) {
-      blocked.add(path);
-      continue;
-    }
-    const stat = found.get(path);
-    const full = `${root}/${path}`;
-    if (kind === "directory" && !stat) fs.mkdirSync(full);
-    else if (kind === "symlink" && (!stat || fs.readlinkSync(full) !== entry.target)) {
-      if (stat && isLate(task, path, stat.ctimeMs)) {
-        result.left.push(path);
-        continue;
-      }
-      fs.rmSync(full, { force: true });
-      fs.symlinkSync(entry.target!, full);
-    } else if (kind === "file" && !(stat?.ino === entry.ino && hasContent(entry, stat))) {
-      // A file that is the same one tells by its own time when it was written to: its links are counted by others, too.
-      const time = stat?.ino === entry.ino ? stat.mtimeMs : stat?.ctimeMs;
-      if (time !== undefined && n !== task.rewriting && isLate(task, path, time)) {
-        result.left.push(path);
-        continue;
-      }
-      if (!restoreFile(task, n, stat)) result.changed.push(path);
-    }
-    if ((kind === "file" || kind === "directory") && (!stat || (stat.mode & 0o7777) !== entry.mode))
-      fs.chmodSync(full, entry.mode);
+  for (const [n, { path }] of entries.entries()) {
+    if (blocked.has(path) || blocked.has(dirname(path))) blocked.add(path);
+    else bringBack(task, n, found.get(path), result);
   }
+  // After what is in it, and children first: nothing comes into a directory that is not writable.
+  for (const { path, kind, mode } of [...entries].reverse())
+    if (kind === "directory" && !blocked.has(path)) setMode(`${root}/${path}`, mode, found.get(path));
   return result;
 }
 
-/** Removes what was not there, or was of another kind. The result is what is still of its kind. */
+function setMode(path: string, mode: number, stat: fs.Stats | undefined): void {
+  if (!stat || (stat.mode & 0o7777) !== mode) fs.chmodSync(path, mode);
+}
+
+/** Removes what was not there, or was of another kind. The result is what is still of its kind; its directories can be changed. */
 function removeArrivals(task: Restoration, result: Restored): Map<string, fs.Stats> {
   const { root, skip } = task;
   const known = new Map(task.entries.map((entry) => [entry.path, entry]));
   const found = new Map<string, fs.Stats>();
   const remove = (path: string, stat: fs.Stats): void => {
+    const full = `${root}/${path}`;
     if (!stat.isDirectory()) {
       if (isLate(task, path, stat.ctimeMs)) result.left.push(path);
-      else fs.rmSync(`${root}/${path}`, { force: true });
+      else fs.rmSync(full, { force: true });
       return;
     }
+    opened(full, stat);
     const before = result.left.length;
-    for (const name of fs.readdirSync(`${root}/${path}`))
-      remove(`${path}/${name}`, fs.lstatSync(`${root}/${path}/${name}`));
-    if (result.left.length === before) fs.rmdirSync(`${root}/${path}`);
-    else result.left.push(path);
+    for (const name of fs.readdirSync(full)) {
+      const inside = fs.lstatSync(`${full}/${name}`, { throwIfNoEntry: false });
+      if (inside) remove(`${path}/${name}`, inside);
+    }
+    if (result.left.length > before || !removeIfEmpty(full)) result.left.push(path);
   };
   walk(root, "", skip, (path, stat) => {
     const entry = known.get(path);
-    if (entry?.kind === kindOf(stat)) {
-      found.set(path, stat);
-      return true;
+    if (entry?.kind !== kindOf(stat)) {
+      remove(path, stat);
+      return false;
     }
-    remove(path, stat);
-    return false;
+    const enter = entry.kind === "directory" && !entry.closed;
+    found.set(path, enter ? opened(`${root}/${path}`, stat) : stat);
+    return enter;
   });
   return found;
+}
+
+/** Lets this user change a directory: a script may have closed it, behind files of its own. */
+function opened(path: string, stat: fs.Stats): fs.Stats {
+  if ((stat.mode & 0o700) === 0o700) return stat;
+  try {
+    fs.chmodSync(path, (stat.mode & 0o7777) | 0o700);
+  } catch {
+    // Another user's: what cannot be done in it says so.
+  }
+  return fs.lstatSync(path);
+}
+
+/** Makes one entry what it was, but for the mode of a directory. */
+function bringBack(task: Restoration, n: number, stat: fs.Stats | undefined, result: Restored): void {
+  const entry = task.entries[n]!;
+  const { path, kind } = entry;
+  const full = `${task.root}/${path}`;
+  if (kind === "directory" && !stat) fs.mkdirSync(full);
+  if (kind === "symlink" && (!stat || fs.readlinkSync(full) !== entry.target)) {
+    if (stat && isLate(task, path, stat.ctimeMs)) result.left.push(path);
+    else {
+      fs.rmSync(full, { force: true });
+      fs.symlinkSync(entry.target!, full);
+    }
+  }
+  if (kind !== "file") return;
+  const isSame = stat?.ino === entry.ino;
+  if (isSame && hasContent(entry, stat)) {
+    setMode(full, entry.mode, stat);
+    return;
+  }
+  // A file that is the same one tells by its own time when it was written to: its links are counted by others, too.
+  const time = isSame ? stat.mtimeMs : stat?.ctimeMs;
+  if (time !== undefined && n !== task.rewriting && isLate(task, path, time)) result.left.push(path);
+  else {
+    if (!restoreFile(task, n, stat)) result.changed.push(path);
+    const now = fs.lstatSync(full, { throwIfNoEntry: false });
+    if (now) setMode(full, entry.mode, now);
+  }
 }
 
 /** Whether this was done when the one who kept the tree was dead: by the user then, and not by what was to be undone. */
@@ -187,8 +217,8 @@ function bytesOf(store: string, n: number, entry: KeptEntry): Buffer | undefined
 
 const rewritingFile = (store: string): string => `${store}/rewriting`;
 
+/** Nothing is being written as long as this does not say of which entry. */
 function rewritten(store: string): number | undefined {
-  return fs.existsSync(rewritingFile(store))
-    ? Number(fs.readFileSync(rewritingFile(store), "utf8"))
-    : undefined;
+  const text = readTextSync(rewritingFile(store));
+  return text ? Number(text) : undefined;
 }

@@ -1,6 +1,7 @@
 import {
   appendFileSync,
   chmodSync,
+  existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -161,8 +162,11 @@ test("a file whose bytes were being brought back when that was stopped is not th
   appendFileSync(join(root, "a"), "!");
   await sleep(60);
   const afterDeath = { slackMs: 20, renamed: new Set<string>() };
-  writeFileSync(join(store, "rewriting"), "0");
   write(root, "a", "old co");
+  // Stopped before it said what it was about to write: then it was not written.
+  writeFileSync(join(store, "rewriting"), "");
+  expect(restoreTree(root, store, { skip: new Set(), afterDeath })?.left).toEqual(["a"]);
+  writeFileSync(join(store, "rewriting"), "0");
   expect(restoreTree(root, store, { skip: new Set(), afterDeath })).toEqual({ changed: [], left: [] });
   expect(readFileSync(join(root, "a"), "utf8")).toBe("old content");
 });
@@ -177,6 +181,70 @@ test("half of a kept tree is none", () => {
   write(root, "b", "two");
   expect(restore(root, store)).toBeUndefined();
   expect(readdirSync(root).sort()).toEqual(["a", "b"]);
+});
+
+// Root may write everywhere.
+test.skipIf(process.getuid?.() === 0)(
+  "directories that are closed, before or by a script, are no obstacle",
+  () => {
+    const { root, store } = scratch();
+    write(root, "sealed/removed", "one");
+    write(root, "sealed/deep/changed", "two");
+    write(root, "private/notes", "the user's");
+    write(root, "open/file", "three");
+    const modes = { "sealed/deep": 0o555, sealed: 0o555, private: 0o000 };
+    for (const [path, mode] of Object.entries(modes)) chmodSync(join(root, path), mode);
+    keepTree(root, store, new Set());
+    for (const path of Object.keys(modes).reverse()) chmodSync(join(root, path), 0o755);
+    rmSync(join(root, "sealed/removed"));
+    write(root, "sealed/deep/changed", "changed");
+    write(root, "private/more", "x");
+    write(root, "sealed/new", "x");
+    write(root, "new/deep/file", "x");
+    for (const path of ["sealed/deep", "sealed", "new/deep", "new"]) chmodSync(join(root, path), 0o555);
+    chmodSync(join(root, "open"), 0o000);
+    expect(restore(root, store)).toEqual({ changed: [], left: [] });
+    const found = Object.keys(modes).map((path) => [path, lstatSync(join(root, path)).mode & 0o7777]);
+    expect(Object.fromEntries(found)).toEqual(modes);
+    for (const [path] of found) chmodSync(join(root, path as string), 0o755);
+    expect(readdirSync(root).sort()).toEqual(["open", "private", "sealed"]);
+    expect(readdirSync(join(root, "private")).sort()).toEqual(["more", "notes"]);
+    expect(readdirSync(join(root, "sealed")).sort()).toEqual(["deep", "removed"]);
+    expect(readFileSync(join(root, "sealed/deep/changed"), "utf8")).toBe("two");
+    expect(readFileSync(join(root, "open/file"), "utf8")).toBe("three");
+  },
+);
+
+// As is a file that another program removes between listing and looking.
+test.runIf(process.platform === "linux")("what is listed and cannot be found is left alone", () => {
+  const { root, store } = scratch();
+  const undecodable = (directory: string): Buffer =>
+    Buffer.concat([Buffer.from(`${directory}/name-`), Buffer.of(0xff)]);
+  write(root, "d/file", "one");
+  writeFileSync(undecodable(join(root, "d")), "theirs");
+  keepTree(root, store, new Set());
+  rmSync(join(root, "d/file"));
+  write(root, "new/file", "x");
+  writeFileSync(undecodable(join(root, "new")), "theirs");
+  expect(restore(root, store)).toEqual({ changed: [], left: ["new"] });
+  expect(readFileSync(join(root, "d/file"), "utf8")).toBe("one");
+  for (const directory of ["d", "new"])
+    expect(readFileSync(undecodable(join(root, directory)), "utf8")).toBe("theirs");
+  expect(existsSync(join(root, "new/file"))).toBe(false);
+});
+
+test("a file that could not be kept and is gone is named", () => {
+  const { root, store } = scratch();
+  write(root, "a", "one");
+  write(root, "b", "two");
+  keepTree(root, store, new Set());
+  const tree = JSON.parse(readFileSync(join(store, "tree.json"), "utf8"));
+  for (const entry of tree.entries)
+    if (entry.path === "a") for (const key of ["named", "offset", "copied"]) delete entry[key];
+  write(store, "tree.json", JSON.stringify(tree));
+  for (const path of ["a", "b"]) rmSync(join(root, path));
+  expect(restore(root, store)).toEqual({ changed: ["a"], left: [] });
+  expect(readdirSync(root)).toEqual(["b"]);
 });
 
 // What is kept lies in the environment: a package may have brought it.
