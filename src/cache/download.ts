@@ -27,8 +27,17 @@ type DownloadInput = Omit<ExtractInput, "destination"> & {
   partial?: { path: string; size: number } | undefined;
 };
 
-/** Tries beyond one per mirror, for bytes that arrive damaged and bodies that must start again. */
+interface Failure {
+  url: string;
+  error: ToolError;
+  /** What an earlier run left was tried with it. */
+  begun: boolean;
+}
+
+/** Tries beyond one per mirror, for bodies that must start again. */
 const EXTRA_TRIES = 2;
+/** Wrong bytes that came as often as this, the second time past caches on the way, are what there is. */
+const WRONG_BYTES = 2;
 /** Progress is told each time this many bytes came. */
 const PROGRESS_BYTES = 256 * 1024;
 
@@ -40,11 +49,13 @@ export async function download(
   context: DownloadContext,
 ): Promise<{ facts: ArchiveFacts; target: Target }> {
   const { partial, ...plain } = input;
-  const failures: { url: string; error: ToolError }[] = [];
-  const mirrors = context.http.mirrorsOf(record.url);
-  for (let attempt = 0; attempt < mirrors.length + EXTRA_TRIES; attempt += 1) {
+  const failures: Failure[] = [];
+  const most = context.http.mirrorsOf(record.url).length + EXTRA_TRIES;
+  while (failures.length < most) {
     const url = pickUrl(context.http.mirrorsOf(record.url), failures);
     if (url === undefined) break;
+    const last = failures.at(-1)?.error;
+    if (last) context.events({ type: "fetch", id: record.fn, state: "retry", reason: last.message });
     const target = await newTarget();
     // What an earlier run left is tried once: it may be what makes the hash wrong.
     const begun = failures.length === 0 && isResumable(url, record, partial) ? partial : undefined;
@@ -54,29 +65,28 @@ export async function download(
       return { facts, target };
     } catch (error) {
       if (context.signal.aborted || !(error instanceof ToolError) || !isWorthAnother(error)) throw error;
-      failures.push({ url, error });
-      const bad = begun === undefined && error.code === "checksum-mismatch";
-      if (bad || error.code === "channel-unreachable") context.http.reportBad(url);
-      context.events({ type: "fetch", id: record.fn, state: "retry", reason: error.message });
+      const failure = { url, error, begun: begun !== undefined };
+      failures.push(failure);
+      if (isDamaged(failure) || error.code === "channel-unreachable") context.http.reportBad(url);
     }
   }
   throw finalError(record.fn, failures);
 }
 
 /** The first mirror that has not failed for this package; a damaged or broken-off download may be tried once more where it came from. */
-function pickUrl(
-  urls: readonly string[],
-  failures: readonly { url: string; error: ToolError }[],
-): string | undefined {
-  const tries = (url: string): ToolError[] =>
-    failures.filter((failure) => failure.url === url).map((failure) => failure.error);
+function pickUrl(urls: readonly string[], failures: readonly Failure[]): string | undefined {
+  const tries = (url: string): Failure[] => failures.filter((failure) => failure.url === url);
   const fresh = urls.find((url) => tries(url).length === 0);
   if (fresh !== undefined) return fresh;
-  return urls.find(
-    (url) =>
-      tries(url).length <= EXTRA_TRIES &&
-      tries(url).every((error) => error.code === "checksum-mismatch" || error.details?.restart === true),
+  if (failures.filter(isDamaged).length >= WRONG_BYTES) return undefined;
+  return urls.find((url) =>
+    tries(url).every(({ error }) => error.code === "checksum-mismatch" || error.details?.restart === true),
   );
+}
+
+/** The address gave wrong bytes; those that an earlier run left do not count. */
+function isDamaged({ error, begun }: Failure): boolean {
+  return !begun && error.code === "checksum-mismatch";
 }
 
 function isWorthAnother(error: ToolError): boolean {
@@ -161,7 +171,7 @@ async function shovel(
   if (bytes > told) tell(bytes);
 }
 
-function finalError(fn: string, failures: readonly { url: string; error: ToolError }[]): ToolError {
+function finalError(fn: string, failures: readonly Failure[]): ToolError {
   const last = failures.at(-1)?.error;
   if (last && failures.every((failure) => failure.error.message === last.message)) return last;
   const tries = failures.map(({ url, error }) => `\`${redactUrl(url)}\`: ${error.message}`).join("; ");

@@ -98,7 +98,11 @@ async function openArchiveSink(input: ExtractInput, signal: AbortSignal): Promis
     write: (chunk) => {
       size += chunk.byteLength;
       if (expected.size !== undefined && size > expected.size)
-        throw mismatch(input.fn, "size", `more than ${expected.size} bytes`, `${expected.size} bytes`);
+        throw mismatch(input.fn, expected, [
+          "size",
+          `more than ${expected.size} bytes`,
+          `${expected.size} bytes`,
+        ]);
       sha256.update(chunk);
       md5?.update(chunk);
       return extract(chunk);
@@ -145,20 +149,28 @@ function compare(
   expected: ExpectedArchive,
   facts: { sha256: string; md5: string | undefined; size: number },
 ): void {
-  if (expected.size !== undefined && expected.size !== facts.size)
-    throw mismatch(fn, "size", `${facts.size} bytes`, `${expected.size} bytes`);
-  if (expected.sha256 !== undefined && expected.sha256.toLowerCase() !== facts.sha256)
-    throw mismatch(fn, "sha256", facts.sha256, expected.sha256);
-  if (expected.sha256 === undefined && expected.md5 !== undefined && expected.md5.toLowerCase() !== facts.md5)
-    throw mismatch(fn, "md5", facts.md5 ?? "", expected.md5);
+  const { size, sha256, md5 } = expected;
+  if (size !== undefined && size !== facts.size)
+    throw mismatch(fn, expected, ["size", `${facts.size} bytes`, `${size} bytes`]);
+  if (sha256 !== undefined && sha256.toLowerCase() !== facts.sha256)
+    throw mismatch(fn, expected, ["sha256", facts.sha256, sha256]);
+  if (sha256 === undefined && md5 !== undefined && md5.toLowerCase() !== facts.md5)
+    throw mismatch(fn, expected, ["md5", facts.md5 ?? "", md5]);
 }
 
-function mismatch(fn: string, what: string, actual: string, expected: string): ToolError {
+function mismatch(
+  fn: string,
+  { asked }: ExpectedArchive,
+  [what, actual, expected]: readonly [what: string, actual: string, expected: string],
+): ToolError {
+  const promise = asked ? "what was asked for by hash" : "what its channel promises";
   return new ToolError(
     "checksum-mismatch",
-    `\`${fn}\` is not what its channel promises: ${what} is ${actual}, expected ${expected}`,
+    `\`${fn}\` is not ${promise}: ${what} is ${actual}, expected ${expected}`,
     {
-      hint: "the download was damaged, or the channel's index is out of date (`taipan clean --index-cache`)",
+      hint: asked
+        ? "the hash is from the URL, the `@EXPLICIT` file or the lock: it is wrong there, or the archive is another one than then"
+        : "the download was damaged, or the channel's index is out of date (`taipan clean --index-cache`)",
       details: { fn, what, actual, expected },
     },
   );

@@ -248,7 +248,7 @@ async function fetchOne(record: RepoDataRecord, run: Run): Promise<PackageCacheR
   const input = {
     fn: record.fn,
     kind,
-    expected: { sha256: record.sha256, md5: record.md5, size: record.size },
+    expected: { sha256: record.sha256, md5: record.md5, size: record.size, asked: learn },
     wantMd5: learn,
     record: learn ? undefined : record,
   };

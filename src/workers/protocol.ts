@@ -17,6 +17,8 @@ export interface ExpectedArchive {
   sha256?: string | undefined;
   md5?: string | undefined;
   size?: number | undefined;
+  /** The hashes are those of an explicit spec, an `@EXPLICIT` file or a lock, not a channel's. */
+  asked?: boolean | undefined;
 }
 
 /** What an archive was found to be. `md5` is computed only when it is asked for or is all there is to compare. */
