@@ -41,7 +41,10 @@ function kindOf(old: PrefixRecord, next: RepoDataRecord): OperationKind {
       : "change";
 }
 
-/** Python's minor version or site-packages moved: what was linked for the old one must be linked again. */
+/**
+ * Python's minor version or site-packages moved: what was linked for the old one must be linked again. Where python goes
+ * (`remove --force python`) there is nothing to link for: what needed it stays as it is.
+ */
 function pythonMoved(
   installed: readonly PrefixRecord[],
   solution: SolvedEnvironment,
@@ -49,7 +52,8 @@ function pythonMoved(
 ): boolean {
   const before = installed.find((record) => record.name === "python");
   const after = solution.records.find((record) => record.name === "python");
-  if (!before || !after) return before !== after;
+  if (!after) return false;
+  if (!before) return true;
   const [a, b] = [pythonInfo(before, platform), pythonInfo(after, platform)];
   return a.sitePackages !== b.sitePackages || a.minor !== b.minor;
 }

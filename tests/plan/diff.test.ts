@@ -80,6 +80,13 @@ describe("what takes an environment to the solution", () => {
       "upgrade python-3.12.1-t_1",
       "reinstall pure-1-0",
     ]);
+    // `remove --force python`: there is nothing to link it for. With the next python it is.
+    const without = before.slice(1);
+    expect(plan(before, without).shown).toEqual(["remove python-3.12.1-0"]);
+    expect(plan(without, withPython(record("python 3.13.0 0"))).shown).toEqual([
+      "install python-3.13.0-0",
+      "reinstall pure-1-0",
+    ]);
   });
 
   it("remembers what is requested, also of packages that stay", () => {
