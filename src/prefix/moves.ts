@@ -88,10 +88,7 @@ interface RemovalContext {
   moves: Moves;
 }
 
-/**
- * Moves out what is listed below `directory`, in folded names in `node`. True when all of it may go: the caller then moves the directory itself.
- * `sources` is the parent of a `__pycache__`: byte code of a source that goes goes with it, recorded or not, unless a package that stays has brought it.
- */
+/** Moves out what is listed below `directory`. True when all of it may go: the caller then moves the directory itself. */
 function collectRemovals(
   prefix: string,
   directory: string,
@@ -99,33 +96,47 @@ function collectRemovals(
   context: RemovalContext,
   sources?: Node,
 ): boolean {
+  const { going, stays } = findRemovals(prefix, directory, node, context, sources);
+  // Everything in conda-meta is decided one by one.
+  if (!stays && directory !== "" && directory !== "conda-meta") return true;
+  for (const path of going) context.out(path);
+  return false;
+}
+
+/**
+ * What of a directory goes, in folded names in `node`, and whether anything stays in it; what goes further below is moved out. `sources`
+ * is the parent of a `__pycache__`: byte code of a source that goes goes with it, recorded or not, unless a package that stays has brought it.
+ */
+function findRemovals(
+  prefix: string,
+  directory: string,
+  node: Node,
+  context: RemovalContext,
+  sources?: Node,
+): { going: string[]; stays: boolean } {
   const entries = entriesOf(directory === "" ? prefix : `${prefix}/${directory}`);
-  if (!entries) return false;
-  const whole: string[] = [];
-  let left = 0;
+  const going: string[] = [];
+  let stays = !entries;
   const { fold } = context;
-  for (const [name, kind] of entries) {
+  for (const [name, kind] of entries ?? []) {
     const path = join(directory, name);
     const folded = fold(name);
     const cache = name === "__pycache__" && node.files.size > 0;
     const child = node.directories.get(folded) ?? (cache ? newNode() : undefined);
     if (kind === "directory") {
-      if (child && collectRemovals(prefix, path, child, context, cache ? node : undefined)) whole.push(name);
-      else left++;
+      if (child && collectRemovals(prefix, path, child, context, cache ? node : undefined)) going.push(path);
+      else stays = true;
     } else if (
       node.files.has(folded) ||
       (sources && kind === "file" && isByteCodeOf(folded, sources) && !context.keptByteCode.has(fold(path)))
     ) {
-      whole.push(name);
+      going.push(path);
     } else {
       if (child && kind === "symlink") throughSymlink(prefix, path, child, context);
-      left++;
+      stays = true;
     }
   }
-  // Everything in conda-meta is decided one by one.
-  if (left === 0 && directory !== "" && directory !== "conda-meta") return true;
-  for (const name of whole) context.out(join(directory, name));
-  return false;
+  return { going, stays };
 }
 
 /** Whether `name.cpython-311.pyc` or `name.cpython-311.opt-1.pyc` belongs to a source that goes. */
@@ -141,9 +152,8 @@ function throughSymlink(prefix: string, path: string, node: Node, context: Remov
     context.moves.outside.push(path);
     return;
   }
-  // The directory may have been emptied by this, but it belongs to whoever made it: only its files go.
-  if (collectRemovals(prefix, real, node, context))
-    for (const name of node.files) context.out(join(real, name));
+  // The directory may be emptied by this, but it belongs to whoever made it: only what is in it goes.
+  for (const inside of findRemovals(prefix, real, node, context).going) context.out(inside);
 }
 
 interface ArrivalContext {

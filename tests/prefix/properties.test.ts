@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -208,5 +208,18 @@ describe("file systems that ignore case", () => {
     const moves = planMoves(box.prefix, removed, undefined, (name) => name.toLowerCase());
     expect(moves.out.sort()).toEqual(["share/Y.py", "share/__pycache__/Y.cpython-311.pyc"]);
     expect(planMoves(box.prefix, removed, undefined).out).toEqual([]);
+  });
+
+  test.each([
+    ["as it is", (name: string) => name],
+    ["folded", (name: string) => name.toLowerCase()],
+  ])("what goes through a symlink goes whole, under the names on the disk: %s", (_, fold) => {
+    const box = sandbox();
+    mkdirSync(join(box.prefix, "real/Sub"), { recursive: true });
+    for (const file of ["Name.txt", "Sub/Deep.txt"]) writeFileSync(join(box.prefix, "real", file), "");
+    symlinkSync("real", join(box.prefix, "via"));
+    const files = ["via/Name.txt", "via/Sub/Deep.txt", "via/gone.txt"];
+    const removed = { files, directories: [], keptByteCode: new Set<string>() };
+    expect(planMoves(box.prefix, removed, undefined, fold).out.sort()).toEqual(["real/Name.txt", "real/Sub"]);
   });
 });
