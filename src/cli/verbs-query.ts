@@ -199,7 +199,7 @@ export const QUERY_COMMANDS: readonly CommandSpec[] = [
     name: "why-not",
     summary: "say why a package cannot be installed",
     description:
-      "Show what speaks against installing a package into the environment, or together with more specs; or what would happen.",
+      "Show what speaks against installing a package into the environment, or together with more specs; or what would happen. Exit code 1 when it cannot be installed.",
     args: "[package...]",
     argsHelp: "the package, then what else you would install",
     groups: ["prefix", "channels", "offline", "network", "general"],

@@ -139,7 +139,8 @@ export async function whyNot(intent: WhyIntent, context: CommandContext): Promis
   const keeping = { ...context, config: { ...context.config, allowUninstall: false } };
   const first = await attempt(() => solveChange(change, state, keeping));
   if (first.plan) return { answer: "possible", plan: first.plan };
-  const second = await attempt(() => solveChange(change, state, context));
+  // The same channels again: they have been told of.
+  const second = await attempt(() => solveChange(change, state, { ...context, events: () => {} }));
   return { answer: second.plan ? "by-removal" : "impossible", plan: second.plan, error: first.error };
 }
 

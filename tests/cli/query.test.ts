@@ -319,6 +319,7 @@ describe("questions about packages", () => {
     it("explains with the solver what speaks against a package", async () => {
       const blocked = await sandbox.taipan("why-not", "libx=1.0", "-n", "env", ...channel);
       expect(blocked.code).toBe(0);
+      expect(blocked.stderr.match(/Loading channels/g)).toHaveLength(1);
       expect(blocked.stdout).toMatch(
         /cannot be met together[\s\S]*conf-b[\s\S]*Without keeping all that is installed:[\s\S]*Remove/,
       );
@@ -328,12 +329,14 @@ describe("questions about packages", () => {
       }>();
       expect(document.answer).toBe("by-removal");
       expect(document.actions.UNLINK.map(({ name }) => name)).toContain("suite");
-      const together = (await sandbox.taipan("why-not", "conf-a", "conf-b", ...channel, "--json")).json<{
-        answer: string;
-        message: string;
-      }>();
+      const impossible = await sandbox.taipan("why-not", "conf-a", "conf-b", ...channel, "--json");
+      expect(impossible.code).toBe(1);
+      const together = impossible.json<{ answer: string; message: string }>();
       expect(together.answer).toBe("impossible");
       expect(together.message).toMatch(/libx/);
+      const absent = await sandbox.taipan("list", "-n", "env", "nosuch");
+      expect([absent.code, absent.stdout]).toEqual([0, ""]);
+      expect(absent.stderr).toMatch(/^No package in .* matches `nosuch`\.\n$/);
       const unknown = (await sandbox.taipan("why-not", "nosuch", "libx", ...channel, "--json")).json<{
         answer: string;
       }>();

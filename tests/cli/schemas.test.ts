@@ -85,7 +85,7 @@ describe("every document of --json has its schema", () => {
     await runs("why", ["why", "libx", "-n", "e"]);
     await runs("why", ["why", "libx", "tool", ...channel]);
     await runs("why-not", ["why-not", "libx", "-n", "e", ...channel]);
-    await runs("why-not", ["why-not", "conf-a", "conf-b", ...channel]);
+    await runs("why-not", ["why-not", "conf-a", "conf-b", ...channel], 1);
     await runs("why-not", ["why-not", "conf-a", "libx", ...channel]);
     await runs("lock", ["lock", "tool", ...channel, "-o", join(sandbox.dir, "tool-lock.yml")]);
     await runs("lock", ["lock", "tool", ...channel, "-o", "-", "--format", "pixi-lock"]);

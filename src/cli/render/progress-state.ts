@@ -93,7 +93,8 @@ export class ProgressState {
     }
     this.subdirs.delete(key);
     const parts = [printable(key)];
-    if (event.records !== undefined) parts.push(plural(event.records, "record"));
+    // Records are read as names are asked for: none is known of a channel that lacks them.
+    if (event.records) parts.push(plural(event.records, "record"));
     if (event.state === "cached") parts.push("cached");
     else if (event.state === "missing") parts.push("not there");
     else if (event.bytes) parts.push(formatBytes(event.bytes));

@@ -19,6 +19,7 @@ import {
 } from "../render/package-list.ts";
 import { renderTable } from "../render/table.ts";
 import type { Session } from "../session.ts";
+import { printable } from "../terminal.ts";
 
 const FORMS = ["explicit", "canonical", "export", "revisions"] as const;
 
@@ -104,6 +105,11 @@ function printTable(
         items.map((item) => listCells(item, shown, urls)),
       ),
     );
+    return;
+  }
+  const pattern = invocation.args[0];
+  if (pattern !== undefined && items.length === 0) {
+    session.say(`No package in ${result.prefix} matches \`${printable(pattern)}\`.`);
     return;
   }
   session.say(`Packages in ${result.prefix}:\n`);

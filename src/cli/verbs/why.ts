@@ -80,6 +80,7 @@ async function answerWhyNot(intent: Intent, session: Session): Promise<number> {
   const { answer, plan, error } = await whyNot(intent, session.context);
   session.settle();
   const complete = plan && { ...plan, fetch: [], cached: [] };
+  const code = answer === "impossible" ? EXIT.failure : EXIT.ok;
   if (session.json) {
     const change =
       complete &&
@@ -90,7 +91,7 @@ async function answerWhyNot(intent: Intent, session: Session): Promise<number> {
       ...(change ? { actions: change["actions"] ?? {} } : {}),
       ...(error ? { message: error.message, hint: error.hint ?? null, ...error.details } : {}),
     });
-    return EXIT.ok;
+    return code;
   }
   if (answer === "installed") session.print(`\`${printable(intent.spec)}\` is installed already.`);
   if (error) printReasons(error, session);
@@ -101,7 +102,7 @@ async function answerWhyNot(intent: Intent, session: Session): Promise<number> {
         : "Without keeping all that is installed:";
     session.print(`${error ? "\n" : ""}${lead}\n\n${planText(complete, session)}`);
   }
-  return EXIT.ok;
+  return code;
 }
 
 function printReasons(error: ToolError, session: Session): void {
