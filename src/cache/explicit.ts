@@ -1,6 +1,7 @@
 import { ToolError } from "../errors.ts";
 import { redactUrl } from "../specs/credentials.ts";
 import type { RepoDataRecord } from "../specs/records.ts";
+import { decodePercent } from "../util/percent.ts";
 import { archiveName } from "./layout.ts";
 
 /**
@@ -12,7 +13,7 @@ export function recordFromUrl(
   url: string,
   hashes: { md5?: string | undefined; sha256?: string | undefined } = {},
 ): RepoDataRecord {
-  const path = URL.canParse(url) ? decodeURIComponent(new URL(url).pathname) : "";
+  const path = URL.canParse(url) ? decodePercent(new URL(url).pathname) : "";
   const parts = path.split("/").filter(Boolean);
   const fn = parts.at(-1) ?? "";
   const { dist } = archiveName(fn);

@@ -1,4 +1,5 @@
 import { isAbsolute, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { ToolError } from "../errors.ts";
 import { listDir, pathKind, readText } from "../fs/files.ts";
 import type { EnvironmentFile } from "../specs/environment-file.ts";
@@ -216,7 +217,7 @@ async function readSource(file: string, sources: InputSources, context: InputCon
     return new TextDecoder().decode(bytes);
   }
   const path = file.startsWith("file://")
-    ? decodeURIComponent(new URL(file).pathname)
+    ? pathOfUrl(file)
     : file.startsWith("~/")
       ? join(context.home, file.slice(2))
       : file;
@@ -230,4 +231,14 @@ async function readSource(file: string, sources: InputSources, context: InputCon
     });
   }
   return text;
+}
+
+function pathOfUrl(url: string): string {
+  try {
+    return fileURLToPath(url);
+  } catch {
+    throw new ToolError("env-file-invalid", `\`${url}\` is no path on this machine`, {
+      hint: "file URLs look like `file:///path`, with %25 for a `%`",
+    });
+  }
 }

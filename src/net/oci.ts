@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import { ToolError } from "../errors.ts";
 import { redactUrl, splitCredentials, type UrlAuth } from "../specs/credentials.ts";
+import { decodePercent } from "../util/percent.ts";
 import { type Opened, type SendContext, type SendRequest, sendFollowing } from "./send.ts";
 
 /** Where a channel's file is in a registry (OCI distribution specification 1.1). */
@@ -53,7 +54,7 @@ const MAX_ANSWER = 1 << 20;
  */
 export function ociTarget(url: string): OciTarget | undefined {
   const parsed = new URL(splitCredentials(url).url);
-  const parts = parsed.pathname.split("/").filter(Boolean).map(decode);
+  const parts = parsed.pathname.split("/").filter(Boolean).map(decodePercent);
   const file = parts.pop() ?? "";
   const found = layerOf(file);
   if (!found || !TAG.test(found.tag)) return undefined;
@@ -205,7 +206,7 @@ export class OciRegistries {
     };
     // The registry's password is for the registry: a token service on another host is asked anonymously.
     if (login?.user !== undefined && url.origin === target.origin) {
-      const pair = `${decode(login.user)}:${decode(login.password ?? "")}`;
+      const pair = `${decodePercent(login.user)}:${decodePercent(login.password ?? "")}`;
       headers["authorization"] = `Basic ${Buffer.from(pair).toString("base64")}`;
     }
     const opened = await sendFollowing(
@@ -301,12 +302,4 @@ function parseAnswer(bytes: Buffer, url: string): unknown {
 
 function plain(url: string, status: number, headers: Record<string, string> = {}): OciOpened {
   return { raw: { status, headers, body: Readable.from([]) }, url };
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

@@ -1,6 +1,7 @@
 import { createHash, createHmac } from "node:crypto";
 import { ToolError } from "../errors.ts";
 import { redactUrl } from "../specs/credentials.ts";
+import { decodePercent } from "../util/percent.ts";
 import type { S3Settings } from "./types.ts";
 
 /** Of no bytes. Written out: node:crypto takes milliseconds to load. */
@@ -49,7 +50,7 @@ export function signAws(
     request.method,
     request.url.pathname
       .split("/")
-      .map((part) => encode(decode(part)))
+      .map((part) => encode(decodePercent(part)))
       .join("/"),
     canonicalQuery(request.url),
     ...names.map((name) => `${name}:${signed[name]!.trim()}`),
@@ -73,14 +74,6 @@ const hmac = (key: string | Buffer, text: string): Buffer => createHmac("sha256"
 /** Percent-encoding of RFC 3986: nothing but unreserved characters stays. */
 const encode = (text: string): string =>
   encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
 
 function canonicalQuery(url: URL): string {
   const pairs = [...url.searchParams].map(([name, value]) => `${encode(name)}=${encode(value)}`);

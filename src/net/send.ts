@@ -1,5 +1,6 @@
 import { ToolError } from "../errors.ts";
 import { redactUrl, splitCredentials, type UrlAuth, withCredentials } from "../specs/credentials.ts";
+import { decodePercent } from "../util/percent.ts";
 import type { RawResponse } from "./raw.ts";
 import { s3Address, signAws } from "./s3.ts";
 import type { Transport } from "./transport.ts";
@@ -115,14 +116,5 @@ function pick<K extends keyof UrlAuth>(auth: UrlAuth | undefined, key: K): UrlAu
 function authorizationOf(auth: UrlAuth | undefined): string | undefined {
   if (auth?.bearer !== undefined) return `Bearer ${auth.bearer}`;
   if (auth?.user === undefined) return undefined;
-  return `Basic ${Buffer.from(`${decode(auth.user)}:${decode(auth.password ?? "")}`).toString("base64")}`;
-}
-
-/** Percent-decoding that takes a stray `%` for itself. */
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+  return `Basic ${Buffer.from(`${decodePercent(auth.user)}:${decodePercent(auth.password ?? "")}`).toString("base64")}`;
 }

@@ -1,4 +1,5 @@
 import { ToolError } from "../errors.ts";
+import { decodePercent } from "../util/percent.ts";
 import {
   builtinCustomChannels,
   builtinDefaultChannels,
@@ -255,11 +256,11 @@ function canonicalName(baseUrl: string, config: ChannelConfig, context: ChannelC
     const url = nameToUrlOrNothing(name, parent, context);
     if (url === undefined) continue;
     if (baseUrl === url) return name;
-    if (baseUrl.startsWith(`${url}/`)) return name + decodeOrKeep(baseUrl.slice(url.length));
+    if (baseUrl.startsWith(`${url}/`)) return name + decodePercent(baseUrl.slice(url.length));
   }
   const alias = nameToUrlOrNothing("", config.channelAlias || DEFAULT_CHANNEL_ALIAS, context);
   if (alias !== undefined && baseUrl.startsWith(`${alias}/`))
-    return decodeOrKeep(baseUrl.slice(alias.length + 1));
+    return decodePercent(baseUrl.slice(alias.length + 1));
   return baseUrl;
 }
 
@@ -272,14 +273,6 @@ function nameToUrlOrNothing(name: string, parent: string, context: ChannelContex
   } catch {
     // A malformed entry for another channel must not break this one.
     return undefined;
-  }
-}
-
-function decodeOrKeep(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
   }
 }
 

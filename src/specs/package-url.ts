@@ -1,4 +1,5 @@
 import { parseError } from "../errors.ts";
+import { decodePercent } from "../util/percent.ts";
 import { isSubdirName } from "./names.ts";
 
 /** What the URL or path of a package archive says about it. */
@@ -80,7 +81,7 @@ export function parsePackageUrl(text: string, options: { cwd?: string } = {}): P
   if (query >= 0) throw parseError("package URL", text, query, "it has a query part");
   const url = toUrl(location, options.cwd);
   const slash = url.lastIndexOf("/");
-  const fn = decode(url.slice(slash + 1));
+  const fn = decodePercent(url.slice(slash + 1));
   const parts = parseArchiveName(fn);
   if (!parts)
     throw parseError("package URL", text, 0, `\`${fn}\` is not name-version-build.conda or .tar.bz2`);
@@ -97,12 +98,4 @@ function toUrl(location: string, cwd = ""): string {
   if (location.startsWith("/")) return `file://${location}`;
   if (/^[A-Za-z]:[\\/]/.test(location)) return `file:///${location.replaceAll("\\", "/")}`;
   return `file://${cwd}/${location.replace(/^(?:\.\/)+/, "")}`;
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

@@ -6,6 +6,7 @@ import {
   writeCycloneDx,
   writeEnvironmentYaml,
   writeExplicit,
+  writeMambajsLock,
   writePixiLock,
   writeSpdx,
 } from "../../src/specs/export/index.ts";
@@ -130,6 +131,12 @@ describe("lock files", () => {
     expect(write(SAMPLE)).not.toBe(write(SAMPLE.slice(1)));
   });
 
+  it("pixi.lock takes a stray % of a URL as it is", () => {
+    const url = "https://h/c/linux-64/a%-1-0.conda";
+    const platforms = [{ platform: "linux-64", records: [record("a", "1", "0", { url })] }];
+    expect(writePixiLock([{ name: "default", channelUrls: ["https://h/c"], platforms }])).toContain(url);
+  });
+
   it("pixi.lock gives the same records back", () => {
     const text = writePixiLock([
       {
@@ -226,6 +233,11 @@ it("no writer lets credentials through", () => {
     writeExplicit([secret]),
     writeCondaLock({ channels: ["https://u:pw@h/t/tk/c"], platforms }),
     writePixiLock([{ name: "default", channelUrls: ["https://u:pw@h/t/tk/c"], platforms }]),
+    writeMambajsLock({
+      ...platforms[0]!,
+      specs: [secret.url],
+      channels: [{ name: "c", url: "https://u:pw@h/t/tk/c" }],
+    }),
     writeCycloneDx({ ...materials, records: [secret] }),
     writeSpdx({ ...materials, records: [secret] }),
     writeEnvironmentYaml(

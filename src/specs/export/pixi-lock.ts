@@ -1,4 +1,5 @@
 import { stringify } from "yaml";
+import { decodePercent } from "../../util/percent.ts";
 import { splitCredentials } from "../credentials.ts";
 import { buildNumberFromBuild, noarchFromBuild } from "../lock/locked-record.ts";
 import type { LockedPypiPackage } from "../lock/types.ts";
@@ -72,7 +73,7 @@ function references({ records, pypi = [] }: LockPlatformExport, entries: Entries
 
 /** Leaves out what readers derive from the URL, as the format wants it. */
 function condaEntry(record: RepoDataRecord, url: string): object {
-  const derived = parseArchiveName(decodeURIComponent(url.split("/").at(-1) ?? ""));
+  const derived = parseArchiveName(decodePercent(url.split("/").at(-1) ?? ""));
   const inUrl = url.split("/").at(-2) ?? "";
   const same = (value: unknown, other: unknown) => (value === other ? undefined : value);
   return prune({

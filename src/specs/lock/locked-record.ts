@@ -1,3 +1,4 @@
+import { decodePercent } from "../../util/percent.ts";
 import { splitCredentials } from "../credentials.ts";
 import { checkRecordNames } from "../names.ts";
 import { parseArchiveName } from "../package-url.ts";
@@ -22,7 +23,7 @@ export function lockedPackage(
 ): LockedCondaPackage {
   const { url, auth } = splitCredentials(absolute(location, options));
   const parts = url.replace(/[?#].*$/, "").split("/");
-  const fn = fields.fn ?? decode(parts.at(-1) ?? "");
+  const fn = fields.fn ?? decodePercent(parts.at(-1) ?? "");
   const named = parseArchiveName(fn);
   const build = fields.build || named?.build;
   const name = fields.name ?? named?.name;
@@ -58,14 +59,6 @@ function absolute(location: string, { directoryUrl }: LockFileOptions): string {
     return new URL(location.replaceAll("\\", "/"), `${trimTrailingSlashes(directoryUrl)}/`).href;
   } catch {
     return location;
-  }
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
   }
 }
 
