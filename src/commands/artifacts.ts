@@ -13,6 +13,7 @@ import {
 } from "../specs/content-trust.ts";
 import { redactUrl } from "../specs/credentials.ts";
 import { distString, type RepoDataRecord } from "../specs/records.ts";
+import { trimTrailingSlashes } from "../specs/slashes.ts";
 import { objectOf, parseJson } from "../util/json.ts";
 import { writablePkgsDir } from "./channels.ts";
 import type { CommandContext } from "./context.ts";
@@ -52,7 +53,7 @@ export async function verifyArtifacts(
   const trusted = baseUrls(config.trustedChannels, context);
   const byChannel = groupByChannel(records);
   for (const base of byChannel.keys()) {
-    if (trusted.size === 0 || trusted.has(base.replace(/\/+$/, ""))) continue;
+    if (trusted.size === 0 || trusted.has(trimTrailingSlashes(base))) continue;
     throw new ToolError(
       "signature-invalid",
       `\`${byChannel.get(base)![0]!.fn}\` comes from \`${redactUrl(base)}\`, which is not among \`trusted_channels\``,
@@ -75,12 +76,12 @@ async function openSource(base: string, context: CommandContext): Promise<TrustS
   const { rootPrefix, pkgsDirs, signingMetadataUrlBase } = context.config;
   // mamba's name for the channel's directory, which conda uses for its repodata cache, too.
   const key = createHash("md5")
-    .update(`${base.replace(/\/+$/, "")}/`)
+    .update(`${trimTrailingSlashes(base)}/`)
     .digest("hex")
     .slice(0, 8);
   return {
     base,
-    metadata: signingMetadataUrlBase.replace(/\/+$/, "") || base,
+    metadata: trimTrailingSlashes(signingMetadataUrlBase) || base,
     rootFile: join(rootPrefix, "etc", "trusted-repos", key, "root.json"),
     cache: join(await writablePkgsDir(pkgsDirs), "cache", `${key}.trust`),
     context,

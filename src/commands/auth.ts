@@ -1,6 +1,7 @@
 import { ToolError } from "../errors.ts";
 import { defaultAuthFile, removeLogin, storeLogin } from "../net/credentials.ts";
 import type { StoredAuth } from "../specs/credentials.ts";
+import { trimTrailingSlashes } from "../specs/slashes.ts";
 import type { CommandContext } from "./context.ts";
 
 /** The secrets that were given: a token, a bearer token, or a user and a password. */
@@ -53,10 +54,7 @@ function secret(what: string, value: string): string {
 
 /** `https://Host:8080/path/` → `host:8080/path`, the key that mamba uses. */
 function hostKey(host: string): string {
-  const bare = host
-    .trim()
-    .replace(/^[a-z][a-z0-9+.-]*:\/\//i, "")
-    .replace(/\/+$/, "");
+  const bare = trimTrailingSlashes(host.trim().replace(/^[a-z][a-z0-9+.-]*:\/\//i, ""));
   const [name = "", ...path] = bare.split("/");
   if (bare.includes("@")) {
     throw new ToolError("usage", "the host has a user or password in it", {

@@ -8,6 +8,7 @@ import {
 } from "../specs/export/index.ts";
 import { type MatchSpec, tryParseMatchSpec } from "../specs/match-spec.ts";
 import type { PrefixRecord, RepoDataRecord } from "../specs/records.ts";
+import { trimTrailingSlashes } from "../specs/slashes.ts";
 import type { CommandContext } from "./context.ts";
 import { type ListResult, list } from "./list.ts";
 import { displayName, type TargetOptions } from "./target.ts";
@@ -108,7 +109,5 @@ function historySpec(text: string): string {
 
 /** The short name of a channel where it has one, without secrets. */
 export function channelName(record: Pick<PrefixRecord, "channel">): string {
-  return redactUrl(record.channel)
-    .replace(/\/+$/, "")
-    .replace(/^https:\/\/conda\.anaconda\.org\//, "");
+  return trimTrailingSlashes(redactUrl(record.channel)).replace(/^https:\/\/conda\.anaconda\.org\//, "");
 }

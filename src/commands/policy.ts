@@ -3,6 +3,7 @@ import { type Channel, resolveChannels } from "../specs/channel.ts";
 import { type MatchSpec, matchSpecMatches, parseMatchSpec } from "../specs/match-spec.ts";
 import { filterIndex, type PackageIndex } from "../specs/package-index.ts";
 import type { RepoDataRecord } from "../specs/records.ts";
+import { trimTrailingSlashes } from "../specs/slashes.ts";
 import { channelRules } from "./channel-rules.ts";
 import type { CommandContext } from "./context.ts";
 
@@ -18,7 +19,7 @@ export function checkChannels(
   const allowed = baseUrls(allowlistChannels, context);
   const denied = baseUrls(denylistChannels, context);
   for (const { name, baseUrl } of channels) {
-    const url = baseUrl.replace(/\/+$/, "");
+    const url = trimTrailingSlashes(baseUrl);
     if (denied.has(url)) throw refusal(name, "is denied by `denylist_channels`");
     if (allowed.size > 0 && !allowed.has(url)) throw refusal(name, "is not among `allowlist_channels`");
   }
@@ -33,7 +34,7 @@ export function baseUrls(names: readonly string[], context: PolicyContext): Set<
     cwd,
     home,
   });
-  return new Set(channels.map((channel) => channel.baseUrl.replace(/\/+$/, "")));
+  return new Set(channels.map((channel) => trimTrailingSlashes(channel.baseUrl)));
 }
 
 function refusal(name: string, reason: string): ToolError {

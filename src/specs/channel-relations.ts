@@ -1,4 +1,5 @@
 import { ToolError } from "../errors.ts";
+import { trimTrailingSlashes } from "./slashes.ts";
 
 /** What a subdir of a channel says of other channels (CEP 42), references resolved to base URLs. */
 export interface ChannelRelation {
@@ -35,7 +36,7 @@ export function resolveReference(reference: string, baseUrl: string): string {
     depth += part === ".." ? -1 : part === "" || part === "." ? 0 : 1;
     if (depth < 0) throw invalid(baseUrl, `${shown} leads above the root of the server`);
   }
-  return new URL(reference, `${baseUrl}/`).href.replace(/\/+$/, "");
+  return trimTrailingSlashes(new URL(reference, `${baseUrl}/`).href);
 }
 
 /** Resolves both references of a declaration; naming one channel twice is an error. */
