@@ -1,6 +1,6 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { codeOf, fromSystemError, ToolError } from "../errors.ts";
+import { codeOf, fromSystemError, isMissing, ToolError } from "../errors.ts";
 import { type EntryKind, kindOf } from "./entry-kind.ts";
 
 /** The bytes of a file in pieces of `size`, each in a buffer of its own. */
@@ -39,8 +39,8 @@ export function readInfoFile(directory: string, path: string): string | undefine
     if (!stat.isFile() || stat.size > MAX_INFO) throw notPlain(path);
     return fs.readFileSync(file, "utf8").replace(/^\uFEFF/, "");
   } catch (error) {
+    if (isMissing(error)) return undefined;
     const code = codeOf(error);
-    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
     if (code === "ELOOP" || code === "EMLINK" || code === "ENXIO") throw notPlain(path);
     throw fromSystemError(error, "read", full);
   } finally {

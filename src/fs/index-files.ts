@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { codeOf, fromSystemError } from "../errors.ts";
+import { codeOf, fromSystemError, isMissing } from "../errors.ts";
+import { makeDirectory } from "./tree.ts";
 
 /** A file that is written front to back under a temporary name; nobody sees it before `publish`. */
 export interface FileWriter {
@@ -18,7 +19,7 @@ export function createWriter(path: string): FileWriter {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
   let fd: number | undefined;
   try {
-    fs.mkdirSync(dirname(path), { recursive: true });
+    makeDirectory(dirname(path));
     fd = fs.openSync(temporary, "wx", 0o666);
   } catch (error) {
     throw fromSystemError(error, "write", path);
@@ -82,8 +83,7 @@ export function openForReading(path: string): RandomAccessFile | undefined {
     fd = fs.openSync(path, "r");
     size = fs.fstatSync(fd).size;
   } catch (error) {
-    const code = codeOf(error);
-    if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR") return undefined;
+    if (isMissing(error) || codeOf(error) === "EISDIR") return undefined;
     throw fromSystemError(error, "read", path);
   }
   let open = true;
@@ -116,8 +116,7 @@ export async function fileStamp(path: string): Promise<{ size: number; mtimeNs: 
     const stat = await fs.promises.stat(path, { bigint: true });
     return stat.isFile() ? { size: Number(stat.size), mtimeNs: String(stat.mtimeNs) } : undefined;
   } catch (error) {
-    const code = codeOf(error);
-    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    if (isMissing(error)) return undefined;
     throw fromSystemError(error, "look at", path);
   }
 }

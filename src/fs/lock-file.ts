@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
-import { codeOf, fromSystemError } from "../errors.ts";
+import { codeOf, fromSystemError, isMissing } from "../errors.ts";
 
 /** A file that cannot be removed now is swept by a later command: never a reason to fail, least of all with the lock in hand. */
 function removeQuietly(path: string): void {
@@ -81,7 +81,7 @@ export function readLock(path: string): { content: string; age: number } | undef
     const held = fs.statSync(path).mtimeMs;
     return { content, age: Math.max(0, fileSystemTime(dirname(path)) - held) };
   } catch (error) {
-    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return undefined;
+    if (isMissing(error)) return undefined;
     throw fromSystemError(error, "read", path);
   }
 }

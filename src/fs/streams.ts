@@ -1,5 +1,5 @@
 import * as fs from "node:fs";
-import { codeOf, fromSystemError } from "../errors.ts";
+import { codeOf, fromSystemError, isMissing } from "../errors.ts";
 
 export interface OpenedFile {
   size: number;
@@ -18,8 +18,7 @@ export async function openFile(path: string): Promise<OpenedFile | undefined> {
   try {
     handle = await fs.promises.open(path, "r");
   } catch (error) {
-    const code = codeOf(error);
-    if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR") return undefined;
+    if (isMissing(error) || codeOf(error) === "EISDIR") return undefined;
     throw fromSystemError(error, "read", path);
   }
   const stat = await handle.stat();
