@@ -39,7 +39,7 @@ export async function transactionChild(work: string): Promise<(job: ChildJob) =>
       let err = "";
       child.stdout.on("data", (chunk) => (out += chunk));
       child.stderr.on("data", (chunk) => (err += chunk));
-      child.on("exit", (code, signal) => resolve({ code, signal, out, err }));
+      child.on("close", (code, signal) => resolve({ code, signal, out, err }));
     });
   };
 }

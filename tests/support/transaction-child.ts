@@ -1,6 +1,7 @@
 /**
- * Applies one transaction, or recovers from one, and dies by SIGKILL at the N-th call that changes the file system: before it, or with half of it done where a
- * call is not atomic. With `fail` the call fails with that error instead, once. Bundled and started by tests/robustness/transaction.test.ts.
+ * Applies one transaction, or recovers from one, and dies by SIGKILL at the N-th call that changes the file system: before it, or with
+ * half of it done where a call is not atomic. With `fail` the call fails with that error instead, once. Bundled and started by
+ * transaction-bundle.ts.
  */
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
