@@ -12,12 +12,12 @@ import {
   validSignatures,
 } from "../specs/content-trust.ts";
 import { redactUrl } from "../specs/credentials.ts";
-import { distString, type RepoDataRecord } from "../specs/records.ts";
+import { channelUrl, distString, type RepoDataRecord } from "../specs/records.ts";
 import { trimTrailingSlashes } from "../specs/slashes.ts";
 import { objectOf, parseJson } from "../util/json.ts";
 import { writablePkgsDir } from "./channels.ts";
 import type { CommandContext } from "./context.ts";
-import { baseUrls, channelUrl } from "./policy.ts";
+import { baseUrls } from "./policy.ts";
 
 /** Real roots are a kilobyte; a channel has changed its root a handful of times. */
 const MAX_ROLE = 1024 * 1024;

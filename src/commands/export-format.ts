@@ -12,6 +12,7 @@ import {
   writeSpdx,
 } from "../specs/export/index.ts";
 import { similarNames } from "../specs/names.ts";
+import { channelUrl } from "../specs/records.ts";
 import { VERSION } from "../util/version.ts";
 import { type CommandContext, platformOf } from "./context.ts";
 import {
@@ -159,8 +160,7 @@ function render(
 /** Base URLs of the channels, read off the packages' own URLs. */
 function channelUrls({ installed, environment }: ExportResult): string[] {
   const urls = new Map<string, string>();
-  for (const record of installed.records)
-    urls.set(channelName(record), record.url.split("/").slice(0, -2).join("/"));
+  for (const record of installed.records) urls.set(channelName(record), channelUrl(record));
   return environment.channels.map(
     (name) => urls.get(name) ?? (/^[a-z]+:\/\//.test(name) ? name : `https://conda.anaconda.org/${name}`),
   );

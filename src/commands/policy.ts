@@ -2,7 +2,7 @@ import { ToolError } from "../errors.ts";
 import { type Channel, resolveChannels } from "../specs/channel.ts";
 import { type MatchSpec, matchSpecMatches, parseMatchSpec } from "../specs/match-spec.ts";
 import { filterIndex, type PackageIndex } from "../specs/package-index.ts";
-import type { RepoDataRecord } from "../specs/records.ts";
+import { channelUrl, type RepoDataRecord } from "../specs/records.ts";
 import { trimTrailingSlashes } from "../specs/slashes.ts";
 import { channelRules } from "./channel-rules.ts";
 import type { CommandContext } from "./context.ts";
@@ -66,12 +66,6 @@ export function checkRecords(records: readonly RepoDataRecord[], context: Policy
     [...channels].map(([baseUrl, record]) => ({ name: record.channel, baseUrl })),
     context,
   );
-}
-
-/** A record's URL is where it really comes from; its channel may be a name. */
-export function channelUrl(record: RepoDataRecord): string {
-  const path = record.url.slice(0, record.url.lastIndexOf("/"));
-  return path.endsWith(`/${record.subdir}`) ? path.slice(0, -record.subdir.length - 1) : path;
 }
 
 function disallowedSpecs(context: PolicyContext): MatchSpec[] {

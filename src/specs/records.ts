@@ -111,3 +111,9 @@ export interface PrefixRecord extends PackageCacheRecord {
 export function distString(record: Pick<PackageRecord, "name" | "version" | "build">): string {
   return `${record.name}-${record.version}-${record.build}`;
 }
+
+/** Where the channel of a record is, by the record's URL; its `channel` may be a name. */
+export function channelUrl(record: Pick<RepoDataRecord, "url" | "subdir">): string {
+  const path = record.url.slice(0, record.url.lastIndexOf("/"));
+  return path.endsWith(`/${record.subdir}`) ? path.slice(0, -record.subdir.length - 1) : path;
+}

@@ -53,7 +53,7 @@ function condaEntries({ platform, records }: LockPlatformExport): object[] {
     platform,
     dependencies: dependencyMap(record.depends),
     url: splitCredentials(record.url).url,
-    hash: hashOf(record),
+    hash: hashesOf(record),
     build: record.build,
     category: "main",
     optional: false,
@@ -68,7 +68,7 @@ function pipEntries({ platform, pypi = [] }: LockPlatformExport): object[] {
     platform,
     dependencies: requirementMap(item.requiresDist),
     url: splitCredentials(item.location).url,
-    hash: hashOf(item),
+    hash: hashesOf(item),
     category: item.category,
     optional: false,
   }));
@@ -113,7 +113,7 @@ function joinConstraints(a: string, b: string): string {
   return withBuild ?? `${a},${b}`;
 }
 
-function hashOf(item: { md5?: string | undefined; sha256?: string | undefined }): {
+export function hashesOf(item: { md5?: string | undefined; sha256?: string | undefined }): {
   md5?: string;
   sha256?: string;
 } {

@@ -1,7 +1,8 @@
 import { redactText, splitCredentials } from "../credentials.ts";
 import type { LockedPypiPackage } from "../lock/types.ts";
+import { channelUrl } from "../records.ts";
 import { trimTrailingSlashes } from "../slashes.ts";
-import type { LockPlatformExport } from "./conda-lock.ts";
+import { hashesOf, type LockPlatformExport } from "./conda-lock.ts";
 
 export interface MambajsLockExport extends LockPlatformExport {
   /** What was asked for. */
@@ -18,10 +19,10 @@ export function writeMambajsLock({
   specs,
   channels,
 }: MambajsLockExport): string {
-  const names = new Map(channels.map(({ name, url }) => [channelUrl(url), name]));
+  const names = new Map(channels.map(({ name, url }) => [bareUrl(url), name]));
   const packages: Record<string, object> = {};
   for (const record of [...records].sort((a, b) => (a.fn < b.fn ? -1 : 1))) {
-    const base = splitCredentials(record.url).url.split("/").slice(0, -2).join("/");
+    const base = bareUrl(channelUrl(record));
     // A package from elsewhere, as its spec or the channel's `base_url` said, brings a channel that is named by its URL.
     if (!names.has(base)) names.set(base, base);
     packages[record.fn] = {
@@ -52,11 +53,10 @@ function pipEntry(item: LockedPypiPackage): object {
   return { name: item.name, version: item.version, url, registry: "PyPi", ...hashes(item) };
 }
 
-function hashes({ md5, sha256 }: { md5?: string | undefined; sha256?: string | undefined }): object {
-  if (!md5 && !sha256) return {};
-  return { hash: { ...(md5 ? { md5 } : {}), ...(sha256 ? { sha256 } : {}) } };
+function hashes(item: { md5?: string | undefined; sha256?: string | undefined }): object {
+  return item.md5 || item.sha256 ? { hash: hashesOf(item) } : {};
 }
 
-function channelUrl(url: string): string {
+function bareUrl(url: string): string {
   return trimTrailingSlashes(splitCredentials(url).url);
 }
