@@ -186,7 +186,7 @@ async function replaceFile(path: string, text: string): Promise<void> {
 
 /** A `usage` error about the first name that is no key, or undefined. */
 export function unknownKeyError(names: readonly string[]): ToolError | undefined {
-  const unknown = names.find((name) => findKey(name) === undefined && !FOREIGN_KEYS.has(name));
+  const unknown = names.find((name) => !isKnownKey(name));
   if (unknown === undefined) return undefined;
   const near = nearestKey(unknown);
   return new ToolError("usage", `unknown configuration key \`${unknown}\``, {

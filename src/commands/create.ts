@@ -2,6 +2,7 @@ import { dirname, join, resolve } from "node:path";
 import { ToolError } from "../errors.ts";
 import { listDir, pathKind, readText, writeAtomic } from "../fs/files.ts";
 import { isEnvironment } from "../prefix/environment-marks.ts";
+import type { PrefixState } from "../prefix/prefix.ts";
 import type { ChangeOutcome } from "./change.ts";
 import { chooseChannels } from "./channels.ts";
 import { asMicromamba, type CommandContext } from "./context.ts";
@@ -68,7 +69,7 @@ async function planCreate(
   intent: CreateIntent,
   inputs: Inputs,
   prefix: string,
-  state: Awaited<ReturnType<typeof readForChange>>,
+  state: PrefixState | undefined,
   context: CommandContext,
 ) {
   if (namesPackages(inputs)) {

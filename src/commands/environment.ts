@@ -42,15 +42,15 @@ export async function requireEnvironment(
         : "`env list` shows the environments, `create` makes a new one",
       details: {
         location: prefix,
-        ...((await pathKind(prefix)) === "directory" ? NO_ENVIRONMENT : {}),
+        // What conda calls a directory that is there and no environment.
+        ...((await pathKind(prefix)) === "directory"
+          ? { exception_name: "DirectoryNotACondaEnvironmentError" }
+          : {}),
       },
     });
   }
   return prefix;
 }
-
-/** What conda calls a directory that is there and no environment. */
-const NO_ENVIRONMENT = { exception_name: "DirectoryNotACondaEnvironmentError" };
 
 /** Names of environments beside the one that is missing, when they are spelt almost like it. */
 async function similarEnvironments(prefix: string, config: CommandContext["config"]): Promise<string[]> {

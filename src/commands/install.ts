@@ -1,5 +1,6 @@
 import { ToolError } from "../errors.ts";
 import { isEnvironment } from "../prefix/environment-marks.ts";
+import type { PrefixState } from "../prefix/prefix.ts";
 import { parseMatchSpec } from "../specs/match-spec.ts";
 import { similarNames } from "../specs/names.ts";
 import type { ChangeOutcome } from "./change.ts";
@@ -54,11 +55,7 @@ export async function install(intent: InstallIntent, context: CommandContext): P
  * conda's `update` adds nothing; for mamba it is no error to name what is not there. Nor is conda itself, which scripts bring up
  * to date before all else.
  */
-function refuseAbsent(
-  specs: readonly string[],
-  prefix: string,
-  state: Awaited<ReturnType<typeof readForChange>>,
-): void {
+function refuseAbsent(specs: readonly string[], prefix: string, state: PrefixState | undefined): void {
   const installed = new Set(state?.records.map(({ name }) => name));
   const absent = specs
     .map((text) => parseMatchSpec(text).name)
@@ -75,7 +72,7 @@ async function planInstall(
   intent: InstallIntent,
   inputs: Inputs,
   prefix: string,
-  state: Awaited<ReturnType<typeof readForChange>>,
+  state: PrefixState | undefined,
   context: CommandContext,
 ) {
   if (namesPackages(inputs)) {

@@ -12,9 +12,6 @@ import {
   planReinit,
 } from "../shell/init.ts";
 import type { Shell } from "../shell/syntax.ts";
-
-export { chooseShell } from "./activation.ts";
-
 import type { ShellContext } from "./activation.ts";
 import { asMicromamba } from "./context.ts";
 

@@ -7,7 +7,6 @@ import { newRecords, type PartialPlan } from "./change.ts";
 import { chooseChannels } from "./channels.ts";
 import type { CommandContext } from "./context.ts";
 import { readEnvironment } from "./list.ts";
-import { readForQuery } from "./prefix-state.ts";
 import { solveChange } from "./solve-change.ts";
 import type { TargetOptions } from "./target.ts";
 
@@ -126,9 +125,8 @@ export async function whyNot(intent: WhyIntent, context: CommandContext): Promis
     return { answer: plan ? "possible" : "impossible", plan, error };
   }
   const spec = parseMatchSpec(intent.spec);
-  const { prefix } = await readEnvironment(intent.target, context);
-  const state = await readForQuery(prefix, context);
-  if (state?.records.some((record) => matchSpecMatches(spec, record))) return { answer: "installed" };
+  const { prefix, state } = await readEnvironment(intent.target, context);
+  if (state.records.some((record) => matchSpecMatches(spec, record))) return { answer: "installed" };
   const where = { channels: intent.channels, fileChannels: [], nodefaults: false };
   const change = {
     command: "install" as const,

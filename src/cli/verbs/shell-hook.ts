@@ -1,4 +1,5 @@
-import { chooseShell, hookText, ownProgram } from "../../commands/shell.ts";
+import { chooseShell } from "../../commands/activation.ts";
+import { hookText, ownProgram } from "../../commands/shell.ts";
 import { EXIT } from "../exit-codes.ts";
 import { type Invocation, text } from "../invocation.ts";
 import type { Session } from "../session.ts";

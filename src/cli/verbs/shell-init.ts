@@ -1,4 +1,5 @@
-import { applyShells, chooseShell, ownProgram, planShells } from "../../commands/shell.ts";
+import { chooseShell } from "../../commands/activation.ts";
+import { applyShells, ownProgram, planShells } from "../../commands/shell.ts";
 import { prefixFromPath } from "../../commands/target.ts";
 import { type InitPlan, initDiff } from "../../shell/init.ts";
 import { SHELLS, type Shell, shellSyntax } from "../../shell/syntax.ts";
