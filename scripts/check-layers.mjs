@@ -64,6 +64,8 @@ for (const file of [...sources(join(root, "src")), ...sources(join(root, "solver
   if (/\bprocess\.env\b/.test(text) && !["config", "cli"].includes(layer))
     problems.push(`${shown}: process.env belongs to config`);
   if (/\bconsole\.\w/.test(text) && layer !== "cli") problems.push(`${shown}: the console belongs to cli`);
+  if (/\bmkdir(Sync)?\([^;]*?\brecursive\b/.test(text))
+    problems.push(`${shown}: mkdir's \`recursive\` may never end; makeDirectory of src/fs/tree.ts does`);
   const lines = text.split("\n").length;
   if (lines > 500) problems.push(`${shown}: ${lines} lines; past 500 a file wants to be two`);
 }

@@ -3,6 +3,7 @@ import * as fs from "node:fs";
 import { dirname, join } from "node:path";
 import { fromSystemError, isMissing } from "../errors.ts";
 import { type EntryKind, kindOf } from "./entry-kind.ts";
+import { makeDirectory } from "./tree.ts";
 
 /** Bytes of a file, or undefined when it does not exist. */
 export async function readBytes(path: string): Promise<Buffer | undefined> {
@@ -59,11 +60,7 @@ export async function writeAtomic(
 }
 
 export async function ensureDir(path: string): Promise<void> {
-  try {
-    await fs.promises.mkdir(path, { recursive: true });
-  } catch (error) {
-    throw fromSystemError(error, "create directory", path);
-  }
+  makeDirectory(path);
 }
 
 /** What a path is, without following a final symlink. */

@@ -196,10 +196,6 @@ export function readTextSync(path: string): string | undefined {
   }
 }
 
-export function ensureDirSync(path: string): void {
-  fs.mkdirSync(path, { recursive: true });
-}
-
 /**
  * Publishes a directory and then the manifest that makes it valid, replacing an older pair. Readers see either pair or, for a moment,
  * none. False when another process was faster; the staged directory is gone in any case.

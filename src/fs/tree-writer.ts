@@ -1,6 +1,7 @@
 import * as fs from "node:fs";
 import { basename, dirname } from "node:path";
 import { codeOf, fromSystemError, ToolError } from "../errors.ts";
+import { makeDirectory } from "./tree.ts";
 
 const CREATE =
   fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL | (fs.constants.O_NOFOLLOW ?? 0);
@@ -21,7 +22,7 @@ export class TreeWriter {
   constructor(root: string) {
     this.root = root;
     try {
-      fs.mkdirSync(dirname(root), { recursive: true });
+      makeDirectory(dirname(root));
       fs.mkdirSync(root);
     } catch (error) {
       if (codeOf(error) !== "EEXIST") throw fromSystemError(error, "create directory", root);

@@ -1,8 +1,9 @@
 /** Synchronous tree operations for transactions: few calls, each one atomic, in an order that the journal knows. */
 import * as fs from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
-import { codeOf, fromSystemError, isMissing } from "../errors.ts";
+import { codeOf, fromSystemError, isMissing, ToolError } from "../errors.ts";
 import { type EntryKind, kindOf } from "./entry-kind.ts";
+import { isDirectorySync } from "./sync-files.ts";
 
 /** Kinds of a directory's entries by name, or undefined when it is not a directory. A symlink to a directory is a symlink. */
 export function entriesOf(path: string): Map<string, EntryKind> | undefined {
@@ -40,10 +41,30 @@ export function move(from: string, to: string): boolean {
   }
 }
 
+/**
+ * Makes a directory and the parents that it needs; one that is there is well. In place of mkdir's `recursive`, which never ends where a
+ * directory that exists answers ENOENT, as those of /proc and of automounters do (Node.js 20 to 26).
+ */
 export function makeDirectory(path: string): void {
+  if (isMade(path)) return;
+  const parent = dirname(path);
+  makeDirectory(parent);
+  if (isMade(path)) return;
+  throw new ToolError("io-error", `cannot create directory \`${path}\`: \`${parent}\` takes none`, {
+    hint: "check the spelling of the path",
+    details: { path, errno: "ENOENT" },
+  });
+}
+
+/** Whether the directory is there now; false where its parent is missing, or seems to be. */
+function isMade(path: string): boolean {
   try {
-    fs.mkdirSync(path, { recursive: true });
+    fs.mkdirSync(path);
+    return true;
   } catch (error) {
+    // A read-only file system and some roots answer with other codes than EEXIST for what is there.
+    if (isDirectorySync(path)) return true;
+    if (codeOf(error) === "ENOENT" && dirname(path) !== path) return false;
     throw fromSystemError(error, "create directory", path);
   }
 }

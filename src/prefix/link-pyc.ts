@@ -1,6 +1,7 @@
 /** The worker's part of the byte code cache: taking compiled files from it and putting new ones there (see pyc-cache.ts). */
 import { dirname, join } from "node:path";
-import { ensureDirSync, fileIdentity, Linker, linkAll, moveIntoPlace, readTextSync } from "../fs/link.ts";
+import { fileIdentity, Linker, linkAll, moveIntoPlace, readTextSync } from "../fs/link.ts";
+import { makeDirectory } from "../fs/tree.ts";
 import type { PycFile } from "../plan/link-plan.ts";
 import type { LinkPackageInput, StorePycInput } from "../workers/link-tasks.ts";
 import { type PycManifest, parsePycManifest } from "./pyc-cache.ts";
@@ -48,7 +49,7 @@ export function storePycTask(input: StorePycInput): boolean {
   if (!extraction) return false;
   const staged = `${input.pycCache}.${process.pid}-${Math.trunc(performance.now() * 1000)}`;
   try {
-    ensureDirSync(staged);
+    makeDirectory(staged);
     const pairs =
       input.compiled === ""
         ? []
