@@ -30,19 +30,22 @@ export interface CacheContext {
   events: EventSink;
   /** Compares files off the main thread; without it `safetyChecks` is as if disabled. */
   pool?: WorkerPool | undefined;
+  /** Entries that were found broken, by identity, so that only they are replaced; shared by the caches of a command. */
+  broken?: Set<string> | undefined;
 }
 
 /** The package cache directories of one command: those that cannot be written are searched first, then the others in order. */
 export class PackageCache {
   private ordered: Promise<{ all: string[]; writable: string[] }> | undefined;
   private target: Promise<string> | undefined;
-  /** Entries that were found broken, by identity, so that only they are replaced. */
-  private readonly broken = new Set<string>();
+  private readonly broken: Set<string>;
 
   constructor(
     readonly dirs: readonly string[],
     private readonly context: CacheContext,
-  ) {}
+  ) {
+    this.broken = context.broken ?? new Set();
+  }
 
   private order(): Promise<{ all: string[]; writable: string[] }> {
     this.ordered ??= Promise.all(this.dirs.map(isWritable)).then((flags) => {

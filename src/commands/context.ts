@@ -32,6 +32,8 @@ export interface CommandContext {
 export interface Resources {
   http(): HttpClient;
   pool(): WorkerPool;
+  /** Damaged entries of package caches, which are told of once. */
+  brokenEntries: Set<string>;
   /** Makes the channels' credentials known to the HTTP client. */
   useChannels(channels: readonly Channel[]): void;
   close(): Promise<void>;

@@ -28,6 +28,7 @@ export function openResources(config: ConfigValues, context: ResourceContext): R
   return {
     http: () => (http ??= openClient(ofChannel, mirrors, config, context)),
     pool: () => (pool ??= createPool({ size: workerCount(config.extractThreads), mode: "threads" })),
+    brokenEntries: new Set(),
     useChannels: (channels: readonly Channel[]) => {
       fromChannels.push(...channelCredentials(channels));
       fromChannels.sort((a, b) => b.prefix.length - a.prefix.length);

@@ -3,8 +3,8 @@ import type { EventSink } from "../events.ts";
 import { ignoresCase, nearestExisting } from "../fs/place.ts";
 import { directoryInside, kindAt, linkTarget } from "../fs/tree.ts";
 import { type Clobber, findClobbers } from "../plan/clobber.ts";
-import type { Transaction } from "../plan/transaction.ts";
-import type { PackageCacheRecord } from "../specs/records.ts";
+import { oldRecords, type Transaction } from "../plan/transaction.ts";
+import { distString, type PackageCacheRecord } from "../specs/records.ts";
 import { removablePaths } from "./conda-meta.ts";
 import type { Removals } from "./moves.ts";
 import type { LinkOptions } from "./options.ts";
@@ -64,7 +64,7 @@ function planRemovals(
   plan: ConflictPlan,
 ): void {
   const { planned, transaction, replaced, fold } = input;
-  const old = transaction.operations.flatMap((operation) => (operation.old ? [operation.old] : []));
+  const old = oldRecords(transaction);
   if (old.length === 0 && replaced.length === 0) return;
   const arriving = new Set(planned.flatMap((item) => item.paths.map(fold)));
   const going = new Set([...old.flatMap((record) => removablePaths(record)), ...replaced].map(fold));
@@ -228,6 +228,14 @@ export function checkConflicts(
       code: "clobber",
       message: `${describe(first)}; the file of \`${first.winner}\` is used${more}`,
     });
+  }
+}
+
+/** What came back because the package that had replaced it is gone. */
+export function tellRestored({ restore }: ConflictPlan, events: EventSink): void {
+  for (const { record, paths } of restore) {
+    const more = paths.length > 1 ? ` and ${paths.length - 1} more are` : " is";
+    events({ type: "note", message: `\`${paths[0]}\`${more} of \`${distString(record)}\` again` });
   }
 }
 

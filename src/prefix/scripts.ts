@@ -90,20 +90,20 @@ export async function runLinkScript(
     .map((text) => text.trim())
     .filter((text) => text !== "")
     .join("\n");
-  events({ type: "script", id: owner, action, output });
-  if (result.code === 0) return;
+  const removes = action === "pre-unlink";
+  const failed = result.code !== 0;
+  // The output of a script that fails the change is part of the failure.
+  events({ type: "script", id: owner, action, ...(failed && !removes ? {} : { output }) });
+  if (!failed) return;
   const message = `the ${action} script of \`${owner}\` failed with ${result.code === null ? `signal ${result.signal}` : `exit code ${result.code}`}`;
-  const details = { script: path, output: output.slice(0, 4000) };
-  if (action === "pre-unlink") {
-    events({ type: "warning", code: "script-failed", message, hint: output.slice(0, 400) || undefined });
+  if (removes) {
+    const hint = "the package is removed all the same";
+    events({ type: "warning", code: "script-failed", message, hint });
     return;
   }
   throw new ToolError("script-failed", message, {
-    hint:
-      output === ""
-        ? "nothing was changed; --link-scripts skip installs without running scripts"
-        : output.slice(-400),
-    details,
+    hint: "the environment is as it was before; --link-scripts skip installs without running scripts",
+    details: { script: path, output: output.slice(-4000) },
   });
 }
 

@@ -68,13 +68,14 @@ export async function stagePackages(input: StageInput, context: StageContext): P
         }
         if (linked.searched !== "")
           reportOffsets(linked.searched.split("\n"), current.record, context.events);
-        context.events({
-          type: "link",
-          id: current.record.fn,
-          state: "done",
-          action: "link",
-          files: linked.files,
-        });
+        if (!current.only)
+          context.events({
+            type: "link",
+            id: current.record.fn,
+            state: "done",
+            action: "link",
+            files: linked.files,
+          });
         if (linked.compile !== "" && compiler) {
           const ready = python ? started.get(python) : undefined;
           const compiling = (ready ?? Promise.resolve()).then(() =>
@@ -112,7 +113,8 @@ function startCompiler(input: StageInput, context: StageContext): PythonCompiler
 
 function linkOne(item: StagePackage, input: StageInput, context: StageContext): Promise<LinkedPackage> {
   const { options } = input;
-  context.events({ type: "link", id: item.record.fn, state: "start", action: "link" });
+  // Paths that come back are told of when they are there: the package was linked all the time.
+  if (!item.only) context.events({ type: "link", id: item.record.fn, state: "start", action: "link" });
   const { record } = item;
   const task = {
     record,

@@ -3,14 +3,14 @@ import { ToolError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
 import { kindAt, makeDirectory, removeAll } from "../fs/tree.ts";
 import { pythonInfo } from "../plan/python.ts";
-import type { Operation, Transaction } from "../plan/transaction.ts";
+import { type Operation, oldRecords, type Transaction } from "../plan/transaction.ts";
 import { checkBuildString, checkPackageName, checkVersionString } from "../specs/names.ts";
 import { distString, type PackageCacheRecord, type PrefixRecord } from "../specs/records.ts";
 import type { PlannedPackage } from "../workers/link-tasks.ts";
 import type { WorkerPool } from "../workers/protocol.ts";
 import { type CommitInput, commitFresh, commitInPlace } from "./commit.ts";
 import { prefixRecordFile } from "./conda-meta.ts";
-import { type ConflictPlan, checkConflicts, planConflicts } from "./conflicts.ts";
+import { type ConflictPlan, checkConflicts, planConflicts, tellRestored } from "./conflicts.ts";
 import { registerEnvironment } from "./environments-txt.ts";
 import { refuseFrozen } from "./frozen.ts";
 import { discard, isUnfinished, stagedDirectory } from "./journal.ts";
@@ -100,9 +100,6 @@ export async function applyTransaction(
   }
 }
 
-const oldRecords = (transaction: Transaction): PrefixRecord[] =>
-  transaction.operations.flatMap((operation) => (operation.old ? [operation.old] : []));
-
 /** Names become file names: CEP 26 is checked here once more, whatever the records came through (GHSA-h672-p7h7-97v9). */
 function checkNames(operation: Operation): void {
   for (const record of [operation.old, operation.new]) {
@@ -123,11 +120,7 @@ function checkNames(operation: Operation): void {
 /** Another process may have changed the prefix between planning and locking. */
 function checkUnchanged(request: TransactionRequest): void {
   const { transaction, prefix } = request;
-  const expected = [
-    ...transaction.operations.flatMap((operation) => (operation.old ? [operation.old] : [])),
-    ...transaction.unchanged,
-  ];
-  for (const record of expected) {
+  for (const record of [...oldRecords(transaction), ...transaction.unchanged]) {
     if (kindAt(join(prefix, "conda-meta", prefixRecordFile(record))) !== undefined) continue;
     throw new ToolError(
       "environment-corrupt",
@@ -164,6 +157,7 @@ async function change(
     dropStaged(prefix, fresh, root);
     throw error;
   }
+  tellRestored(conflicts, context.events);
   return {
     linked: planned.map((item) => item.record),
     unlinked: oldRecords(transaction),

@@ -147,6 +147,7 @@ function contextOf(home: string, seed: number, { server, mirror }: Lane): Comman
   const resources: Resources = {
     http: () => http,
     pool: () => pool,
+    brokenEntries: new Set(),
     useChannels: () => {},
     close: () => http.close(),
   };

@@ -46,6 +46,9 @@ function usageError(code: string, message: string, program: string): ToolError |
 export function renderError(error: ToolError, colors: Colors, verbosity = 0, program = "taipan"): string {
   const word = program === "conda" ? exceptionName(error).replace(/^SystemExit$/, "conda: error") : "error";
   const lines = [`${colors.red(`${word}:`)} ${printable(error.message)}`];
+  const output = error.details?.["output"];
+  if (error.code === "script-failed" && typeof output === "string" && output !== "")
+    lines.push(printable(output).replace(/^/gm, "  "));
   if (error.hint)
     for (const hint of error.hint.split("\n")) lines.push(`${colors.cyan("hint:")} ${printable(hint)}`);
   if (verbosity >= 2) {
