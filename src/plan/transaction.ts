@@ -31,3 +31,8 @@ export interface Transaction {
   newlyRequested: ReadonlyMap<string, readonly string[]>;
   python?: PythonInfo | undefined;
 }
+
+/** Installed packages that go or are replaced, in the order of the operations. */
+export function oldRecords({ operations }: Pick<Transaction, "operations">): PrefixRecord[] {
+  return operations.flatMap((operation) => (operation.old ? [operation.old] : []));
+}
