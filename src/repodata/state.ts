@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { readTextSync, writeAtomic } from "../fs/files.ts";
+import { objectOf } from "../util/json.ts";
 import type { Validators } from "../workers/protocol.ts";
 
 /** Forms of a subdir's repodata, best first. */
@@ -51,10 +52,18 @@ export function readState(paths: CachePaths, url: string): SubdirState {
   try {
     const state = JSON.parse(readTextSync(paths.state) ?? "null") as SubdirState | null;
     if (state?.url !== url || typeof state.absent !== "object" || state.absent === null) return empty;
-    return state;
+    return [state.flat, state.shards].every(isFacts) ? state : empty;
   } catch {
     return empty;
   }
+}
+
+function isFacts(value: unknown): boolean {
+  if (value === undefined) return true;
+  const validators = objectOf(objectOf(value)?.["validators"]);
+  if (typeof validators?.["checkedAt"] !== "number") return false;
+  const { checkedAt: _, ...headers } = validators;
+  return Object.values(headers).every((header) => typeof header === "string");
 }
 
 /** Two processes may write it at once: the last one wins, and an id that no longer fits its file is ignored. */

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { readdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { readdirSync, renameSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { openIndex } from "../../src/repodata/flat-subdir.ts";
 import {
   cacheDirectives,
   conditionalHeaders,
@@ -203,6 +204,24 @@ describe("the repodata cache", () => {
     expect(asked(server)).toEqual(["plain"]);
   });
 
+  it.each([
+    ["no validators", null],
+    ["a number for a header", { cacheControl: 60, checkedAt: 0 }],
+  ])("ignores state that has %s", async (_, validators) => {
+    const { url } = await serve();
+    const cacheDir = temporaryDirectory();
+    await load([url], { cacheDir });
+    const paths = cachePaths(cacheDir, `${url}/noarch`);
+    const index = openIndex(paths.index, `${url}/noarch`)!;
+    const { id } = index.header;
+    index.close();
+    writeFileSync(
+      paths.state,
+      JSON.stringify({ url: `${url}/noarch`, absent: {}, flat: { id, validators } }),
+    );
+    expect(fileNames((await load([url], { cacheDir })).indexes)).toEqual(["noarch/a-1-0.conda"]);
+  });
+
   it("names its files as conda and mamba do", () => {
     expect(cachePaths("/c", "https://conda.anaconda.org/conda-forge/linux-64").json).toBe(
       join("/c", "497deca9.json"),
@@ -222,6 +241,14 @@ describe("the repodata cache", () => {
     writeFileSync(paths.foreignStates[0]!, state);
     expect(fileNames((await load([url], { cacheDir })).indexes)).toEqual(["noarch/a-1-0.conda"]);
     expect(asked(server)).toEqual([]);
+
+    // Not even a state that cannot be read is in the way.
+    const unreadable = temporaryDirectory();
+    const wrong = cachePaths(unreadable, `${url}/noarch`);
+    renameSync(paths.json, wrong.json);
+    writeFileSync(wrong.foreignStates[0]!, state.replace(/"refresh_ns": \d+/, '"refresh_ns": "lately"'));
+    expect(fileNames((await load([url], { cacheDir: unreadable })).indexes)).toEqual(["noarch/a-1-0.conda"]);
+    expect(asked(server)).toEqual(["plain"]);
 
     const other = temporaryDirectory();
     const moved = cachePaths(other, `${url}/noarch`);
