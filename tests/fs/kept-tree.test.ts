@@ -183,38 +183,6 @@ test("half of a kept tree is none", () => {
   expect(readdirSync(root).sort()).toEqual(["a", "b"]);
 });
 
-// Root may write everywhere.
-test.skipIf(process.getuid?.() === 0)(
-  "directories that are closed, before or by a script, are no obstacle",
-  () => {
-    const { root, store } = scratch();
-    write(root, "sealed/removed", "one");
-    write(root, "sealed/deep/changed", "two");
-    write(root, "private/notes", "the user's");
-    write(root, "open/file", "three");
-    const modes = { "sealed/deep": 0o555, sealed: 0o555, private: 0o000 };
-    for (const [path, mode] of Object.entries(modes)) chmodSync(join(root, path), mode);
-    keepTree(root, store, new Set());
-    for (const path of Object.keys(modes).reverse()) chmodSync(join(root, path), 0o755);
-    rmSync(join(root, "sealed/removed"));
-    write(root, "sealed/deep/changed", "changed");
-    write(root, "private/more", "x");
-    write(root, "sealed/new", "x");
-    write(root, "new/deep/file", "x");
-    for (const path of ["sealed/deep", "sealed", "new/deep", "new"]) chmodSync(join(root, path), 0o555);
-    chmodSync(join(root, "open"), 0o000);
-    expect(restore(root, store)).toEqual({ changed: [], left: [] });
-    const found = Object.keys(modes).map((path) => [path, lstatSync(join(root, path)).mode & 0o7777]);
-    expect(Object.fromEntries(found)).toEqual(modes);
-    for (const [path] of found) chmodSync(join(root, path as string), 0o755);
-    expect(readdirSync(root).sort()).toEqual(["open", "private", "sealed"]);
-    expect(readdirSync(join(root, "private")).sort()).toEqual(["more", "notes"]);
-    expect(readdirSync(join(root, "sealed")).sort()).toEqual(["deep", "removed"]);
-    expect(readFileSync(join(root, "sealed/deep/changed"), "utf8")).toBe("two");
-    expect(readFileSync(join(root, "open/file"), "utf8")).toBe("three");
-  },
-);
-
 // As is a file that another program removes between listing and looking.
 test.runIf(process.platform === "linux")("what is listed and cannot be found is left alone", () => {
   const { root, store } = scratch();

@@ -728,21 +728,6 @@ describe("refusals", () => {
 
 describe("before anything is fetched", () => {
   const plan = { options: defaultOptions, archives: [1000] };
-  // Root may write everywhere.
-  test.skipIf(process.getuid?.() === 0)("a directory that is not writable is named, with what to do", () => {
-    const box = sandbox();
-    const denied = join(box.root, "denied");
-    mkdirSync(denied, { mode: 0o555 });
-    for (const prefix of [denied, join(denied, "envs/env")]) {
-      expect(() => preflightFetch({ ...plan, prefix, pkgs: box.pkgs })).toThrow(
-        expect.objectContaining({
-          code: "permission-denied",
-          message: expect.stringContaining(`\`${denied}\` is not writable`),
-          hint: expect.stringContaining("--root-prefix"),
-        }),
-      );
-    }
-  });
   test("space and path length are judged, with the number in the message", () => {
     const box = sandbox();
     const fits = { ...plan, prefix: box.prefix, pkgs: box.pkgs };
