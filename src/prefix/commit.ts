@@ -1,6 +1,6 @@
-import { join } from "node:path";
 import { ToolError } from "../errors.ts";
 import { kindAt, makeDirectory, move } from "../fs/tree.ts";
+import { oldRecords } from "../plan/transaction.ts";
 import { prefixRecordFile } from "./conda-meta.ts";
 import { type ConflictPlan, clobberedPaths, nameFolding } from "./conflicts.ts";
 import { applyMoves, discard, type Journal, journalDirectory, readJournal, writeJournal } from "./journal.ts";
@@ -55,7 +55,7 @@ export async function commitFresh(input: CommitInput): Promise<void> {
     in: [],
   };
   if (scripts) {
-    makeDirectory(join(root, "conda-meta", ".taipan-transaction"));
+    makeDirectory(journalDirectory(root));
     writeJournal(root, journal);
     lock.copyTo(root, prefix);
   }
@@ -117,10 +117,8 @@ export async function commitInPlace(input: CommitInput): Promise<void> {
     stop();
   }
   tidy(input);
-  for (const { old } of request.transaction.operations) {
-    if (old)
-      context.events({ type: "link", id: old.fn, state: "done", action: "unlink", files: old.files.length });
-  }
+  for (const { fn, files } of oldRecords(request.transaction))
+    context.events({ type: "link", id: fn, state: "done", action: "unlink", files: files.length });
 }
 
 function haveScripts({ request, planned }: CommitInput): boolean {
@@ -128,18 +126,14 @@ function haveScripts({ request, planned }: CommitInput): boolean {
   return (
     options.linkScripts === "run" &&
     (planned.some(({ plan }) => plan.scripts.preLink ?? plan.scripts.postLink) ||
-      transaction.operations.some(
-        ({ old }) => old && recordedScript(old, "pre-unlink", options.platform) !== undefined,
-      ))
+      oldRecords(transaction).some((record) => recordedScript(record, "pre-unlink", options.platform)))
   );
 }
 
 function plannedMoves({ request, conflicts, context }: CommitInput, root: string): Moves {
   const { prefix, transaction, options } = request;
   const fold = nameFolding(prefix) ?? ((path: string) => path);
-  const metadata = transaction.operations.flatMap((operation) =>
-    operation.old ? [`conda-meta/${prefixRecordFile(operation.old)}`] : [],
-  );
+  const metadata = oldRecords(transaction).map((record) => `conda-meta/${prefixRecordFile(record)}`);
   const moves = planMoves(
     prefix,
     { ...conflicts.removed, files: [...conflicts.removed.files, ...metadata] },
@@ -181,10 +175,7 @@ function plannedMoves({ request, conflicts, context }: CommitInput, root: string
 async function runPreUnlink(input: CommitInput): Promise<void> {
   const { transaction, options } = input.request;
   if (options.linkScripts !== "run") return;
-  const removed = transaction.operations
-    .flatMap((operation) => (operation.old ? [operation.old] : []))
-    .reverse();
-  for (const record of removed) {
+  for (const record of oldRecords(transaction).reverse()) {
     if (recordedScript(record, "pre-unlink", options.platform))
       await runLinkScript(record, "pre-unlink", scriptContext(input));
   }

@@ -3,6 +3,7 @@ import { readText } from "../fs/files.ts";
 import { writeNew } from "../fs/link.ts";
 import { makeDirectory } from "../fs/tree.ts";
 import { requestedSpecsOf } from "../plan/diff.ts";
+import { oldRecords } from "../plan/transaction.ts";
 import { formatPrefixRecord, prefixRecordFile } from "./conda-meta.ts";
 import { formatRevision } from "./history.ts";
 import type { PlannedOperation, TransactionRequest } from "./transaction.ts";
@@ -23,7 +24,7 @@ export async function writeStagedMeta(
     command: request.command,
     urls: request.options.historyUrls,
     linked: planned.map((item) => item.record),
-    unlinked: transaction.operations.flatMap((operation) => (operation.old ? [operation.old] : [])),
+    unlinked: oldRecords(transaction),
     updateSpecs: request.updateSpecs ?? newRequests(request),
     removeSpecs: request.removeSpecs ?? removedRequests(request),
   });

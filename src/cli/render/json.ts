@@ -1,4 +1,5 @@
 import type { ChangeOutcome } from "../../commands/change.ts";
+import { oldRecords } from "../../plan/transaction.ts";
 import { linkOrder } from "../../solve/order.ts";
 import type { RepoDataRecord } from "../../specs/records.ts";
 
@@ -61,7 +62,7 @@ export function changeDocument(
   const { operations, unchanged } = plan.transaction;
   const added = operations.flatMap((operation) => (operation.new ? [operation.new] : []));
   const link = whole ? linkOrder<RepoDataRecord>([...added, ...unchanged]) : added;
-  const unlink = operations.flatMap((operation) => (operation.old ? [operation.old] : [])).reverse();
+  const unlink = oldRecords(plan.transaction).reverse();
   const document = DOCUMENTS[dialect] ?? packageDocument;
   const base = { dry_run: dryRun, prefix: plan.prefix, success: true };
   if (operations.length === 0 && link.length === 0 && !plan.fresh)
