@@ -104,7 +104,12 @@ async function firstSolution(
 async function offers(indexes: PackageIndex[], context: CommandContext): Promise<PackageIndex[][]> {
   if (!context.config.offline) return [indexes];
   const atHand = await recordsAtHand(packageCache(context), context.resources.http());
-  return [indexes.map((index) => filterIndex(index, atHand)), indexes];
+  // Strict priority holds offline, too: a channel that has a name keeps it, also where none of its packages is at hand.
+  const cached = indexes.map((index) => ({
+    ...filterIndex(index, atHand),
+    has: (name: string) => index.has(name),
+  }));
+  return [cached, indexes];
 }
 
 async function timedSolve(

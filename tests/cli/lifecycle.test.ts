@@ -304,6 +304,25 @@ describe("the life of an environment", () => {
     await sandbox.taipan("env", "remove", "-n", "old", "-y");
   });
 
+  it("offline, a channel of lower priority gives nothing that strict priority hides", async () => {
+    const only = (version: string) => buildPackage({ name: "both", version, noarch: "generic", files: [] });
+    await writeChannel(join(sandbox.dir, "channel", "first"), [await only("1.0")]);
+    await writeChannel(join(sandbox.dir, "channel", "second"), [await only("2.0")]);
+    const cold = { env: { CONDA_PKGS_DIRS: join(sandbox.dir, "strict-pkgs") } };
+    const run = (channels: readonly string[], ...args: string[]) =>
+      sandbox.taipanWith(
+        cold,
+        ...["create", "-n", "strict", "--override-channels", "-y", "both", "--json", ...args],
+        ...channels.flatMap((name) => ["-c", `${server.url}/${name}`]),
+      );
+    await run(["first"], "--dry-run");
+    await run(["second"], "--download-only");
+    const hidden = await run(["first", "second"], "--offline", "--channel-priority", "strict");
+    expect([hidden.code, hidden.stdout]).toEqual([1, expect.stringContaining("both-1.0-")]);
+    const free = await run(["first", "second"], "--offline", "--channel-priority", "disabled", "--dry-run");
+    expect([free.code, free.stdout]).toEqual([0, expect.stringContaining("both-2.0-")]);
+  });
+
   it("cleans the caches", async () => {
     const result = await sandbox.taipan("clean", "--all", "--yes", "--json");
     expect(result.json()).toMatchObject({ success: true });
