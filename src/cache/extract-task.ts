@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { createExtractor } from "../archive/extract.ts";
 import { ToolError } from "../errors.ts";
-import { createFileSync, fileFactsSync, readPiecesSync, writeOwnSync } from "../fs/cache-files.ts";
+import { readPieces } from "../fs/archive-files.ts";
+import { createFileSync, fileFactsSync, writeOwnSync } from "../fs/cache-files.ts";
 import type {
   ArchiveFacts,
   ExpectedArchive,
@@ -44,7 +45,7 @@ export async function extractFileTask(
 ): Promise<ArchiveFacts> {
   const sink = await openArchiveSink(input, context.signal);
   try {
-    for (const piece of readPiecesSync(input.archive, 512 * 1024)) {
+    for (const piece of readPieces(input.archive, 512 * 1024)) {
       const busy = sink.write(piece);
       if (busy) await busy;
       if (context.signal.aborted) throw new ToolError("interrupted", "interrupted");

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { codeOf, fromSystemError, isMissing, ToolError } from "../errors.ts";
 import { type EntryKind, kindOf } from "./entry-kind.ts";
 
-/** The bytes of a file in pieces of `size`, each in a buffer of its own. */
+/** The bytes of a file in pieces of `size`, each in a buffer of its own; synchronous: made for worker threads. */
 export function* readPieces(path: string, size = 1024 * 1024): Generator<Uint8Array> {
   let file: number | undefined;
   try {

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { codeOf, fromSystemError } from "../errors.ts";
+import { readPieces } from "./archive-files.ts";
 import { type EntryKind, kindOf } from "./entry-kind.ts";
 
 /** Creates one directory that only this user may enter. Throws when it exists. */
@@ -136,32 +137,10 @@ export function createFileSync(path: string): ArchiveFile {
   };
 }
 
-/** Pieces of a file, read synchronously, in a worker. Each piece is fresh memory. */
-export function* readPiecesSync(path: string, pieceBytes: number): Generator<Uint8Array> {
-  let descriptor: number;
-  try {
-    descriptor = fs.openSync(path, "r");
-  } catch (error) {
-    throw fromSystemError(error, "read", path);
-  }
-  try {
-    for (;;) {
-      const piece = Buffer.allocUnsafeSlow(pieceBytes);
-      const read = fs.readSync(descriptor, piece, 0, pieceBytes, null);
-      if (read === 0) return;
-      yield piece.subarray(0, read);
-    }
-  } catch (error) {
-    throw fromSystemError(error, "read", path);
-  } finally {
-    fs.closeSync(descriptor);
-  }
-}
-
 /** Hex sha256 of a file, in a worker. */
 export function hashFileSync(path: string): string {
   const hash = createHash("sha256");
-  for (const piece of readPiecesSync(path, 256 * 1024)) hash.update(piece);
+  for (const piece of readPieces(path, 256 * 1024)) hash.update(piece);
   return hash.digest("hex");
 }
 
