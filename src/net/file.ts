@@ -26,10 +26,6 @@ export async function fetchFile(url: string, options: FetchOptions): Promise<Htt
     await file.close();
     return makeResponse({ status: 304, headers, url }, undefined);
   }
-  if (options.method === "HEAD") {
-    await file.close();
-    return makeResponse({ status: 200, headers, url }, undefined);
-  }
   return makeResponse(
     { status: 200, headers, url },
     { chunks: abortable(file.read(), options.signal), discard: () => void file.close().catch(() => {}) },

@@ -105,10 +105,6 @@ async function fetchOne(url: string, state: FetchState): Promise<HttpResponse | 
   const shown = redactUrl(opened.url);
   const head = { status: raw.status, headers: raw.headers, url: shown };
   if (raw.status < 200 || raw.status > 299) return bufferedResponse(head, raw);
-  if (options.method === "HEAD") {
-    raw.body.resume();
-    return makeResponse(head, undefined);
-  }
   const chunks = resumingBody({
     url: shown,
     first: raw,
@@ -178,7 +174,7 @@ async function openWithRetries(
     let retryAfter: number | undefined;
     let retryable = true;
     try {
-      const request = { method: options.method ?? "GET", headers, signal: options.signal };
+      const request = { headers, signal: options.signal };
       const opened = /^oci:/i.test(url)
         ? await client.oci.open(url, request)
         : await sendFollowing(url, request, client);

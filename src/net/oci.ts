@@ -123,7 +123,7 @@ export class OciRegistries {
       this.send(`${base}/${path}`, init, target, login);
     const { range: _r, ...whole } = headers;
     const manifest = (reference: string): Promise<Opened> =>
-      ask(`manifests/${reference}`, { ...request, method: "GET", headers: { ...whole, accept: ACCEPT } });
+      ask(`manifests/${reference}`, { ...request, headers: { ...whole, accept: ACCEPT } });
     const found = await manifest(target.tag);
     if (found.raw.status !== 200) return { ...found, url };
     const digest = await findLayer(await readJson(found, url), target.mediaType, url, manifest);
@@ -209,11 +209,7 @@ export class OciRegistries {
       const pair = `${decodePercent(login.user)}:${decodePercent(login.password ?? "")}`;
       headers["authorization"] = `Basic ${Buffer.from(pair).toString("base64")}`;
     }
-    const opened = await sendFollowing(
-      url.href,
-      { method: "GET", headers, signal: request.signal },
-      this.context,
-    );
+    const opened = await sendFollowing(url.href, { headers, signal: request.signal }, this.context);
     if (opened.raw.status !== 200) return opened;
     const answer = (await readJson(opened, url.origin)) as {
       token?: unknown;

@@ -16,7 +16,6 @@ export interface SendContext {
 }
 
 export interface SendRequest {
-  method: string;
   /** `authorization` goes to the first origin only, and keeps stored credentials out. */
   headers: Record<string, string>;
   signal?: AbortSignal | undefined;
@@ -28,16 +27,16 @@ export interface Opened {
   url: string;
 }
 
-/** Asks once, with the secrets of each host on the way, following redirects. Failures are those of undici. */
+/** One GET, with the secrets of each host on the way, following redirects. Failures are those of undici. */
 export async function sendFollowing(
   start: string,
   request: SendRequest,
   { transport, options }: SendContext,
 ): Promise<Opened> {
-  const { method, headers } = request;
+  const method = "GET";
   const settings = /^s3:/i.test(start) ? await s3Settings({ transport, options }) : undefined;
   let url = settings ? s3Address(start, settings) : start;
-  let sent = headers;
+  let sent = request.headers;
   for (let hop = 0; ; hop += 1) {
     const ready = authorize(url, sent, options);
     // The signature is for this host and path alone: a redirect goes on without it.

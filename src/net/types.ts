@@ -9,7 +9,6 @@ export interface RetryInfo {
 }
 
 export interface FetchOptions {
-  method?: "GET" | "HEAD" | undefined;
   /** Names in lower case. Kept on redirects, except `authorization` and `cookie` to another origin. */
   headers?: Record<string, string> | undefined;
   signal?: AbortSignal | undefined;
