@@ -1,10 +1,10 @@
-import { Document, isMap, isScalar, isSeq, parse, parseDocument, YAMLMap, YAMLSeq } from "yaml";
+import { Document, isMap, isScalar, isSeq, parseDocument, YAMLMap, YAMLSeq } from "yaml";
 import { ToolError } from "../errors.ts";
 import { type ConvertContext, convertValue } from "./convert.ts";
 import type { KeyDefinition } from "./key-types.ts";
 import { FOREIGN_KEYS, findKey, type KeyName, keyDefinition } from "./keys.ts";
 import { nearestKey } from "./nearest.ts";
-import { parseRc } from "./rc-parse.ts";
+import { parseRc, parseValue } from "./rc-parse.ts";
 
 /** What conda calls a wrong key, or one of another kind. */
 const KEY_ERROR = { exception_name: "CondaKeyError" };
@@ -202,7 +202,7 @@ function check(known: string, raw: unknown, context: EditContext): void {
 
 /** Booleans and numbers are written as such; other text stays text, whatever it looks like. */
 function scalarFor(definition: KeyDefinition | undefined, value: string): unknown {
-  const plain: unknown = /^[\w.+<>-]+$/.test(value) ? parse(value) : value;
+  const plain: unknown = /^[\w.+<>-]+$/.test(value) ? parseValue(value) : value;
   if (definition === undefined)
     return typeof plain === "boolean" || typeof plain === "number" ? plain : value;
   if (definition.kind === "boolean") return /^(true|yes|on|y|1)$/i.test(value);

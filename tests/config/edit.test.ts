@@ -37,6 +37,7 @@ describe("editing a condarc", () => {
     expect(setValue("", "ssl_verify", "no", context)).toBe("ssl_verify: false\n");
     expect(parse(setValue("", "channel_alias", "yes: [x", context))).toEqual({ channel_alias: "yes: [x" });
     expect(setValue("", "anaconda_upload", "false", context)).toBe("anaconda_upload: false\n");
+    expect(parse(setValue("", "env_prompt", ">x", context))).toEqual({ env_prompt: ">x" });
   });
 
   it("sets entries of maps", () => {
