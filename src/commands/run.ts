@@ -1,8 +1,9 @@
-import { basename, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { ToolError } from "../errors.ts";
-import { pathKind } from "../fs/files.ts";
+import { listDir, pathKind } from "../fs/files.ts";
 import { spawnAttached, spawnDetached } from "../host/spawn.ts";
 import { activatedEnvironment } from "../shell/environment.ts";
+import { similarNames } from "../specs/names.ts";
 import { asMicromamba, type CommandContext } from "./context.ts";
 import { requireEnvironment, targetContext } from "./environment.ts";
 import { checkLabel, registerProcess } from "./processes.ts";
@@ -62,8 +63,11 @@ export async function run(intent: RunIntent, context: CommandContext): Promise<R
     command: intent.command,
     detached: intent.detach,
   });
+  const notThere = async (error: unknown): Promise<never> => {
+    throw isNotThere(error, program) ? await withPrograms(error, program, { prefix, context }) : error;
+  };
   if (intent.detach) {
-    const pid = await spawnDetached(program, args, { env, cwd });
+    const pid = await spawnDetached(program, args, { env, cwd }).catch(notThere);
     await registerProcess(entry(pid), context);
     return { exitCode: 0, detached: { pid, name: name(pid) } };
   }
@@ -76,11 +80,39 @@ export async function run(intent: RunIntent, context: CommandContext): Promise<R
         cwd,
         attach: intent.attach,
         onStart: intent.onStart,
-      }),
+      }).catch(notThere),
     };
   } finally {
     await forget();
   }
+}
+
+function isNotThere(error: unknown, program: string): error is ToolError {
+  return (
+    error instanceof ToolError &&
+    error.details?.["file"] === program &&
+    error.details["errno"] === "ENOENT" &&
+    !/[/\\]/.test(program)
+  );
+}
+
+/** The failure with programs of the environment that have a similar name, or how one comes into it. */
+async function withPrograms(
+  error: ToolError,
+  program: string,
+  { prefix, context }: { prefix: string; context: CommandContext },
+): Promise<ToolError> {
+  const windows = context.hostPlatform.startsWith("win");
+  const directories = windows ? [".", "Scripts", "Library/bin"] : ["bin"];
+  const files = (await Promise.all(directories.map((path) => listDir(join(prefix, path))))).flat();
+  const programs = windows
+    ? files.flatMap((file) => /^(.+)\.(?:exe|bat|cmd)$/i.exec(file)?.[1] ?? [])
+    : files.filter((file) => !file.startsWith("."));
+  const near = similarNames(program, new Set(programs)).map((name) => `\`${name}\``);
+  const hint = near.length
+    ? `did you mean ${near.join(" or ")}?`
+    : `\`${prefix}\` has no such program: install the package that brings it, such as \`install -p ${prefix} ${program}\``;
+  return new ToolError(error.code, error.message, { hint, details: error.details, cause: error });
 }
 
 /** What only a shell knows, and scripts give to `conda run` all the same. */

@@ -27,7 +27,7 @@ export function* explainConflict(
     notFound: [],
     roots,
     message: [head, ...renderTree(roots)].join("\n"),
-    hints: conflictHints(prepared, minimal),
+    hints: conflictHints(request, prepared, minimal),
     stats,
   };
 }

@@ -9,7 +9,7 @@ import type { Prepared } from "./request.ts";
 import type { SolveRequest } from "./types.ts";
 
 /** What the user could do about a conflict: one sentence each, at most a few. */
-export function conflictHints(prepared: Prepared, minimal: MinimalCore): string[] {
+export function conflictHints(request: SolveRequest, prepared: Prepared, minimal: MinimalCore): string[] {
   const hints: string[] = [];
   const { provider } = prepared;
   const reasons = new Set(minimal.items.map(({ reason }) => reason));
@@ -35,7 +35,7 @@ export function conflictHints(prepared: Prepared, minimal: MinimalCore): string[
   }
   return [
     ...hints,
-    ...virtualHints(prepared, minimal),
+    ...virtualHints(prepared, minimal, request.platform),
     ...leftOutHints(prepared, namesIn(prepared, minimal)),
   ];
 }
@@ -50,7 +50,7 @@ export function missingHints(
   const hints = [
     ...leftOutHints(prepared, names),
     ...elsewhereHints(request, prepared, missing),
-    ...missingVirtualHints(prepared, names),
+    ...missingVirtualHints(prepared, names, request.platform),
     ...noVersionHints(request, prepared, names),
     ...platformHints(request),
   ];
@@ -100,17 +100,28 @@ function namesIn(prepared: Prepared, minimal: MinimalCore): number[] {
   return [...names];
 }
 
-function virtualHints(prepared: Prepared, minimal: MinimalCore): string[] {
+function virtualHints(prepared: Prepared, minimal: MinimalCore, platform: string): string[] {
   const { provider } = prepared;
   const lacking = minimal.core.facts
     .filter((fact) => fact.kind === "requires" && provider.matching(fact.versionSet).length === 0)
     .flatMap((fact) => ("versionSet" in fact ? [...provider.namesOf(fact.versionSet)] : []));
-  return missingVirtualHints(prepared, lacking);
+  return missingVirtualHints(prepared, lacking, platform);
 }
 
-function missingVirtualHints({ provider }: Prepared, names: readonly number[]): string[] {
+/** Virtual packages of one kind of system: on another one no variable is the answer. */
+const SYSTEMS: Readonly<Record<string, readonly [system: string, platform: string]>> = {
+  __osx: ["macOS", "osx-arm64"],
+  __win: ["Windows", "win-64"],
+  __linux: ["Linux", "linux-64"],
+  __glibc: ["Linux", "linux-64"],
+};
+
+function missingVirtualHints({ provider }: Prepared, names: readonly number[], platform: string): string[] {
   const virtual = new Set(names.map((id) => provider.names[id]!).filter((name) => name.startsWith("__")));
   const hints = [...virtual].map((name) => {
+    const [system = "", example = ""] = SYSTEMS[name] ?? [];
+    if (example !== "" && !platform.startsWith(example.slice(0, example.indexOf("-"))))
+      return `what needs \`${name}\` is for ${system}; --platform ${example} solves for that`;
     const variable = `CONDA_OVERRIDE_${name.slice(2).toUpperCase()}`;
     return `${variable}=VERSION solves for a system that has another \`${name}\``;
   });

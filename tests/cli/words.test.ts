@@ -66,3 +66,22 @@ describe.skipIf(process.platform === "win32")("said once", () => {
     expect(count(stderr, "is damaged and is replaced")).toBe(1);
   });
 });
+
+describe.skipIf(process.platform === "win32")("hints that help", () => {
+  it("a package of another system is no matter of a variable", async () => {
+    const { stderr } = await run("create", "-n", "x", "apple", ...channel);
+    expect(stderr).toContain("hint: what needs `__osx` is for macOS; --platform osx-arm64 solves for that");
+    expect(stderr).not.toContain("CONDA_OVERRIDE");
+  });
+
+  it("a program that is not there: the names like it, or how it would come", async () => {
+    await run("create", "-n", "tools", "first", ...channel);
+    mkdirSync(join(sandbox.root, "envs/tools/bin"), { recursive: true });
+    writeFileSync(join(sandbox.root, "envs/tools/bin/fluter"), "", { mode: 0o755 });
+    const near = await run("run", "-n", "tools", "flutter");
+    expect([near.code, near.stderr]).toEqual([127, expect.stringContaining("hint: did you mean `fluter`?")]);
+    expect((await run("run", "-n", "tools", "nosuchprog")).stderr).toMatch(
+      /hint: .* has no such program: install/,
+    );
+  });
+});

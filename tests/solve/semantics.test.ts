@@ -120,8 +120,8 @@ describe("notes and hints", () => {
     ];
     const result = ask([world], { specs: ["a"], flags: { excludeNewer: Date.UTC(2024, 0, 1) } }) as Solution;
     expect(result.notes).toEqual([
-      "--exclude-newer 2024-01-01T00:00:00Z went by when the channel listed 1 record, when 1 record was built " +
-        "and nothing for 1 record without a time, which count as old enough",
+      "--exclude-newer 2024-01-01T00:00:00Z: 1 record has no time of listing; the time of building was used; " +
+        "1 record has no time, and counts as old enough",
     ]);
   });
 
