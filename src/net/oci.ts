@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { ToolError } from "../errors.ts";
 import { redactUrl, splitCredentials, type UrlAuth } from "../specs/credentials.ts";
 import { decodePercent } from "../util/percent.ts";
-import { type Opened, type SendContext, type SendRequest, sendFollowing } from "./send.ts";
+import { authorizationOf, type Opened, type SendContext, type SendRequest, sendFollowing } from "./send.ts";
 
 /** Where a channel's file is in a registry (OCI distribution specification 1.1). */
 export interface OciTarget {
@@ -205,10 +205,8 @@ export class OciRegistries {
       accept: "application/json",
     };
     // The registry's password is for the registry: a token service on another host is asked anonymously.
-    if (login?.user !== undefined && url.origin === target.origin) {
-      const pair = `${decodePercent(login.user)}:${decodePercent(login.password ?? "")}`;
-      headers["authorization"] = `Basic ${Buffer.from(pair).toString("base64")}`;
-    }
+    const authorization = url.origin === target.origin ? authorizationOf(login) : undefined;
+    if (authorization !== undefined) headers["authorization"] = authorization;
     const opened = await sendFollowing(url.href, { headers, signal: request.signal }, this.context);
     if (opened.raw.status !== 200) return opened;
     const answer = (await readJson(opened, url.origin)) as {

@@ -112,7 +112,8 @@ function pick<K extends keyof UrlAuth>(auth: UrlAuth | undefined, key: K): UrlAu
   return auth?.[key] === undefined ? {} : { [key]: auth[key] };
 }
 
-function authorizationOf(auth: UrlAuth | undefined): string | undefined {
+/** The header that a bearer token, or a name and password, become. */
+export function authorizationOf(auth: UrlAuth | undefined): string | undefined {
   if (auth?.bearer !== undefined) return `Bearer ${auth.bearer}`;
   if (auth?.user === undefined) return undefined;
   return `Basic ${Buffer.from(`${decodePercent(auth.user)}:${decodePercent(auth.password ?? "")}`).toString("base64")}`;

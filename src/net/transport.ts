@@ -1,4 +1,5 @@
 import type { Dispatcher, Pool, ProxyAgent } from "undici";
+import { codeOf } from "../errors.ts";
 import type { EventSink } from "../events.ts";
 import { createHttp1 } from "./http1.ts";
 import { proxyFor } from "./proxy.ts";
@@ -30,10 +31,12 @@ export function createTransport(options: HttpOptions, events: EventSink): Transp
     const [undici, loaded] = await Promise.all([import("undici"), material()]);
     let agent = proxies.get(proxy);
     if (!agent) {
-      agent = new undici.ProxyAgent({
-        ...proxySettings(proxy, options, loaded),
-        clientFactory: (origin, own) => tunnels(new undici.Pool(origin, own), options),
-      });
+      agent = /^socks/i.test(proxy)
+        ? socksAgent(undici, proxy, { ...loaded, ...connectSettings(options) })
+        : new undici.ProxyAgent({
+            ...proxySettings(proxy, options, loaded),
+            clientFactory: (origin, own) => tunnels(new undici.Pool(origin, own), options),
+          });
       proxies.set(proxy, agent);
     }
     const { method, headers, signal } = request;
@@ -76,21 +79,47 @@ function tunnels(pool: Pool, options: HttpOptions): Pool {
       return await connect({ ...request, signal: late });
     } catch (error) {
       const code = late.aborted ? "PROXY_TIMEOUT" : "PROXY_CLOSED";
-      if (!late.aborted && (error as NodeJS.ErrnoException).code !== "UND_ERR_SOCKET") throw error;
+      if (!late.aborted && codeOf(error) !== "UND_ERR_SOCKET") throw error;
       throw Object.assign(new Error("no tunnel"), { code });
     }
   };
   return Object.assign(pool, { connect: failing }) as Pool;
 }
 
+interface ConnectSettings {
+  timeout: number;
+  autoSelectFamily: true;
+}
+
+function connectSettings(options: HttpOptions): ConnectSettings {
+  return { timeout: options.connectTimeout ?? 10_000, autoSelectFamily: true };
+}
+
+/** Not by ProxyAgent, which makes the same late: undici calls its SOCKS client experimental on stderr, which tells users nothing. */
+function socksAgent(
+  { Socks5ProxyAgent, buildConnector }: typeof import("undici"),
+  proxy: string,
+  requestTls: TlsMaterial & ConnectSettings,
+): Dispatcher {
+  const { timeout, autoSelectFamily } = requestTls;
+  // TLS settings for the proxy itself would make undici speak TLS to it. Its types do not know those for the servers.
+  const settings = { connect: buildConnector({ timeout, autoSelectFamily }), requestTls };
+  const { emitWarning } = process;
+  process.emitWarning = () => {};
+  try {
+    return new Socks5ProxyAgent(proxy, settings);
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}
+
 function proxySettings(uri: string, options: HttpOptions, material: TlsMaterial): ProxyAgent.Options {
-  const connect = { ...material, timeout: options.connectTimeout ?? 10_000, autoSelectFamily: true };
+  const connect = { ...material, ...connectSettings(options) };
   return {
     uri,
     proxyTunnel: false,
     requestTls: connect,
-    // A SOCKS proxy that is given TLS settings is spoken to by TLS.
-    ...(uri.startsWith("socks") ? {} : { proxyTls: connect }),
+    proxyTls: connect,
     connections: options.connections ?? 32,
     allowH2: options.http2 ?? true,
     headersTimeout: options.headersTimeout ?? 60_000,

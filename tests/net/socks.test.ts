@@ -70,6 +70,10 @@ function client(port: number, login = "me:hunter2@") {
 }
 
 it("carry http and https, and resolve the names", async () => {
+  const warnings: string[] = [];
+  const onWarning = (warning: Error): void => void warnings.push(warning.name);
+  process.on("warning", onWarning);
+  open.push(() => process.off("warning", onWarning));
   const file = (name: string): Buffer => readFileSync(join(repoRoot, "tests/support/tls", name));
   const plain = await listen(createHttpServer((_, response) => response.end("plain")));
   const identity = { key: file("server.key"), cert: file("server.pem") };
@@ -80,6 +84,7 @@ it("carry http and https, and resolve the names", async () => {
   expect(await text(one.port, "http://channel.invalid/x")).toBe("plain");
   expect(await text(two.port, "https://localhost/x")).toBe("secret");
   expect([one.names, two.names]).toEqual([["channel.invalid"], ["localhost"]]);
+  expect(warnings).toEqual([]);
 });
 
 it.each<[Behaviour, string]>([
