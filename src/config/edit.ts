@@ -4,7 +4,7 @@ import { type ConvertContext, convertValue } from "./convert.ts";
 import type { KeyDefinition } from "./key-types.ts";
 import { FOREIGN_KEYS, findKey, type KeyName, keyDefinition } from "./keys.ts";
 import { nearestKey } from "./nearest.ts";
-import { parseRc, parseValue } from "./rc-parse.ts";
+import { LENIENT, parseRc, parseValue } from "./rc-parse.ts";
 
 /** What conda calls a wrong key, or one of another kind. */
 const KEY_ERROR = { exception_name: "CondaKeyError" };
@@ -128,7 +128,7 @@ const PRINT = { lineWidth: 0, flowCollectionPadding: false, indentSeq: true } as
 
 function open(text: string): Document {
   parseRc(text, "the configuration file");
-  const document: Document = parseDocument(text, { uniqueKeys: false });
+  const document: Document = parseDocument(text, LENIENT);
   if (!isMap(document.contents)) document.contents = new YAMLMap();
   return document;
 }

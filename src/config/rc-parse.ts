@@ -24,10 +24,13 @@ export interface RcEntry {
   line: number;
 }
 
+/** How a condarc is read: a key may be written twice, and the library does not warn on its own of keys that are lists. */
+export const LENIENT = { uniqueKeys: false, logLevel: "error" } as const;
+
 /** Reads the text of a condarc. Throws `config-invalid` with line and column for YAML that cannot be read. */
 export function parseRc(text: string, path: string): RcEntry[] {
   const lines = new LineCounter();
-  const document: Document = parseDocument(text, { lineCounter: lines, uniqueKeys: false });
+  const document: Document = parseDocument(text, { ...LENIENT, lineCounter: lines });
   const error = document.errors[0];
   if (error) {
     const { line, col } = lines.linePos(error.pos[0]);
@@ -54,7 +57,7 @@ export function parseRc(text: string, path: string): RcEntry[] {
 /** A value written as YAML in a variable; text that is no YAML is itself. */
 export function parseValue(text: string): unknown {
   try {
-    return parse(text);
+    return parse(text, { logLevel: "error" });
   } catch {
     return text;
   }

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { parse } from "yaml";
 import {
   addToList,
@@ -10,6 +10,7 @@ import {
   removeValue,
   setValue,
 } from "../../src/config/edit.ts";
+import { parseValue } from "../../src/config/rc-parse.ts";
 import { redactSecrets } from "../../src/config/redact.ts";
 import { getCommands } from "../../src/config/show-conda.ts";
 
@@ -38,6 +39,15 @@ describe("editing a condarc", () => {
     expect(parse(setValue("", "channel_alias", "yes: [x", context))).toEqual({ channel_alias: "yes: [x" });
     expect(setValue("", "anaconda_upload", "false", context)).toBe("anaconda_upload: false\n");
     expect(parse(setValue("", "env_prompt", ">x", context))).toEqual({ env_prompt: ">x" });
+  });
+
+  it("lets the YAML library say nothing of its own", () => {
+    const said = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+    setValue("[a]: b\n", "json", "true", context);
+    getValues("[a]: b\n");
+    parseValue("[a]: b\n");
+    expect(said).not.toHaveBeenCalled();
+    said.mockRestore();
   });
 
   it("sets entries of maps", () => {
