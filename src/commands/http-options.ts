@@ -22,7 +22,7 @@ export function httpOptions(
     sslVerify:
       config.cacertPath ||
       (config.sslVerify === true
-        ? env["SSL_CERT_FILE"] || env["REQUESTS_CA_BUNDLE"] || true
+        ? env["SSL_CERT_FILE"] || env["REQUESTS_CA_BUNDLE"] || env["CURL_CA_BUNDLE"] || true
         : config.sslVerify),
     clientCert: config.clientSslCert || undefined,
     clientKey: config.clientSslCertKey || undefined,

@@ -207,6 +207,7 @@ describe("certificates", () => {
     const sources: Record<string, string>[] = [
       { SSL_CERT_FILE: TEST_CA },
       { SSL_CERT_FILE: "", REQUESTS_CA_BUNDLE: TEST_CA },
+      { CURL_CA_BUNDLE: TEST_CA },
       { CONDA_SSL_VERIFY: TEST_CA },
     ];
     for (const env of sources) {
