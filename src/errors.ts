@@ -111,6 +111,11 @@ export function parseError(
   );
 }
 
+/** The error of work that was given up on request: the reason of the signal where it is a ToolError. */
+export function interruption(signal: AbortSignal | undefined): ToolError {
+  return signal?.reason instanceof ToolError ? signal.reason : new ToolError("interrupted", "interrupted");
+}
+
 /** Node's code of a failed system call (`ENOENT`), undefined for anything else. */
 export function codeOf(error: unknown): string | undefined {
   return (error as NodeJS.ErrnoException | null)?.code;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { createExtractor } from "../archive/extract.ts";
-import { ToolError } from "../errors.ts";
+import { interruption, ToolError } from "../errors.ts";
 import { readPieces } from "../fs/archive-files.ts";
 import { createFileSync, fileFactsSync, writeOwnSync } from "../fs/cache-files.ts";
 import type {
@@ -48,7 +48,7 @@ export async function extractFileTask(
     for (const piece of readPieces(input.archive, 512 * 1024)) {
       const busy = sink.write(piece);
       if (busy) await busy;
-      if (context.signal.aborted) throw new ToolError("interrupted", "interrupted");
+      if (context.signal.aborted) throw interruption(context.signal);
     }
     return await sink.end();
   } catch (error) {

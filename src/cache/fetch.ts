@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pLimit from "p-limit";
-import { ToolError } from "../errors.ts";
+import { interruption, ToolError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
 import { appendText } from "../fs/cache-files.ts";
 import { removeTree } from "../fs/files.ts";
@@ -225,10 +225,6 @@ async function fetchAll(
   };
   await Promise.all(Array.from({ length: Math.min(lanes, queue.length) }, runLane));
   if (run.context.signal.aborted) throw failure ?? interruption(run.context.signal);
-}
-
-function interruption(signal: AbortSignal): ToolError {
-  return signal.reason instanceof ToolError ? signal.reason : new ToolError("interrupted", "interrupted");
 }
 
 /** The entry of a package that another process published since this one looked. */

@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { basename, join } from "node:path";
 import { fileFacts, listEntries, listNames, makePrivateDir, processSpace } from "../fs/cache-files.ts";
 import { removeTree } from "../fs/files.ts";
+import { processExists } from "../host/system.ts";
 
 /** `.taipan-<process space>-<pid>-<random>`: private directories that live as long as a fetch. */
 const NAME = /^\.taipan-([0-9a-f]{8})-(\d{1,10})-[0-9a-f]{12}$/;
@@ -39,7 +40,8 @@ export async function findLiving(pkgs: string, own: string): Promise<string[]> {
   const living: string[] = [];
   for (const name of (await listNames(pkgs)) ?? []) {
     const [, owner, pid] = NAME.exec(name) ?? [];
-    if (owner === ownSpace() && name !== basename(own) && isAlive(Number(pid))) living.push(join(pkgs, name));
+    if (owner === ownSpace() && name !== basename(own) && processExists(Number(pid)))
+      living.push(join(pkgs, name));
   }
   return living;
 }
@@ -50,7 +52,7 @@ export async function sweepStale(pkgs: string): Promise<void> {
 }
 
 async function isStale(path: string, owner: string, pid: number): Promise<boolean> {
-  if (owner === ownSpace()) return pid !== process.pid && !isAlive(pid);
+  if (owner === ownSpace()) return pid !== process.pid && !processExists(pid);
   const facts = await fileFacts(path);
   return facts !== undefined && Date.now() - facts.modified > FOREIGN_AGE;
 }
@@ -60,13 +62,4 @@ async function isOldScratch(path: string, name: string): Promise<boolean> {
   if (!/^\.[0-9a-f]{12}\.tmp$/.test(name)) return false;
   const facts = await fileFacts(path);
   return facts !== undefined && Date.now() - facts.modified > 3600 * 1000;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import type { Duplex } from "node:stream";
-import { ToolError } from "../errors.ts";
+import { codeOf, ToolError } from "../errors.ts";
 
 export interface ExecOptions {
   env?: Readonly<Record<string, string | undefined>> | undefined;
@@ -122,7 +122,7 @@ export function start(file: string, args: readonly string[], options: SpawnOptio
 }
 
 export function cannotStart(file: string, error: unknown): ToolError {
-  const code = (error as NodeJS.ErrnoException).code;
+  const code = codeOf(error);
   const options = { cause: error, details: { file, errno: code } };
   if (code === "EACCES" || code === "EPERM") {
     return new ToolError("permission-denied", `no permission to run \`${file}\``, options);

@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
 import { createGunzip } from "node:zlib";
-import { ToolError } from "../errors.ts";
+import { interruption, ToolError } from "../errors.ts";
 import { type Attempt, describeAttempts, describeFailure } from "./failures.ts";
 import type { RawBody, RawResponse } from "./raw.ts";
-import { abortError } from "./retry.ts";
 
 /** What the body of one resource needs to go on after its connection broke. */
 export interface BodySource {
@@ -48,7 +47,7 @@ export async function* resumingBody(source: BodySource): AsyncGenerator<Uint8Arr
       }
       return;
     } catch (error) {
-      if (source.signal?.aborted) throw abortError(source.signal);
+      if (source.signal?.aborted) throw interruption(source.signal);
       const { reason } = describeFailure(error);
       attempts.push({ url: source.url, outcome: `${reason} after ${received} bytes` });
       failures += 1;

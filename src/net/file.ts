@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { ToolError } from "../errors.ts";
+import { interruption, ToolError } from "../errors.ts";
 import { openFile } from "../fs/streams.ts";
 import { makeResponse } from "./response.ts";
 import type { FetchOptions, HttpResponse } from "./types.ts";
@@ -37,8 +37,7 @@ async function* abortable(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
   for await (const chunk of chunks) {
-    if (signal?.aborted)
-      throw signal.reason instanceof ToolError ? signal.reason : new ToolError("interrupted", "interrupted");
+    if (signal?.aborted) throw interruption(signal);
     yield chunk;
   }
 }

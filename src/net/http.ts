@@ -1,4 +1,4 @@
-import { ToolError } from "../errors.ts";
+import { interruption, ToolError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
 import { redactUrl } from "../specs/credentials.ts";
 import { brokenOff, gunzip, gunzipIfSo, resumingBody, verified } from "./body.ts";
@@ -8,7 +8,7 @@ import { createMirrors } from "./mirrors.ts";
 import { type OciOpened, OciRegistries } from "./oci.ts";
 import type { RawResponse } from "./raw.ts";
 import { makeResponse } from "./response.ts";
-import { abortError, isRetryable, parseRetryAfter, pause, type RetryPolicy, retryDelay } from "./retry.ts";
+import { isRetryable, parseRetryAfter, pause, type RetryPolicy, retryDelay } from "./retry.ts";
 import { sendFollowing } from "./send.ts";
 import { createTransport, type Transport } from "./transport.ts";
 import type { FetchOptions, HttpClient, HttpOptions, HttpResponse } from "./types.ts";
@@ -58,7 +58,7 @@ async function fetchAny(
   const state: FetchState = { client, options, attempts, hint: undefined, sawStatus: false };
   let answer: HttpResponse | undefined;
   for (const [i, url] of candidates.entries()) {
-    if (options.signal?.aborted) throw abortError(options.signal);
+    if (options.signal?.aborted) throw interruption(options.signal);
     const response = await fetchOne(url, state);
     if (!response) fail(url);
     // 404 at one mirror may be 200 at the next, and is no reason to leave the mirror out.
@@ -169,7 +169,7 @@ async function openWithRetries(
 ): Promise<OciOpened | undefined> {
   const { client, options } = state;
   for (let attempt = 1; ; attempt += 1) {
-    if (options.signal?.aborted) throw abortError(options.signal);
+    if (options.signal?.aborted) throw interruption(options.signal);
     let outcome: string;
     let retryAfter: number | undefined;
     let retryable = true;
@@ -184,7 +184,7 @@ async function openWithRetries(
       outcome = `HTTP ${opened.raw.status}`;
       retryAfter = parseRetryAfter(opened.raw.headers["retry-after"], Date.now());
     } catch (error) {
-      if (options.signal?.aborted) throw abortError(options.signal);
+      if (options.signal?.aborted) throw interruption(options.signal);
       if (error instanceof ToolError) throw error;
       const failure = describeFailure(error);
       outcome = failure.reason;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ToolError } from "../errors.ts";
+import { interruption } from "../errors.ts";
 
 /** A server that asks to wait longer than this (milliseconds) is not waited for. */
 const LONGEST_WAIT = 120_000;
@@ -47,10 +47,6 @@ export async function pause(milliseconds: number, signal: AbortSignal | undefine
   try {
     await sleep(milliseconds, undefined, { signal });
   } catch {
-    throw abortError(signal);
+    throw interruption(signal);
   }
-}
-
-export function abortError(signal: AbortSignal | undefined): ToolError {
-  return signal?.reason instanceof ToolError ? signal.reason : new ToolError("interrupted", "interrupted");
 }

@@ -1,7 +1,7 @@
-import { ToolError } from "../errors.ts";
+import { interruption, ToolError } from "../errors.ts";
 import { openInlinePort, openThreadPort } from "./ports.ts";
 import type { RunOptions, TaskHandlers, TaskStream, WorkerPool } from "./protocol.ts";
-import { interrupted, Slot } from "./slot.ts";
+import { Slot } from "./slot.ts";
 import { createTaskStream, type StreamState } from "./stream.ts";
 
 export interface PoolOptions {
@@ -85,7 +85,7 @@ function runTask(
   options: RunOptions = {},
 ): Promise<unknown> {
   const { signal } = options;
-  if (signal?.aborted) return Promise.reject(interrupted(signal));
+  if (signal?.aborted) return Promise.reject(interruption(signal));
   return new Promise((resolve, reject) => {
     const settle = (action: () => void): void => {
       slot.done(task.id);
@@ -95,7 +95,7 @@ function runTask(
     // A handler may be inside a long synchronous call: the caller goes on at once, a late answer is dropped.
     const onAbort = (): void => {
       slot.send({ type: "abort", id: task.id });
-      settle(() => reject(interrupted(signal)));
+      settle(() => reject(interruption(signal)));
     };
     slot.add(task.id, {
       receive: (message) => {

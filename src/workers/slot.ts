@@ -57,8 +57,3 @@ export class Slot {
     await port?.close();
   }
 }
-
-/** The error of work given up on request; a ToolError passed as the signal's reason is kept. */
-export function interrupted(signal: AbortSignal | undefined): ToolError {
-  return signal?.reason instanceof ToolError ? signal.reason : new ToolError("interrupted", "interrupted");
-}

@@ -1,6 +1,6 @@
-import { ToolError } from "../errors.ts";
+import { interruption, ToolError } from "../errors.ts";
 import type { RunOptions, TaskStream } from "./protocol.ts";
-import { interrupted, type Slot } from "./slot.ts";
+import type { Slot } from "./slot.ts";
 
 export interface StreamState {
   slot: Slot;
@@ -52,7 +52,7 @@ export function createTaskStream(state: StreamState, options: RunOptions = {}): 
     aborting?.();
   };
   const onAbort = (): void => {
-    failure ??= interrupted(options.signal);
+    failure ??= interruption(options.signal);
     wake();
     ending?.reject(failure);
     slot.send({ type: "abort", id });
