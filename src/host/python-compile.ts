@@ -16,8 +16,8 @@ export interface CompileJob {
 export interface PythonCompiler {
   /** One boolean per job: whether there is byte code now. A file that Python refuses is no failure of the others. */
   compile(jobs: readonly CompileJob[]): Promise<boolean[]>;
-  /** Ends the interpreters; with `kill`, at once. */
-  close(kill?: boolean): Promise<void>;
+  /** Ends the interpreters once they have done what they were given; the signal ends them at once. */
+  close(): Promise<void>;
 }
 
 // Runs on every Python from 2.7: reads one batch a line, fields separated by NUL, answers one 0 or 1 per file. The garbage collector

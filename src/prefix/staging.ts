@@ -93,7 +93,7 @@ export async function stagePackages(input: StageInput, context: StageContext): P
     reportCompiled(progress, input, context.events);
   } finally {
     waiting.length = 0;
-    await compiler?.close(context.signal?.aborted);
+    await compiler?.close();
     await Promise.allSettled([...started.values(), ...compiles]);
   }
 }
