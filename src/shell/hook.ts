@@ -176,6 +176,7 @@ alias ${name} ${quoteCsh(body)};
 ${autoActivate ? `${name} activate ${quoteCsh(autoActivate)};\n` : ""}`;
 }
 
+/** A branch for each word: the executable is named as often as in micromamba's hook, whose test suite counts. */
 function xonshHook({ name, exe, rootPrefix, completion, autoActivate }: HookInput): string {
   const quoted = quotePython(exe);
   const text = `# Shell integration of ${exe.replace(/[\r\n]/g, " ")}

@@ -4,9 +4,9 @@ import { ensureDir, realPath, removeTree, writeAtomic } from "../fs/files.ts";
 import { fileModeSync, readTextSync } from "../fs/sync-files.ts";
 import { exec } from "../host/exec.ts";
 import { lineDiff } from "./diff.ts";
-import { functionName, type HookInput, shellHook } from "./hook.ts";
 import { addInitBlock, autoRunValue, hasInitBlock, type InitInput, removeInitBlocks } from "./init-block.ts";
-import { escapeCmd, type Shell, shellSyntax } from "./syntax.ts";
+import { rootFiles } from "./root-files.ts";
+import { type Shell, shellSyntax } from "./syntax.ts";
 
 export interface InitContext extends InitInput {
   home: string;
@@ -195,111 +195,4 @@ async function setAutoRun(hook: string | undefined): Promise<void> {
   if (result.code !== 0) {
     throw new ToolError("io-error", `cannot change AutoRun of cmd.exe: ${result.stderr.trim()}`);
   }
-}
-
-/** Files of the hook below the root prefix, by path, as mamba lays them out. */
-function rootFiles(shell: Shell, context: InitContext): [path: string, text: string][] {
-  const { rootPrefix } = context;
-  const profile = join(rootPrefix, "etc", "profile.d");
-  const hook = shellHook(shell, hookInput(context));
-  switch (shellSyntax(shell).family) {
-    case "posix":
-      return [
-        [join(profile, "mamba.sh"), shellHook("posix", hookInput(context))],
-        // For `source <root>/bin/activate NAME` and conda's `. <root>/etc/profile.d/conda.sh`.
-        [join(rootPrefix, "bin", "activate"), activateScript(context)],
-        ...(context.name === "conda"
-          ? ([
-              [join(profile, "conda.sh"), shellHook("posix", hookInput(context))],
-              [join(rootPrefix, "bin", "deactivate"), deactivateScript(context)],
-            ] as [string, string][])
-          : []),
-      ];
-    case "fish":
-      return named(join(rootPrefix, "etc", "fish", "conf.d"), "fish", hook, context);
-    case "csh":
-      return named(profile, "csh", hook, context);
-    case "xonsh":
-      return named(profile, "xsh", hook, context);
-    case "nu":
-      return [];
-    case "powershell":
-      return [
-        [join(rootPrefix, "condabin", "mamba_hook.ps1"), hook],
-        [join(rootPrefix, "condabin", "Mamba.psm1"), hook],
-      ];
-    case "cmd":
-      return batchFiles(context);
-  }
-}
-
-/** The hook as mamba calls its file; by conda's name as conda does, too, since scripts source that one. */
-function named(
-  directory: string,
-  ending: string,
-  hook: string,
-  { name }: InitContext,
-): [path: string, text: string][] {
-  const names = name === "conda" ? ["mamba", "conda"] : ["mamba"];
-  return names.map((tool) => [join(directory, `${tool}.${ending}`), hook]);
-}
-
-function hookInput({ name, exe, rootPrefix }: InitContext): HookInput {
-  return { name, exe, rootPrefix, completion: false };
-}
-
-/**
- * `<root>/bin/activate`, so that `source <root>/bin/activate NAME` works as with conda: the hook, then one activation.
- */
-export function activateScript(context: InitInput): string {
-  const name = functionName(context.name);
-  return `${shellHook("posix", { ...context, completion: false })}${name} activate "$@"\n`;
-}
-
-/** `<root>/bin/deactivate`, for old scripts' `source deactivate`. */
-function deactivateScript(context: InitInput): string {
-  return `${shellHook("posix", { ...context, completion: false })}${functionName(context.name)} deactivate\n`;
-}
-
-function batchFiles({ name, exe, rootPrefix }: InitContext): [path: string, text: string][] {
-  const program = `"${exe.replaceAll("%", "%%")}"`;
-  const condabin = join(rootPrefix, "condabin");
-  const tool = functionName(name);
-  const crlf = (lines: readonly string[]) => lines.map((line) => `${line}\r\n`).join("");
-  const variables = [`@SET MAMBA_EXE=${escapeCmd(exe)}`, `@SET MAMBA_ROOT_PREFIX=${escapeCmd(rootPrefix)}`];
-  return [
-    [join(condabin, "mamba_hook.bat"), crlf([...variables, `@DOSKEY ${tool}="%~dp0${tool}.bat" $*`])],
-    [
-      join(condabin, `${tool}.bat`),
-      crlf([
-        ...variables,
-        '@IF "%~1"=="activate" GOTO :CHANGE',
-        '@IF "%~1"=="deactivate" GOTO :CHANGE',
-        '@IF "%~1"=="reactivate" GOTO :CHANGE',
-        `@CALL ${program} %*`,
-        '@SET "_MAMBA_CODE=%ERRORLEVEL%"',
-        '@IF NOT "%_MAMBA_CODE%"=="0" EXIT /B %_MAMBA_CODE%',
-        "@IF NOT DEFINED CONDA_PREFIX EXIT /B 0",
-        '@FOR %%I IN (install update upgrade remove uninstall) DO @IF "%~1"=="%%I" GOTO :RELOAD',
-        "@EXIT /B 0",
-        ":RELOAD",
-        '@CALL "%~dp0_mamba_activate.bat" reactivate',
-        "@EXIT /B 0",
-        ":CHANGE",
-        '@CALL "%~dp0_mamba_activate.bat" %*',
-      ]),
-    ],
-    [
-      join(condabin, "_mamba_activate.bat"),
-      crlf([
-        '@SET "_MAMBA_SCRIPT="',
-        `@FOR /F "usebackq delims=" %%I IN (\`"${program} shell %* --shell cmd.exe"\`) DO @SET "_MAMBA_SCRIPT=%%I"`,
-        "@IF NOT DEFINED _MAMBA_SCRIPT EXIT /B 1",
-        '@CALL "%_MAMBA_SCRIPT%"',
-        '@DEL /Q "%_MAMBA_SCRIPT%"',
-        '@SET "_MAMBA_SCRIPT="',
-      ]),
-    ],
-    [join(condabin, "activate.bat"), crlf([`@CALL "%~dp0${tool}.bat" activate %*`])],
-  ];
 }
