@@ -14,10 +14,8 @@ export interface DownloadContext {
   signal: AbortSignal;
 }
 
-/** Fresh paths for each try: what a failed one left is not trusted. */
-export type NewTarget = () => Promise<{ destination: string; archive: string | undefined }>;
-
-interface Target {
+/** Where the package goes, and the archive where it is kept. */
+export interface Target {
   destination: string;
   archive: string | undefined;
 }
@@ -41,11 +39,14 @@ const WRONG_BYTES = 2;
 /** Progress is told each time this many bytes came. */
 const PROGRESS_BYTES = 256 * 1024;
 
-/** Downloads and extracts at once, from one mirror after the other until the bytes are those that the record promises. */
+/**
+ * Downloads and extracts at once, from one mirror after the other until the bytes are those that the record promises. `newTarget` gives
+ * fresh paths for each try: what a failed one left is not trusted.
+ */
 export async function download(
   record: RepoDataRecord,
   input: DownloadInput,
-  newTarget: NewTarget,
+  newTarget: () => Target,
   context: DownloadContext,
 ): Promise<{ facts: ArchiveFacts; target: Target }> {
   const { partial, ...plain } = input;
@@ -56,7 +57,7 @@ export async function download(
     if (url === undefined) break;
     const last = failures.at(-1)?.error;
     if (last) context.events({ type: "fetch", id: record.fn, state: "retry", reason: last.message });
-    const target = await newTarget();
+    const target = newTarget();
     // What an earlier run left is tried once: it may be what makes the hash wrong.
     const begun = failures.length === 0 && isResumable(url, record, partial) ? partial : undefined;
     try {

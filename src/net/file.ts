@@ -6,15 +6,7 @@ import type { FetchOptions, HttpResponse } from "./types.ts";
 
 /** Serves `file:` URLs with the statuses and validators of HTTP, so that callers need no second path. */
 export async function fetchFile(url: string, options: FetchOptions): Promise<HttpResponse> {
-  let path: string;
-  try {
-    path = fileURLToPath(url);
-  } catch {
-    throw new ToolError("channel-invalid", `\`${url}\` is no path on this machine`, {
-      hint: "file URLs look like `file:///path`",
-    });
-  }
-  const file = await openFile(path);
+  const file = await openFile(fileUrlPath(url));
   if (!file) return makeResponse({ status: 404, headers: {}, url }, undefined);
   const etag = `"${file.size.toString(16)}-${file.modified.toString(16)}"`;
   const headers: Record<string, string> = {
@@ -30,6 +22,17 @@ export async function fetchFile(url: string, options: FetchOptions): Promise<Htt
     { status: 200, headers, url },
     { chunks: abortable(file.read(), options.signal), discard: () => void file.close().catch(() => {}) },
   );
+}
+
+/** The path of a `file:` URL; throws `channel-invalid` for one that names none here. */
+export function fileUrlPath(url: string): string {
+  try {
+    return fileURLToPath(url);
+  } catch {
+    throw new ToolError("channel-invalid", `\`${url}\` is no path on this machine`, {
+      hint: "file URLs look like `file:///path`",
+    });
+  }
 }
 
 async function* abortable(
