@@ -7,7 +7,7 @@ import type { PrefixState } from "../prefix/prefix.ts";
 import { preflightFetch } from "../prefix/preflight.ts";
 import { applyTransaction } from "../prefix/transaction.ts";
 import type { PendingNotices } from "../repodata/notices.ts";
-import type { PackageCacheRecord, PrefixRecord, RepoDataRecord } from "../specs/records.ts";
+import type { PackageCacheRecord, RepoDataRecord } from "../specs/records.ts";
 import { type CommandContext, platformOf } from "./context.ts";
 import { linkOptions } from "./link-options.ts";
 import { checkRecords } from "./policy.ts";
@@ -41,18 +41,16 @@ export function newRecords(transaction: Transaction): RepoDataRecord[] {
   return transaction.operations.flatMap((operation) => (operation.new ? [operation.new] : []));
 }
 
-export function oldRecords(transaction: Transaction): PrefixRecord[] {
-  return transaction.operations.flatMap((operation) => (operation.old ? [operation.old] : []));
-}
-
-export function isEmpty(plan: ChangePlan): boolean {
-  return plan.transaction.operations.length === 0 && plan.transaction.newlyRequested.size === 0;
+/** No package changes. What is asked for may: then conda-meta and the history are written. */
+export function changesNothing({ transaction, fresh }: ChangePlan): boolean {
+  return transaction.operations.length === 0 && !fresh;
 }
 
 export function packageCache(context: CommandContext): PackageCache {
   return new PackageCache([...context.config.pkgsDirs], {
     events: context.events,
     pool: context.resources.pool(),
+    broken: context.resources.brokenEntries,
   });
 }
 
@@ -103,7 +101,11 @@ export async function executePlan(
     declined: false,
   };
   if (config.dryRun) return outcome;
-  if (isEmpty(plan) && !plan.fresh) return outcome;
+  if (changesNothing(plan)) {
+    if (plan.transaction.newlyRequested.size === 0 || config.downloadOnly) return outcome;
+    await applyPlan(plan, state, new Map(), context);
+    return { ...outcome, done: true };
+  }
   await preflightPlan(plan, context);
   if (!(await context.confirm(plan))) return { ...outcome, declined: true };
   const packages = await fetchAll(plan, context);
@@ -165,19 +167,26 @@ async function link(
   context: CommandContext,
 ): Promise<void> {
   context.events({ type: "totals", phase: "link", items: plan.transaction.operations.length, bytes: 0 });
-  await phase("link", context, async () =>
-    applyTransaction(
-      {
-        prefix: plan.prefix,
-        transaction: plan.transaction,
-        packages,
-        state,
-        replaced: await filesThatGiveWay(plan, state, context),
-        command: [...context.commandLine],
-        options: linkOptions(context),
-      },
-      { pool: context.resources.pool(), events: context.events, signal: context.signal },
-    ),
+  await phase("link", context, () => applyPlan(plan, state, packages, context));
+}
+
+async function applyPlan(
+  plan: ChangePlan,
+  state: PrefixState | undefined,
+  packages: ReadonlyMap<string, PackageCacheRecord>,
+  context: CommandContext,
+): Promise<void> {
+  await applyTransaction(
+    {
+      prefix: plan.prefix,
+      transaction: plan.transaction,
+      packages,
+      state,
+      replaced: await filesThatGiveWay(plan, state, context),
+      command: [...context.commandLine],
+      options: linkOptions(context),
+    },
+    { pool: context.resources.pool(), events: context.events, signal: context.signal },
   );
 }
 

@@ -276,7 +276,11 @@ function keepInstalled(draft: Draft, relaxed: boolean): void {
     const all = [...provider.candidates(provider.nameId(name))];
     const asked = history.get(name);
     // What the user once asked for must stay in some version, whatever the new wishes are; the rest may go.
-    const mustStay = !relaxed && !options.onlyRequested && (asked !== undefined || !options.allowUninstall);
+    // What breaks a pin gives way to a version that keeps it, and never goes because there is none.
+    const mustStay =
+      !options.onlyRequested &&
+      (breaksPin(request, installed.get(name)!) ||
+        (!relaxed && (asked !== undefined || !options.allowUninstall)));
     const set = provider.recordSet(name, name, all);
     if (mustStay && refreshed.has(name)) draft.requirements.push({ versionSet: set });
     else if (mustStay) draft.background.push({ versionSet: set });
@@ -291,6 +295,10 @@ function keepInstalled(draft: Draft, relaxed: boolean): void {
     } else if (!mustStay) draft.wishes.push({ solvables: inTieOrder(provider, all) });
   }
   draft.wishes.push(...others);
+}
+
+function breaksPin({ pins }: SolveRequest, record: PrefixRecord): boolean {
+  return pins.some((pin) => pin.name === record.name && !matchSpecMatches(pin, record));
 }
 
 /** Best first, and the better builds of one build number first. */

@@ -1,10 +1,9 @@
 import { type SolverResult, type SolverStats, searchInSteps } from "../../solver/index.ts";
 import { ToolError } from "../errors.ts";
-import { matchSpecMatches } from "../specs/match-spec.ts";
 import { completeRecord } from "../specs/package-index.ts";
 import type { PrefixRecord, RepoDataRecord } from "../specs/records.ts";
 import { explainConflict } from "./explain.ts";
-import { clockNotes, extraNotes } from "./notes.ts";
+import { brokenWishNotes, clockNotes, extraNotes } from "./notes.ts";
 import { linkOrder } from "./order.ts";
 import { neededBy, pruneOrphans, removeMatching } from "./removal.ts";
 import { type Prepared, prepare } from "./request.ts";
@@ -137,16 +136,13 @@ function isPureRemoval({ jobs }: SolveRequest): boolean {
 function removal(request: SolveRequest, clock: Clock): Solution {
   const { jobs, options, installed } = request;
   const { kept, removed } = removeMatching(installed, jobs.remove, !options.noDeps);
-  const notes = jobs.remove
-    .filter((spec) => !installed.some((record) => matchSpecMatches(spec, record)))
-    .map((spec) => `\`${spec.source}\` is not installed`);
   const records = options.prune ? pruneOrphans(kept, installed, requestedNames(request, removed)).kept : kept;
   return {
     kind: "solution",
     records: linkOrder(records),
     requested: new Map(),
     reinstall: new Set(),
-    notes,
+    notes: [],
     stats: clock.stats({ candidates: 0, clauses: 0, decisions: 0, conflicts: 0 }),
   };
 }
@@ -185,7 +181,12 @@ function finish(
     records: linkOrder(records),
     requested: options.onlyDeps ? new Map() : prepared.requested,
     reinstall,
-    notes: [...prepared.notes, ...clockNotes(request, prepared), ...extraNotes(request, records)],
+    notes: [
+      ...prepared.notes,
+      ...brokenWishNotes(request, records),
+      ...clockNotes(request, prepared),
+      ...extraNotes(request, records),
+    ],
     stats,
   };
 }

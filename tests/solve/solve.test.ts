@@ -166,6 +166,25 @@ describe("update and remove", () => {
     ]);
   });
 
+  it("says which wish of before gives way", () => {
+    const world = [
+      ...[record("lib 1 0"), record("lib 2 0"), record("app 1 0", ["lib 1"]), record("app 2 0", ["lib 2"])],
+      record("only 1 0", ["lib 1"]),
+    ];
+    const before = [installed("lib 1 0"), installed("app 1 0", ["lib 1"]), installed("only 1 0", ["lib 1"])];
+    const result = ask([world], {
+      command: "install",
+      specs: ["lib=2"],
+      installed: before,
+      history: ["app=1", "only", "gone=3"],
+    });
+    expect(dists(result)).toEqual(["lib-2-0", "app-2-0"]);
+    expect(result.kind === "solution" && result.notes).toEqual([
+      "`app=1` was asked for before; this gives app 2",
+      "`only` was asked for before; this removes it",
+    ]);
+  });
+
   it("removes what needs the package, and what only that needed", () => {
     const before = [
       installed("app 1 0", ["lib"]),
@@ -191,6 +210,17 @@ describe("update and remove", () => {
 });
 
 describe("pins, virtual packages, dates, strategies", () => {
+  it("never removes what breaks a pin", () => {
+    const before = [installed("app 1 0", ["lib"]), installed("lib 2 0")];
+    const pinned = { command: "install" as const, specs: ["new"], pins: ["lib <2"], installed: before };
+    const world = [record("new 1 0"), record("app 1 0", ["lib"]), record("lib 2 0")];
+    for (const history of [[], ["app"], ["lib"]]) {
+      const result = ask([world], { ...pinned, history });
+      expect(result.kind === "conflict" && result.message).toContain("`lib <2` is pinned");
+    }
+    expect(dists(ask([[...world, record("lib 1 0")]], pinned))).toEqual(["lib-1-0", "app-1-0", "new-1-0"]);
+  });
+
   it("holds pins also for dependencies", () => {
     const world = [record("app 1 0", ["lib"]), record("lib 1 0"), record("lib 2 0")];
     expect(dists(ask([world], { specs: ["app"], pins: ["lib=1"] }))).toEqual(["lib-1-0", "app-1-0"]);

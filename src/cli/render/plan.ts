@@ -73,7 +73,10 @@ export function summaryLine(plan: ChangePlan): string {
     if (count) parts.push(`${title.toLowerCase()} ${plural(count, "package")}`);
   }
   if (parts.length === 0) {
-    return plan.fresh ? "Summary: an empty environment" : "Nothing to do: everything asked for is installed.";
+    if (plan.fresh) return "Summary: an empty environment";
+    const asked = [...plan.transaction.newlyRequested.values()].flat().map((spec) => `\`${oneLine(spec)}\``);
+    if (asked.length > 0) return `Nothing to install; asked for by name from now on: ${asked.join(", ")}`;
+    return plan.notes.length > 0 ? "Nothing to do." : "Nothing to do: everything asked for is installed.";
   }
   const bytes = plan.fetch.reduce((sum, record) => sum + (record.size ?? 0), 0);
   const download = plan.fetch.length

@@ -1,5 +1,5 @@
 import { text as readStream } from "node:stream/consumers";
-import { type ChangeOutcome, isEmpty } from "../../commands/change.ts";
+import { type ChangeOutcome, changesNothing } from "../../commands/change.ts";
 import { displayName } from "../../commands/target.ts";
 import { typedWord } from "../../util/format.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -7,6 +7,7 @@ import { type Invocation, list, text } from "../invocation.ts";
 import { changeDocument } from "../render/json.ts";
 import { summaryLine } from "../render/plan.ts";
 import { planText, type Session } from "../session.ts";
+import { printable } from "../terminal.ts";
 
 /** What create, install and update share: specs, files, channels and the target. */
 export function changeSources(invocation: Invocation) {
@@ -23,6 +24,8 @@ export function changeSources(invocation: Invocation) {
     readStdin: () => (stdin ??= readStream(process.stdin)),
   };
 }
+
+const DRY_RUN = "\nDry run: nothing was changed.";
 
 /** Prints what was done, or would be; returns the exit code. */
 export function reportChange(
@@ -41,15 +44,17 @@ export function reportChange(
     return EXIT.failure;
   }
   const conda = session.context.dialect === "conda" && shape.nothing === undefined;
-  if ((isEmpty(plan) || (conda && plan.transaction.operations.length === 0)) && !plan.fresh) {
+  if (changesNothing(plan)) {
+    for (const note of plan.notes) session.say(printable(note));
     session.say(
       conda ? "\n# All requested packages already installed.\n" : (shape.nothing ?? summaryLine(plan)),
     );
+    if (outcome.dryRun && plan.transaction.newlyRequested.size > 0) session.say(DRY_RUN);
     return EXIT.ok;
   }
   if (outcome.dryRun) {
     if (!session.quiet) session.print(planText(plan, session));
-    session.say("\nDry run: nothing was changed.");
+    session.say(DRY_RUN);
     return EXIT.ok;
   }
   if (outcome.downloadOnly) session.say("Fetched into the package cache; nothing was linked.");
