@@ -6,6 +6,7 @@ import { readBytes } from "../fs/files.ts";
 import { createWriter, discardFile, openForReading, publishFile, removeOldFiles } from "../fs/index-files.ts";
 import type { HttpResponse } from "../net/http.ts";
 import { isSafePackageName } from "../specs/names.ts";
+import { objectOf } from "../util/json.ts";
 import type { Validators } from "../workers/protocol.ts";
 import { resolveBase } from "./archive-base.ts";
 import type { LoadContext, SubdirRequest } from "./context.ts";
@@ -197,9 +198,8 @@ function parseShardIndex(
   }
   if (entries >= 0 && version !== 1)
     throw repodataError(label, `its shard index has version ${JSON.stringify(version)}, not 1`);
-  if (!found || info === null || typeof info !== "object" || Array.isArray(info))
-    throw repodataError(label, "its shard index has no `info` and `shards`");
-  const known = info as Record<string, unknown>;
+  const known = objectOf(info);
+  if (!found || !known) throw repodataError(label, "its shard index has no `info` and `shards`");
   const base = (key: string): string | undefined =>
     typeof known[key] === "string" && known[key] !== "" ? known[key] : undefined;
   return {
