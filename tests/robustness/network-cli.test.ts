@@ -33,6 +33,18 @@ afterEach(async () => {
   sandbox.close();
 });
 
+/** The words of a command that makes an environment with `app` of the channel. */
+const createApp = (channel: string): string[] => [
+  "create",
+  "-y",
+  "-p",
+  join(sandbox.dir, "env"),
+  "--override-channels",
+  "-c",
+  channel,
+  "app",
+];
+
 async function serve(prefix = ""): Promise<ChannelServer> {
   const at = Object.fromEntries(Object.entries(files).map(([path, bytes]) => [prefix + path, bytes]));
   const server = await startServer({ files: at });
@@ -118,16 +130,7 @@ describe("secrets of configuration", () => {
   async function nothingShown(env: Record<string, string>, channel: string, allowFailure: boolean) {
     for (const more of OUTPUTS) {
       rmSync(join(sandbox.dir, "env"), { recursive: true, force: true });
-      const args = [
-        "create",
-        "-y",
-        "-p",
-        join(sandbox.dir, "env"),
-        "--override-channels",
-        "-c",
-        channel,
-        "app",
-      ];
+      const args = createApp(channel);
       const done = await sandbox.taipanWith({ env }, ...args, ...more);
       expect(done.code === 0, done.stderr).toBe(!allowFailure);
       expect(done.stdout + done.stderr).not.toContain(TOKEN);
@@ -190,16 +193,7 @@ describe("certificates", () => {
   it("come from where the variables and ssl_verify say", async () => {
     const server = await startServer({ files, tls: "http2" });
     servers.push(server);
-    const args = [
-      "create",
-      "-y",
-      "-p",
-      join(sandbox.dir, "env"),
-      "--override-channels",
-      "-c",
-      server.url,
-      "app",
-    ];
+    const args = createApp(server.url);
     const run = (env: Record<string, string>): Promise<CliResult> => sandbox.taipanWith({ env }, ...args);
     const refused = await run({});
     expect(refused.code).not.toBe(0);
