@@ -2,15 +2,13 @@ import { join } from "node:path";
 import { ToolError } from "../errors.ts";
 import { ensureDir, isWritable } from "../fs/files.ts";
 import { loadChannels } from "../repodata/load.ts";
-import { type Channel, resolveChannels } from "../specs/channel.ts";
+import type { Channel } from "../specs/channel.ts";
 import { type MatchSpec, tryParseMatchSpec } from "../specs/match-spec.ts";
 import { channelMatches } from "../specs/match-spec-matches.ts";
 import type { PackageIndex } from "../specs/package-index.ts";
-import { channelRules } from "./channel-rules.ts";
-import type { CommandContext } from "./context.ts";
+import { type ChannelPlaces, channelsNamed } from "./channel-rules.ts";
+import { type CommandContext, platformOf } from "./context.ts";
 import { checkChannels } from "./policy.ts";
-
-export { channelRules } from "./channel-rules.ts";
 
 export interface ChannelRequest {
   channels: readonly string[];
@@ -37,7 +35,7 @@ export function channelNames(
  */
 export function chooseChannels(
   request: ChannelRequest,
-  context: Pick<CommandContext, "config" | "cwd" | "home" | "hostPlatform" | "channelsAreDefault">,
+  context: ChannelPlaces & Pick<CommandContext, "channelsAreDefault">,
 ): Channel[] {
   const { config } = context;
   if (config.overrideChannels && !config.overrideChannelsEnabled) {
@@ -51,15 +49,9 @@ export function chooseChannels(
       hint: "name one with -c, such as `-c conda-forge`; --override-channels ignores the configured ones",
     });
   }
-  const places = {
-    platform: config.platform || context.hostPlatform,
-    home: context.home,
-    cwd: context.cwd,
-  };
-  const rules = channelRules(config);
-  let channels = resolveChannels(all, rules, places);
+  let channels = channelsNamed(all, context);
   const further = furtherChannels(request.specs ?? [], channels);
-  if (further.length > 0) channels = resolveChannels([...all, ...further], rules, places);
+  if (further.length > 0) channels = channelsNamed([...all, ...further], context);
   checkChannels(channels, context);
   return channels;
 }
@@ -115,7 +107,7 @@ export async function loadIndexes(
   try {
     return await loadChannels(
       [...channels],
-      config.platform || context.hostPlatform,
+      platformOf(context),
       {
         useShards: config.useShardedRepodata,
         useZst: config.repodataUseZst,
@@ -155,13 +147,9 @@ function warnOfTerms(channels: readonly Channel[], { config, events }: CommandCo
 }
 
 /** A spec of one of the configuration's `custom_multichannels` matches packages of each channel in it. */
-export function withMembers(
-  spec: MatchSpec,
-  context: Pick<CommandContext, "config" | "cwd" | "home" | "hostPlatform">,
-): MatchSpec {
+export function withMembers(spec: MatchSpec, context: ChannelPlaces): MatchSpec {
   const { config } = context;
   if (spec.channel === undefined || !Object.hasOwn(config.customMultichannels, spec.channel)) return spec;
-  const places = { platform: config.platform || context.hostPlatform, home: context.home, cwd: context.cwd };
-  const members = resolveChannels([spec.channel], channelRules(config), places);
+  const members = channelsNamed([spec.channel], context);
   return { ...spec, channelMembers: members.flatMap(({ name, baseUrl }) => [name, baseUrl]) };
 }

@@ -4,12 +4,11 @@ import { ToolError } from "../errors.ts";
 import { planTransaction } from "../plan/diff.ts";
 import type { PrefixState } from "../prefix/prefix.ts";
 import { linkOrder } from "../solve/order.ts";
-import { resolveChannels } from "../specs/channel.ts";
 import { redactUrl, splitCredentials } from "../specs/credentials.ts";
 import { distString, type RepoDataRecord } from "../specs/records.ts";
 import type { ExplicitEntry } from "../specs/spec-file.ts";
 import { type PartialPlan, packageCache } from "./change.ts";
-import { channelRules } from "./channels.ts";
+import { channelsNamed } from "./channel-rules.ts";
 import { type CommandContext, platformOf } from "./context.ts";
 import type { LockedPackage } from "./locked.ts";
 
@@ -135,7 +134,5 @@ function useCredentials(locations: readonly string[], context: CommandContext): 
   for (const location of locations) {
     if (splitCredentials(location).auth) channels.add(location.split("/").slice(0, -2).join("/"));
   }
-  if (channels.size === 0) return;
-  const where = { platform: platformOf(context), home: context.home, cwd: context.cwd };
-  context.resources.useChannels(resolveChannels([...channels], channelRules(context.config), where));
+  if (channels.size > 0) context.resources.useChannels(channelsNamed([...channels], context));
 }

@@ -1,18 +1,15 @@
 import { ToolError } from "../errors.ts";
-import { type Channel, resolveChannels } from "../specs/channel.ts";
+import type { Channel } from "../specs/channel.ts";
 import { type MatchSpec, matchSpecMatches, parseMatchSpec } from "../specs/match-spec.ts";
 import { filterIndex, type PackageIndex } from "../specs/package-index.ts";
 import { channelUrl, type RepoDataRecord } from "../specs/records.ts";
 import { trimTrailingSlashes } from "../specs/slashes.ts";
-import { channelRules } from "./channel-rules.ts";
-import type { CommandContext } from "./context.ts";
-
-export type PolicyContext = Pick<CommandContext, "config" | "cwd" | "home" | "hostPlatform">;
+import { type ChannelPlaces, channelsNamed } from "./channel-rules.ts";
 
 /** Throws `channel-invalid` for a channel that `allowlist_channels` leaves out or `denylist_channels` names. */
 export function checkChannels(
   channels: readonly Pick<Channel, "name" | "baseUrl">[],
-  context: PolicyContext,
+  context: ChannelPlaces,
 ): void {
   const { allowlistChannels, denylistChannels } = context.config;
   if (allowlistChannels.length === 0 && denylistChannels.length === 0) return;
@@ -26,15 +23,8 @@ export function checkChannels(
 }
 
 /** Base URLs of channels that are named as the configuration names them. */
-export function baseUrls(names: readonly string[], context: PolicyContext): Set<string> {
-  if (names.length === 0) return new Set();
-  const { cwd, home } = context;
-  const channels = resolveChannels([...names], channelRules(context.config), {
-    platform: context.config.platform || context.hostPlatform,
-    cwd,
-    home,
-  });
-  return new Set(channels.map((channel) => trimTrailingSlashes(channel.baseUrl)));
+export function baseUrls(names: readonly string[], context: ChannelPlaces): Set<string> {
+  return new Set(channelsNamed(names, context).map((channel) => trimTrailingSlashes(channel.baseUrl)));
 }
 
 function refusal(name: string, reason: string): ToolError {
@@ -47,7 +37,7 @@ function refusal(name: string, reason: string): ToolError {
  * Throws when a package is disallowed or comes from a refused channel. Asked of everything that is about to be installed, by
  * whatever way it was chosen: a solve, a URL, a lock file.
  */
-export function checkRecords(records: readonly RepoDataRecord[], context: PolicyContext): void {
+export function checkRecords(records: readonly RepoDataRecord[], context: ChannelPlaces): void {
   const disallowed = disallowedSpecs(context);
   for (const record of records) {
     const spec = disallowed.find((candidate) => matchSpecMatches(candidate, record));
@@ -68,12 +58,12 @@ export function checkRecords(records: readonly RepoDataRecord[], context: Policy
   );
 }
 
-function disallowedSpecs(context: PolicyContext): MatchSpec[] {
+function disallowedSpecs(context: ChannelPlaces): MatchSpec[] {
   return context.config.disallowedPackages.map((text) => parseMatchSpec(text));
 }
 
 /** The indexes without disallowed packages, so that a solve finds others. */
-export function allowedIndexes(indexes: PackageIndex[], context: PolicyContext): PackageIndex[] {
+export function allowedIndexes(indexes: PackageIndex[], context: ChannelPlaces): PackageIndex[] {
   const disallowed = disallowedSpecs(context);
   if (disallowed.length === 0) return indexes;
   const allowed = (record: RepoDataRecord): boolean =>
