@@ -9,7 +9,7 @@ import { asMicromamba, type CommandContext } from "./context.ts";
 import { targetContext } from "./environment.ts";
 import { namesPackages, planExplicit, refuseMixed } from "./explicit.ts";
 import { carryOut } from "./finish.ts";
-import { gatherInputs, type InputSources, type Inputs } from "./inputs.ts";
+import { gatherInputs, type InputSources, type Inputs, warnOfPlatform } from "./inputs.ts";
 import { withNotices } from "./notices.ts";
 import { readForChange } from "./prefix-state.ts";
 import { solveChange } from "./solve-change.ts";
@@ -34,6 +34,7 @@ export interface CreateOutcome extends ChangeOutcome {
  */
 export async function create(intent: CreateIntent, context: CommandContext): Promise<CreateOutcome> {
   const inputs = await gatherInputs(intent, context);
+  warnOfPlatform(inputs, context);
   const prefix = await newPrefix(intent.target, inputs, context);
   if (intent.onlyNew && !context.config.alwaysYes && (await isEnvironment(prefix)))
     throw new ToolError("environment-exists", `\`${prefix}\` exists already`, {
@@ -86,7 +87,11 @@ async function planCreate(
           context,
         );
   return withNotices(channels, context, () =>
-    solveChange({ command: "create", prefix, specs, channels }, state, context),
+    solveChange(
+      { command: "create", prefix, specs, channels, pipSection: inputs.pip.length > 0 },
+      state,
+      context,
+    ),
   );
 }
 

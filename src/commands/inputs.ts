@@ -6,8 +6,9 @@ import type { EnvironmentFile } from "../specs/environment-file.ts";
 import { parseMatchSpec } from "../specs/match-spec.ts";
 import { similarNames } from "../specs/names.ts";
 import { checkExplicit, checkSpecs, type ExplicitEntry, parseSpecFile } from "../specs/spec-file.ts";
-import { asMicromamba, type CommandContext } from "./context.ts";
+import { asMicromamba, type CommandContext, platformOf } from "./context.ts";
 import type { LockChoice, LockedPackage } from "./locked.ts";
+import { refuseByName, refuseRequirements } from "./other-files.ts";
 
 /** Everything that files and arguments ask for, merged in order. */
 export interface Inputs {
@@ -73,6 +74,18 @@ export async function gatherInputs(sources: InputSources, context: InputContext)
   return inputs;
 }
 
+/** An environment file says for which platforms it is; another one is installed for all the same. */
+export function warnOfPlatform({ platforms }: Inputs, context: InputContext): void {
+  const platform = platformOf(context);
+  if (platforms.length === 0 || platforms.includes(platform)) return;
+  context.events({
+    type: "warning",
+    code: "env-file",
+    message: `the environment file is for ${platforms.join(", ")}, not for ${platform}`,
+    hint: "--platform chooses another one",
+  });
+}
+
 type FileKind = "lock" | "yaml" | "explicit" | "specs";
 
 /** micromamba's files are of one kind, and specs beside an @EXPLICIT file do not count. */
@@ -121,6 +134,7 @@ async function readInput(
   inputs: Inputs,
   context: InputContext,
 ): Promise<FileKind> {
+  refuseByName(file);
   const text = await readSource(file, sources, context);
   const shown = file === "-" ? "standard input" : file;
   // The readers of YAML load where a file is given: a request without one starts 30 ms sooner.
@@ -148,6 +162,7 @@ async function readInput(
     checkDependencies(parsed, parseMatchSpec);
     return "yaml";
   }
+  refuseRequirements(text, shown);
   const parsed = parseSpecFile(text, { fileName: shown, cwd: context.cwd, home: context.home });
   if (parsed.kind === "explicit") {
     checkExplicit(parsed.entries, shown);
@@ -178,6 +193,12 @@ function mergeEnvironment(
   for (const warning of parsed.warnings) {
     context.events({ type: "warning", code: "env-file", message: warning.message, hint: warning.hint });
   }
+  if (parsed.category !== undefined)
+    context.events({
+      type: "warning",
+      code: "env-file",
+      message: `\`category: ${parsed.category}\` has no effect: all dependencies of the file are taken`,
+    });
   inputs.specs.push(...parsed.dependencies);
   for (const channel of parsed.channels)
     if (!inputs.channels.includes(channel)) inputs.channels.push(channel);

@@ -9,7 +9,7 @@ import type { CommandContext } from "./context.ts";
 import { requireEnvironment, targetContext } from "./environment.ts";
 import { namesPackages, planExplicit, refuseMixed } from "./explicit.ts";
 import { carryOut } from "./finish.ts";
-import { gatherInputs, type InputSources, type Inputs } from "./inputs.ts";
+import { gatherInputs, type InputSources, type Inputs, warnOfPlatform } from "./inputs.ts";
 import { withNotices } from "./notices.ts";
 import { readForChange } from "./prefix-state.ts";
 import { solveChange } from "./solve-change.ts";
@@ -34,6 +34,7 @@ export interface InstallIntent extends InputSources {
 /** Installs or updates packages in an environment that exists. */
 export async function install(intent: InstallIntent, context: CommandContext): Promise<ChangeOutcome> {
   const inputs = await gatherInputs(intent, context);
+  warnOfPlatform(inputs, context);
   const prefix = await existingPrefix(intent, inputs, context);
   const state = await readForChange(prefix, context);
   if (
@@ -104,6 +105,7 @@ async function planInstall(
         upgradeNamed: intent.upgradeNamed ?? false,
         prune,
         onlyRequested,
+        pipSection: inputs.pip.length > 0,
       },
       state,
       context,

@@ -126,7 +126,7 @@ async function solveFor(
   );
   try {
     const plan = await solveChange(
-      { command: "create", prefix: "", specs: inputs.specs, channels },
+      { command: "create", prefix: "", specs: inputs.specs, channels, pipSection: inputs.pip.length > 0 },
       undefined,
       context,
     );

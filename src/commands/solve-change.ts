@@ -28,6 +28,8 @@ export interface SolveIntent {
   prune?: boolean;
   onlyRequested?: boolean;
   force?: boolean;
+  /** A file has a `pip:` section, for which pip is among the specs. */
+  pipSection?: boolean;
 }
 
 /** Loads channels, solves and diffs: the same path for real runs and --dry-run. */
@@ -45,7 +47,7 @@ export async function solveChange(
   const inputs = { specs, installed, history, pins };
   const result = await firstSolution(intent, inputs, context);
   if (result.kind === "conflict") {
-    const error = conflictError(result, intent.channels, platformOf(context));
+    const error = conflictError(result, intent, platformOf(context));
     throw asMicromamba(context) ? inWordsOfMicromamba(error, result) : error;
   }
   const transaction = planTransaction(state?.records ?? [], result, { platform: platformOf(context) });
@@ -221,8 +223,11 @@ function inWordsOfMicromamba(error: ToolError, { roots }: Conflict): ToolError {
   );
 }
 
-function conflictError(conflict: Conflict, channels: readonly Channel[], platform: string): ToolError {
-  const hint = conflict.hints.length ? conflict.hints.join("\n") : undefined;
+function conflictError(conflict: Conflict, intent: SolveIntent, platform: string): ToolError {
+  const { channels } = intent;
+  const lacksPip = intent.pipSection && conflict.notFound.some(({ spec }) => spec === "pip");
+  const hints = [...(lacksPip ? ["the `pip:` section of the file needs pip"] : []), ...conflict.hints];
+  const hint = hints.length ? hints.join("\n") : undefined;
   const names = channels.map((channel) => channel.name);
   if (conflict.notFound.length > 0) {
     return new ToolError("package-not-found", conflict.message, {

@@ -84,4 +84,37 @@ describe.skipIf(process.platform === "win32")("hints that help", () => {
       /hint: .* has no such program: install/,
     );
   });
+
+  it("files of other tools are refused by name, before anything is asked of a channel", async () => {
+    writeFileSync(join(sandbox.dir, "reqs.txt"), "-r more.txt\nrequests\n");
+    for (const name of ["pixi.toml", "pyproject.toml", "s.py", "x.zip", "reqs.txt"]) {
+      if (name !== "reqs.txt") writeFileSync(join(sandbox.dir, name), "first\n");
+      const { code, stderr } = await run("create", "-n", "x", "-f", name, ...channel);
+      expect([code, stderr], name).toEqual([
+        1,
+        expect.stringMatching(new RegExp(`^error: \`${name}\` is .*\nhint: .+\n$`)),
+      ]);
+    }
+  });
+
+  it("an environment file of other platforms, and its category", async () => {
+    writeFileSync(
+      join(sandbox.dir, "far.yml"),
+      "dependencies: [first]\nplatforms: [osx-64, win-64]\ncategory: dev\n",
+    );
+    const { code, stderr } = await run("create", "-n", "far", "-f", "far.yml", ...channel);
+    expect(code).toBe(0);
+    expect(stderr).toContain("warning: the environment file is for osx-64, win-64, not for linux-64");
+    expect(stderr).toContain("`category: dev` has no effect");
+    expect(
+      (await run("create", "-n", "far2", "-f", "far.yml", "--platform", "win-64", ...channel)).stderr,
+    ).not.toContain("is for osx-64");
+  });
+
+  it("a `pip:` section where nothing brought pip", async () => {
+    writeFileSync(join(sandbox.dir, "pip.yml"), "dependencies: [first, {pip: [requests]}]\n");
+    const { code, stderr } = await run("create", "-n", "piped", "-f", "pip.yml", ...channel);
+    expect(code).toBe(1);
+    expect(stderr).toContain("hint: the `pip:` section of the file needs pip\n");
+  });
 });
