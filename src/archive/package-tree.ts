@@ -167,12 +167,7 @@ function twice(path: string): ToolError {
 /** Whether a `..` follows a name, as in `link/../x`. */
 function climbsLate(target: string): boolean {
   const parts = target.split(/[\\/]/).filter((part) => part !== "" && part !== ".");
-  return (
-    parts.indexOf(
-      "..",
-      parts.findIndex((part) => part !== ".."),
-    ) > 0 && parts.some((part) => part !== "..")
-  );
+  return parts.some((part, i) => i > 0 && part === ".." && parts[i - 1] !== "..");
 }
 
 /** Limits of what an archive may become. All are far above real packages; they stop bombs before the disk is full. */

@@ -64,7 +64,7 @@ function highBytes(bytes: Buffer, at: number): number {
   return count;
 }
 
-/** Bytes up to the first NUL. UTF-8, or Latin-1 where it is no UTF-8: lossless, so names stay distinct. */
+/** Bytes up to the first NUL. */
 function text(bytes: Buffer, from: number, length: number): string {
   let end = from;
   let ascii = true;
@@ -75,7 +75,8 @@ function text(bytes: Buffer, from: number, length: number): string {
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-function decodeText(bytes: Buffer): string {
+/** UTF-8, or Latin-1 where it is no UTF-8: lossless, so names stay distinct. */
+export function decodeText(bytes: Buffer): string {
   try {
     return strictUtf8.decode(bytes);
   } catch {

@@ -4,7 +4,7 @@
  * but zeros may follow the end. Sparse files, devices and unknown types are refused. File data is passed on uncopied.
  */
 import { ToolError } from "../errors.ts";
-import { type Overrides, parseHeader, parsePax, type RawHeader } from "./tar-header.ts";
+import { decodeText, type Overrides, parseHeader, parsePax, type RawHeader } from "./tar-header.ts";
 
 export interface TarEntry {
   name: string;
@@ -218,7 +218,7 @@ function longName(type: string, bytes: Uint8Array): Overrides {
   if (end < 0) end = bytes.length;
   for (let i = end; i < bytes.length; i++)
     if (bytes[i] !== 0) throw invalid("a long name has a NUL character");
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, end).toString("utf8");
+  const text = decodeText(Buffer.from(bytes.buffer, bytes.byteOffset, end));
   return type === "L" ? { path: text } : { linkpath: text };
 }
 

@@ -188,6 +188,15 @@ describe("what honest writers do is accepted", () => {
       ],
     ],
     [
+      "GNU long names in Latin-1 that differ in one letter",
+      [
+        { name: "L", type: "L", content: Buffer.from("caf\u00e9\0", "latin1") },
+        { name: "cut", content: "x" },
+        { name: "L", type: "L", content: Buffer.from("caf\u00e8\0", "latin1") },
+        { name: "cut", content: "y" },
+      ],
+    ],
+    [
       "PAX path, link path, size and times",
       [
         pax({ path: `${"d/".repeat(120)}f`, size: "1", mtime: "1.5" }),
