@@ -105,7 +105,30 @@ async function fetchOne(url: string, state: FetchState): Promise<HttpResponse | 
   const shown = redactUrl(opened.url);
   const head = { status: raw.status, headers: raw.headers, url: shown };
   if (raw.status < 200 || raw.status > 299) return bufferedResponse(head, raw);
-  const chunks = resumingBody({
+  const chunks = bodyOf({ url, shown, headers, raw }, state);
+  const gzip = /^(x-)?gzip$/i.test(raw.headers["content-encoding"] ?? "");
+  const decoded = gzip ? (options.compressed ? gunzip : gunzipIfSo)(chunks, shown) : chunks;
+  // Whoever has the first bytes already has to compare the whole.
+  const whole = digest !== undefined && !options.offset;
+  return makeResponse(head, {
+    chunks: whole ? verified(decoded, digest, shown) : decoded,
+    discard: () => void raw.body.destroy(),
+  });
+}
+
+interface Answered {
+  url: string;
+  /** Final URL without secrets. */
+  shown: string;
+  /** Of the request. */
+  headers: Record<string, string>;
+  raw: RawResponse;
+}
+
+/** The body of an answer, asked for again where its connection breaks. */
+function bodyOf({ url, shown, headers, raw }: Answered, state: FetchState): AsyncIterable<Uint8Array> {
+  const { client, options } = state;
+  return resumingBody({
     url: shown,
     first: raw,
     attempts: state.attempts,
@@ -125,14 +148,6 @@ async function fetchOne(url: string, state: FetchState): Promise<HttpResponse | 
       options.onRetry?.({ url: shown, attempt: failures, reason, delay });
       await pause(delay, options.signal);
     },
-  });
-  const gzip = /^(x-)?gzip$/i.test(raw.headers["content-encoding"] ?? "");
-  const decoded = gzip ? (options.compressed ? gunzip : gunzipIfSo)(chunks, shown) : chunks;
-  // Whoever has the first bytes already has to compare the whole.
-  const whole = digest !== undefined && !options.offset;
-  return makeResponse(head, {
-    chunks: whole ? verified(decoded, digest, shown) : decoded,
-    discard: () => void raw.body.destroy(),
   });
 }
 
