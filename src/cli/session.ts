@@ -14,7 +14,6 @@ import { askYesNo } from "./prompt.ts";
 import { renderError } from "./render/error.ts";
 import { renderPlan, renderPlanAsMicromamba } from "./render/plan.ts";
 import { createProgress, type ProgressMode, type ProgressRenderer } from "./render/progress.ts";
-import { configurationLines } from "./render/verbose.ts";
 import { type TerminalFacts, terminalFacts } from "./terminal.ts";
 
 /** One command's run: its configuration, context and the two output streams. */
@@ -68,7 +67,11 @@ export async function openSession(
   const progress = createProgress(mode, log, err, values.verbose);
   const warnings = log === process.stderr ? progress : createProgress("none", process.stderr, err);
   const events = sinkOf(values, progress, warnings);
-  for (const line of configurationLines(config, values.verbose, platform)) progress.write(line);
+  if (values.verbose >= 2) {
+    // It brings the YAML writer: loaded only where it is asked for.
+    const { configurationLines } = await import("./render/verbose.ts");
+    for (const line of configurationLines(config, values.verbose, platform)) progress.write(line);
+  }
   for (const warning of [...config.warnings, ...(invocation.warnings ?? [])])
     events({ type: "warning", code: "config", message: warning.message, hint: warning.hint });
   const resources = openResources(values, { env, home, events });

@@ -2,9 +2,8 @@ import type { Config } from "../../config/config.ts";
 import { listConfig, shortPath } from "../../config/show.ts";
 import { VERSION } from "../../util/version.ts";
 
-/** What -vv tells before a command runs: the program and its configuration files; with -vvv each value and who set it. */
+/** What -vv tells before a command runs: the program and its configuration files; with -vvv (`verbosity` 3) each value and who set it. */
 export function configurationLines(config: Config, verbosity: number, platform: string): string[] {
-  if (verbosity < 2) return [];
   const files = config.sources.map((path) => shortPath(path, config.home));
   const lines = [
     `debug: taipan ${VERSION}, Node.js ${process.versions.node}, ${platform}`,
