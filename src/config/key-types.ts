@@ -83,13 +83,13 @@ function draft<T>(
   options: KeyOptions = {},
 ): KeyDraft<T> {
   const withNote = (text: string) =>
-    options.noEffect ? `${text}\nWithout effect: ${options.noEffect}.` : text;
+    options.noEffect ? `${text}\nWithout effect: ${options.noEffect}` : text;
   return {
     kind,
     group,
     default: value,
     description: withNote(description),
-    details: options.details && withNote(options.details),
+    details: options.details && `${withNote(options.details)}${options.noEffect ? "." : ""}`,
     choices: options.choices,
     aliases: options.aliases ?? [],
     rc: options.rc ?? true,
