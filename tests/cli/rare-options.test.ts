@@ -29,6 +29,13 @@ describe("what conda has and few type", () => {
     expect((await run("package", "-n", "e", "-u")).stdout).toBe("mine/notes.txt\ntop\n");
   });
 
+  it("clean --source-cache alone cleans nothing, however it is told to say so", async () => {
+    for (const how of [[], ["-q"], ["--json"], ["--dry-run"]]) {
+      const result = await run("clean", "-s", "-y", ...how);
+      expect([how, result.code, result.stderr]).toEqual([how, 0, expect.stringContaining("conda-build")]);
+    }
+  });
+
   it("clean --tempfiles looks into environments that it is given", async () => {
     const left = ["lib.so.c~", "mine/x.trash", "mine/y.mamba_trash"].map((name) => join(prefix, name));
     for (const path of left) writeFileSync(path, "in use");

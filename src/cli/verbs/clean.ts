@@ -8,10 +8,6 @@ import type { Session } from "../session.ts";
 
 export async function run(invocation: Invocation, session: Session): Promise<number> {
   const { dryRun } = session.config.values;
-  // Nothing of it is kept, which the options' table says; old scripts clean it alone.
-  if (Object.keys(invocation.options).every((key) => key === "sourceCache" || key === "yes")) {
-    if (flag(invocation, "sourceCache")) return EXIT.ok;
-  }
   const intent = {
     all: flag(invocation, "all"),
     indexCache: flag(invocation, "indexCache"),
@@ -24,6 +20,12 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     logfiles: flag(invocation, "logfiles"),
     forcePkgsDirs: flag(invocation, "forcePkgsDirs"),
   };
+  // No sources are kept, which the options' table says; old scripts clean them alone.
+  const { tempfilesIn, ...flags } = intent;
+  if (flag(invocation, "sourceCache") && tempfilesIn.length === 0 && !Object.values(flags).includes(true)) {
+    if (session.json) session.printJson({ success: true, dry_run: dryRun });
+    return EXIT.ok;
+  }
   const outcome = await clean(
     intent,
     async (report, bytes) => {
