@@ -86,7 +86,7 @@ function addCommand(parent: Command, spec: CommandSpec, tree: Tree): void {
     command.addHelpText("after", `\nExamples:\n${examples.map((line) => `  ${name} ${line}`).join("\n")}`);
   for (const child of spec.commands ?? [])
     addCommand(command, child, { name, execute, words: words.slice(1) });
-  if (spec.commands) command.enablePositionalOptions();
+  if (spec.commands) command.enablePositionalOptions().usage("[options] [command]");
   if (!spec.load) {
     command.allowExcessArguments().action(() => refuseOrHelp(command, spec));
     return;

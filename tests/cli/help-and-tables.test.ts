@@ -38,6 +38,14 @@ describe("help", () => {
     expect(install.indexOf("--freeze-installed")).toBeLessThan(install.indexOf("Which environment:"));
   });
 
+  it("names what a group takes once", () => {
+    for (const name of ["package", "ps", "shell", "config", "env"]) {
+      const program = buildProgram("taipan", [name], async () => {});
+      const group = program.commands.find((command) => command.name() === name)!;
+      expect(group.helpInformation()).toContain(`Usage: taipan ${name} [options] [command]\n`);
+    }
+  });
+
   it("has an example for every command and group", () => {
     const bare = (specs: readonly CommandSpec[]): string[] =>
       specs.flatMap(({ name, examples, commands }) =>
