@@ -1,7 +1,7 @@
 import { isAbsolute, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { ToolError } from "../errors.ts";
 import { listDir, pathKind, readText } from "../fs/files.ts";
+import { fileUrlPath } from "../net/file.ts";
 import type { EnvironmentFile } from "../specs/environment-file.ts";
 import { parseMatchSpec } from "../specs/match-spec.ts";
 import { similarNames } from "../specs/names.ts";
@@ -238,7 +238,7 @@ async function readSource(file: string, sources: InputSources, context: InputCon
     return new TextDecoder().decode(bytes);
   }
   const path = file.startsWith("file://")
-    ? pathOfUrl(file)
+    ? fileUrlPath(file, "env-file-invalid")
     : file.startsWith("~/")
       ? join(context.home, file.slice(2))
       : file;
@@ -252,14 +252,4 @@ async function readSource(file: string, sources: InputSources, context: InputCon
     });
   }
   return text;
-}
-
-function pathOfUrl(url: string): string {
-  try {
-    return fileURLToPath(url);
-  } catch {
-    throw new ToolError("env-file-invalid", `\`${url}\` is no path on this machine`, {
-      hint: "file URLs look like `file:///path`, with %25 for a `%`",
-    });
-  }
 }

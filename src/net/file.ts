@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { interruption, ToolError } from "../errors.ts";
+import { type ErrorCode, interruption, ToolError } from "../errors.ts";
 import { openFile } from "../fs/streams.ts";
 import { makeResponse } from "./response.ts";
 import type { FetchOptions, HttpResponse } from "./types.ts";
@@ -24,13 +24,13 @@ export async function fetchFile(url: string, options: FetchOptions): Promise<Htt
   );
 }
 
-/** The path of a `file:` URL; throws `channel-invalid` for one that names none here. */
-export function fileUrlPath(url: string): string {
+/** The path of a `file:` URL; throws an error of this code for one that names none here. */
+export function fileUrlPath(url: string, code: ErrorCode = "channel-invalid"): string {
   try {
     return fileURLToPath(url);
   } catch {
-    throw new ToolError("channel-invalid", `\`${url}\` is no path on this machine`, {
-      hint: "file URLs look like `file:///path`",
+    throw new ToolError(code, `\`${url}\` is no path on this machine`, {
+      hint: "file URLs look like `file:///path`, with %25 for a `%`",
     });
   }
 }
