@@ -53,17 +53,7 @@ async function serve(prefix = ""): Promise<ChannelServer> {
 }
 
 const create = (channel: string, ...more: string[]): Promise<CliResult> =>
-  sandbox.taipan(
-    "create",
-    "-y",
-    "-p",
-    join(sandbox.dir, "env"),
-    "--override-channels",
-    "-c",
-    channel,
-    "app",
-    ...more,
-  );
+  sandbox.taipan(...createApp(channel), ...more);
 
 function condarc(lines: readonly string[]): void {
   mkdirSync(sandbox.home, { recursive: true });
