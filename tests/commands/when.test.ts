@@ -19,6 +19,13 @@ describe("parseWhen", () => {
     ["PT24H", DAY],
     ["PT5M", HOUR / 12],
     ["P1DT12H", DAY + 12 * HOUR],
+    ["6M", 180 * DAY],
+    ["30m", HOUR / 2],
+    ["1m2M", HOUR / 60 + 60 * DAY],
+    ["1y6M7d", 552 * DAY],
+    ["P6M", 180 * DAY],
+    ["PT1M", HOUR / 60],
+    ["P3Y6M4DT12H30M5S", 1279 * DAY + 12.5 * HOUR + 5000],
   ])("takes %s for an age", (text, age) => {
     expect(parseWhen(text, NOW)).toBe(NOW - age);
   });
@@ -39,8 +46,11 @@ describe("parseWhen", () => {
     "not-a-duration",
     "P",
     "PT",
-    "P1M",
-    "7y",
+    "P3Y6M4D12H",
+    "3Y6M",
+    "7D",
+    "7d12",
+    "1.5d",
     "2026-02-30",
     "2026-13-01",
     "2026-01-01T25:00",
