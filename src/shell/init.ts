@@ -5,7 +5,7 @@ import { fileModeSync, readTextSync } from "../fs/sync-files.ts";
 import { exec } from "../host/exec.ts";
 import { lineDiff } from "./diff.ts";
 import { addInitBlock, autoRunValue, hasInitBlock, type InitInput, removeInitBlocks } from "./init-block.ts";
-import { rootFiles } from "./root-files.ts";
+import { PROGRAM_START, rootFiles } from "./root-files.ts";
 import { type Shell, shellSyntax } from "./syntax.ts";
 
 export interface InitContext extends InitInput {
@@ -144,13 +144,16 @@ function change(
   return { path, before, after: edit(before), owner };
 }
 
-/** conda's own `bin/activate`, `conda.sh` and kin, which a package of the base environment brought, stay. */
+/** conda's own `bin/conda`, `bin/activate`, `conda.sh` and kin, which a package of the base environment brought, stay. */
 function ours(
   path: string,
   edit: () => string | undefined,
 ): (text: string | undefined) => string | undefined {
-  const shared = /[/\\]((de)?activate|conda\.(sh|csh|fish|xsh))$/.test(path);
-  return (text) => (shared && text !== undefined && !text.includes("MAMBA_EXE") ? text : edit());
+  const script = /[/\\]((de)?activate|conda\.(sh|csh|fish|xsh))$/.test(path);
+  const program = /[/\\](conda|mamba)$/.test(path);
+  const foreign = (text: string) =>
+    (script && !text.includes("MAMBA_EXE")) || (program && !text.startsWith(PROGRAM_START));
+  return (text) => (text !== undefined && foreign(text) ? text : edit());
 }
 
 function differs(item: FileChange): boolean {
@@ -173,7 +176,7 @@ export async function applyInit(plan: InitPlan): Promise<void> {
       continue;
     }
     const target = realPath(path);
-    const mode = fileModeSync(target);
+    const mode = fileModeSync(target) ?? (after.startsWith("#!") ? 0o755 : undefined);
     await ensureDir(join(target, ".."));
     if (owner === "user" && before !== undefined)
       await writeAtomic(`${target}${BACKUP_SUFFIX}`, before, mode === undefined ? {} : { mode });

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { functionName, shellHook } from "./hook.ts";
 import type { InitInput } from "./init-block.ts";
-import { escapeCmd, type Shell, shellSyntax } from "./syntax.ts";
+import { escapeCmd, quotePosix, type Shell, shellSyntax } from "./syntax.ts";
 
 /**
  * Files of the hook below the root prefix, by path, as mamba lays them out. By conda's name some have conda's names, too, since scripts
@@ -55,7 +55,22 @@ function posixFiles(profile: string, input: InitInput): [path: string, text: str
   const files = named(profile, "sh", hook, input);
   files.push([join(bin, "activate"), `${hook}${name} activate "$@"\n`]);
   if (input.name === "conda") files.push([join(bin, "deactivate"), `${hook}${name} deactivate\n`]);
-  return files;
+  return [...files, ...programs(input)];
+}
+
+/** What the programs below begin with. An executable that somebody put in their place may have any other text in it. */
+export const PROGRAM_START = "#!/bin/sh\nexport MAMBA_ROOT_PREFIX=";
+
+/**
+ * Editors and R look for conda and mamba below the root prefix, and take the root prefix from where they found it. Scripts, not
+ * links: what follows a link to the executable (R's reticulate) ends at a file that is not called conda.
+ */
+function programs({ name, exe, rootPrefix }: InitInput): [path: string, text: string][] {
+  if (name !== "conda" && name !== "mamba") return [];
+  const text = `${PROGRAM_START}${quotePosix(rootPrefix)}\nexec ${quotePosix(exe)} "$@"\n`;
+  const paths = ["bin", "condabin"].map((directory) => join(rootPrefix, directory, name));
+  // An executable that was put there itself would start itself.
+  return paths.includes(exe) ? [] : paths.map((path) => [path, text]);
 }
 
 function batchFiles({ name, exe, rootPrefix }: InitInput): [path: string, text: string][] {

@@ -156,9 +156,13 @@ describe("environments as a whole", () => {
   it("--size tells how large environments are", async () => {
     const text = await run("env", "list", "--size");
     expect(text.stdout).toMatch(/Name +Active +Size +Path\n/);
-    const details = (await run("info", "--envs", "--size", "--json")).json<{
+    const all = (await run("info", "--envs", "--size", "--json")).json<{
       envs_details: Record<string, { size: number }>;
-    }>().envs_details;
+      envs_dirs: string[];
+    }>();
+    const details = all.envs_details;
+    // Editors ask for this part of `info` and read the directories of environments from it.
+    expect(all.envs_dirs).toEqual([join(sandbox.root, "envs")]);
     expect(details[join(sandbox.root, "envs", "e")]!.size).toBe("app 1.0\nlibx 1.0\n".length);
   });
 

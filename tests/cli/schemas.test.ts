@@ -64,7 +64,7 @@ describe("every document of --json has its schema", () => {
     expect((await runs("list", ["list", "-n", "e", "zzz"])).document).toEqual([]);
     await runs("list-revisions", ["list", "-n", "e", "--revisions"]);
     await runs("env-list", ["env", "list"]);
-    await runs("env-list", ["info", "--envs"]);
+    await runs("info", ["info", "--envs"]);
     await runs("env-export", ["env", "export", "-n", "e"]);
     await runs("env-export", ["env", "export", "-n", "e", "--from-history"]);
     await runs("info", ["info"]);

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createSandbox, type Sandbox } from "../support/cli.ts";
@@ -109,18 +109,37 @@ describe("shell init", () => {
     expect(shell("sh", ["-c", script])).toMatchObject({ stdout: "[sci|1|it's $set|sourced]\n", stderr: "" });
     const activate = `. '${sandbox.root}/bin/activate' sci && ${SHOW}`;
     if (hasShell("bash")) expect(shell("bash", ["-c", activate]).stdout).toBe("[sci|1|it's $set|sourced]\n");
+    // Programs that look for conda by its place get the root prefix of that place, whatever the variable says.
+    for (const directory of ["bin", "condabin"]) {
+      const conda = join(sandbox.root, directory, "conda");
+      expect(lstatSync(conda).isFile()).toBe(true);
+      const elsewhere = `MAMBA_ROOT_PREFIX=/nowhere '${conda}'`;
+      expect(shell("sh", ["-c", `${elsewhere} info --base`]).stdout).toBe(`${sandbox.root}\n`);
+      expect(shell("sh", ["-c", `${elsewhere} --version`]).stdout).toMatch(/^conda \d/);
+    }
     expect((await runAs(sandbox, "conda", ["init", "--reverse", "bash", "zsh"], env)).code).toBe(0);
     expect(bashrc()).toBe("# before\n");
-    expect(existsSync(join(sandbox.root, "bin", "activate"))).toBe(false);
+    for (const file of ["bin/activate", "bin/conda", "condabin/conda"])
+      expect(existsSync(join(sandbox.root, file)), file).toBe(false);
   });
 
-  it("leaves the `bin/activate` of a package alone", async () => {
-    const path = join(sandbox.root, "bin", "activate");
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, "#!/bin/sh\n# of a package\n");
-    await sandbox.taipan("init", "bash");
-    await sandbox.taipan("init", "bash", "--reverse");
-    expect(readFileSync(path, "utf8")).toBe("#!/bin/sh\n# of a package\n");
+  it("leaves the `bin/activate` and `bin/conda` of a package alone, and itself in their place", async () => {
+    const paths = ["activate", "conda"].map((name) => join(sandbox.root, "bin", name));
+    mkdirSync(dirname(paths[0]!), { recursive: true });
+    for (const path of paths) writeFileSync(path, "#!/bin/sh\n# of a package\n");
+    for (const how of [[], ["--reverse"]]) await runAs(sandbox, "conda", ["init", "bash", ...how]);
+    for (const path of paths) expect(readFileSync(path, "utf8")).toBe("#!/bin/sh\n# of a package\n");
+
+    const itself = join(sandbox.root, "bin", "mamba");
+    symlinkSync(executableAs(sandbox, "mamba"), itself);
+    const before = readFileSync(itself, "utf8");
+    expect(shell("sh", ["-c", `'${itself}' shell init -s bash -r '${sandbox.root}'`]).stderr).not.toContain(
+      "error",
+    );
+    expect(readFileSync(itself, "utf8")).toBe(before);
+    expect(existsSync(join(sandbox.root, "condabin", "mamba"))).toBe(false);
+    await runAs(sandbox, "mamba", ["shell", "deinit", "-s", "bash", "-r", sandbox.root]);
+    rmSync(itself);
   });
 
   it.each([

@@ -19,13 +19,12 @@ export async function printEnvironments(
   session: Session,
 ): Promise<void> {
   const { context } = session;
-  const sizes = new Map<string, number>();
-  if (withSizes) for (const prefix of prefixes) sizes.set(prefix, await environmentSize(prefix, context));
   if (session.json) {
-    const details = await environmentDetails(prefixes, context, sizes);
+    const details = await environmentDetails(prefixes, withSizes, context);
     session.printJson({ envs: prefixes, envs_details: details });
     return;
   }
+  const sizes = withSizes ? await sizesOf(prefixes, context) : new Map<string, number>();
   const active = context.env["CONDA_PREFIX"];
   if (context.dialect === "conda") {
     const frozen = new Set<string>();
@@ -47,9 +46,10 @@ export async function printEnvironments(
 /** conda's facts of each environment, by its path. */
 export async function environmentDetails(
   prefixes: readonly string[],
+  withSizes: boolean,
   context: CommandContext,
-  sizes: ReadonlyMap<string, number> = new Map(),
 ): Promise<Record<string, unknown>> {
+  const sizes = withSizes ? await sizesOf(prefixes, context) : new Map<string, number>();
   const details = await Promise.all(
     prefixes.map(async (prefix) => {
       const size = sizes.get(prefix);
@@ -58,6 +58,13 @@ export async function environmentDetails(
     }),
   );
   return Object.fromEntries(details);
+}
+
+/** Bytes of each environment, one after the other: each is a walk over all its files. */
+async function sizesOf(prefixes: readonly string[], context: CommandContext): Promise<Map<string, number>> {
+  const sizes = new Map<string, number>();
+  for (const prefix of prefixes) sizes.set(prefix, await environmentSize(prefix, context));
+  return sizes;
 }
 
 /** conda's own text, which programs split at spaces: the name first, the path last. */

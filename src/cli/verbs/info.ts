@@ -23,8 +23,9 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     else session.print(result.rootPrefix);
     return EXIT.ok;
   }
-  if (flag(invocation, "envs")) {
-    await printEnvironments(result.environments, flag(invocation, "size"), session);
+  const withSizes = flag(invocation, "size");
+  if (flag(invocation, "envs") && !session.json) {
+    await printEnvironments(result.environments, withSizes, session);
     return EXIT.ok;
   }
   if (flag(invocation, "licenses")) {
@@ -43,7 +44,7 @@ export async function run(invocation: Invocation, session: Session): Promise<num
   if (session.json) {
     session.printJson({
       ...infoDocument(result, session),
-      envs_details: await environmentDetails(result.environments, session.context),
+      envs_details: await environmentDetails(result.environments, withSizes, session.context),
       ...versions,
     });
     return EXIT.ok;
@@ -52,7 +53,7 @@ export async function run(invocation: Invocation, session: Session): Promise<num
   const conda = invocation.name === "conda";
   if (!system || all) session.print((conda ? condaInfo(result) : ownInfo(result, versions, all)).join("\n"));
   // conda's --all is the three parts one after the other.
-  if (all && conda) await printEnvironments(result.environments, flag(invocation, "size"), session);
+  if (all && conda) await printEnvironments(result.environments, withSizes, session);
   else if (all) session.print("");
   if (system || all) printSystem(result, conda, session);
   return EXIT.ok;
