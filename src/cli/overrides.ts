@@ -11,13 +11,17 @@ export function configOverrides(invocation: Invocation): Partial<ConfigValues> {
   const rename: [string, keyof ConfigValues][] = [
     ["yes", "alwaysYes"],
     ["repodataTtl", "localRepodataTtl"],
+    ["repodataTtl", "repodataShardsTtl"],
     ["strategy", "solveStrategy"],
     ["solverTimeout", "solverTimeoutSecs"],
+    ["lockTimeout", "lockTimeout"],
     ["pyc", "compilePyc"],
     ["repodataFn", "repodataFns"],
     ["trustedChannels", "trustedChannels"],
   ];
-  for (const [from, to] of rename) if (options[from] !== undefined) overrides[to] = options[from];
+  for (const [from, to] of rename)
+    if (options[from] !== undefined)
+      overrides[to] = SECONDS.has(from) ? secondsOf(from, options[from]) : options[from];
   for (const [from, to] of [
     ["pin", "noPin"],
     ["pyPin", "noPyPin"],
@@ -25,8 +29,6 @@ export function configOverrides(invocation: Invocation): Partial<ConfigValues> {
   ] as const) {
     if (typeof options[from] === "boolean") overrides[to] = !options[from];
   }
-  for (const key of ["localRepodataTtl", "solverTimeoutSecs", "lockTimeout"])
-    if (overrides[key] !== undefined) overrides[key] = numberOption(key, overrides[key]);
   if (flag(invocation, "strictChannelPriority")) overrides["channelPriority"] = "strict";
   if (options["channelPriority"] === false) overrides["channelPriority"] = "disabled";
   if (flag(invocation, "runLinkScripts"))
@@ -77,17 +79,18 @@ const SAME_NAME = [
   "retryCleanCache",
   "shortcuts",
   "useUv",
-  "lockTimeout",
   "relocatePrefix",
   "verifyArtifacts",
   "repodataUseZst",
   "showChannelUrls",
 ] as const satisfies readonly (keyof ConfigValues)[];
 
-function numberOption(key: string, value: unknown): number {
+const SECONDS: ReadonlySet<string> = new Set(["repodataTtl", "solverTimeout", "lockTimeout"]);
+
+function secondsOf(option: string, value: unknown): number {
   const number = Number(value);
   if (Number.isFinite(number) && number >= 0) return number;
   throw new ToolError("usage", `\`${String(value)}\` is not a number of seconds`, {
-    hint: `give --${key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} a number`,
+    hint: `give --${option.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} a number`,
   });
 }

@@ -11,6 +11,7 @@ import { hostPlatform } from "../specs/platform.ts";
 import { configure } from "./configure.ts";
 import type { Invocation } from "./invocation.ts";
 import { askYesNo } from "./prompt.ts";
+import { type Backtrace, keepBacktrace } from "./render/backtrace.ts";
 import { renderError } from "./render/error.ts";
 import { renderPlan, renderPlanAsMicromamba } from "./render/plan.ts";
 import { createProgress, type ProgressMode, type ProgressRenderer } from "./render/progress.ts";
@@ -66,7 +67,8 @@ export async function openSession(
   const log = talksOnStdout(invocation) && mode === "plain" ? process.stdout : process.stderr;
   const progress = createProgress(mode, log, err, values.verbose);
   const warnings = log === process.stderr ? progress : createProgress("none", process.stderr, err);
-  const events = sinkOf(values, progress, warnings);
+  const backtrace = values.logBacktrace > 0 ? keepBacktrace(values.logBacktrace, err) : undefined;
+  const events = sinkOf(values, { progress, warnings, backtrace });
   if (values.verbose >= 2) {
     // It brings the YAML writer: loaded only where it is asked for.
     const { configurationLines } = await import("./render/verbose.ts");
@@ -80,6 +82,7 @@ export async function openSession(
     config,
     mode,
     progress,
+    backtrace,
     resources,
     out,
     err,
@@ -113,10 +116,14 @@ export async function openSession(
 const VERBOSITY: Readonly<Record<string, number>> = { info: 1, debug: 2, trace: 3 };
 
 /** A `log_level` above `warning` keeps warnings quiet. */
-function sinkOf(values: ConfigValues, progress: ProgressRenderer, warnings: ProgressRenderer): EventSink {
+function sinkOf(
+  values: ConfigValues,
+  { progress, warnings, backtrace }: Record<"progress" | "warnings", ProgressRenderer> & Kept,
+): EventSink {
   const silent = ["error", "critical", "off"].includes(values.logLevel);
-  if (!silent && warnings === progress) return progress.sink;
+  if (!silent && warnings === progress && !backtrace) return progress.sink;
   return (event) => {
+    backtrace?.sink(event);
     if (event.type !== "warning") progress.sink(event);
     else if (!silent) warnings.sink(event);
   };
@@ -143,7 +150,11 @@ function talksOnStdout({ name, path }: Invocation): boolean {
   return name === "conda" && TALKING.has(last) && path[1] !== "vars";
 }
 
-interface Parts {
+interface Kept {
+  backtrace: Backtrace | undefined;
+}
+
+interface Parts extends Kept {
   name: string;
   config: Config;
   mode: ProgressMode;
@@ -154,7 +165,8 @@ interface Parts {
   interrupt: Interrupt;
 }
 
-function makeSession({ name, config, mode, progress, resources, out, err, interrupt }: Parts): Session {
+function makeSession(parts: Parts): Session {
+  const { name, config, mode, progress, resources, out, err, interrupt } = parts;
   const { values } = config;
   return {
     config,
@@ -175,7 +187,10 @@ function makeSession({ name, config, mode, progress, resources, out, err, interr
     fail: (error) => {
       progress.close();
       if (mode === "json") progress.sink({ type: "error", ...error.toJSON() });
-      else process.stderr.write(renderError(error, err.colors, values.verbose, name));
+      else {
+        const before = parts.backtrace?.lines().map((line) => `${err.colors.dim(line)}\n`) ?? [];
+        process.stderr.write(before.join("") + renderError(error, err.colors, values.verbose, name));
+      }
     },
     ask: (question, { careful = false } = {}) => askUser(question, careful, values, interrupt.signal),
     settle: () => progress.close(),

@@ -11,8 +11,10 @@ import { type CommandContext, platformOf } from "./context.ts";
 import { checkChannels } from "./policy.ts";
 
 export interface ChannelRequest {
+  /** Of the command line; `nodefaults` among them shuts those of the configuration out. */
   channels: readonly string[];
   fileChannels: readonly string[];
+  /** A file says `nodefaults`. */
   nodefaults: boolean;
   /** Requested specs: the channels that they name (`conda-forge::numpy`) are searched too, after all others. */
   specs?: readonly string[];
@@ -24,8 +26,9 @@ export function channelNames(
   { config, channelsAreDefault }: Pick<CommandContext, "config" | "channelsAreDefault">,
 ): string[] {
   const named = [...request.channels, ...request.fileChannels];
+  const nodefaults = request.nodefaults || request.channels.includes("nodefaults");
   // As in micromamba: who names a channel and configures none does not mean the built-in one as well.
-  const shut = config.overrideChannels || request.nodefaults || (channelsAreDefault && named.length > 0);
+  const shut = config.overrideChannels || nodefaults || (channelsAreDefault && named.length > 0);
   return [...named, ...(shut ? [] : config.channels)].filter((name) => name !== "nodefaults");
 }
 
@@ -112,6 +115,10 @@ export async function loadIndexes(
         useShards: config.useShardedRepodata,
         useZst: config.repodataUseZst,
         ttl: variant.afresh ? 0 : config.localRepodataTtl,
+        shards: {
+          ttl: variant.afresh ? 0 : config.repodataShardsTtl,
+          inFlight: config.repodataShardsThreads,
+        },
         useIndexCache: config.useIndexCache && !variant.afresh,
         repodataFn: variant.repodataFn ?? config.repodataFns[0],
         offline: config.offline,

@@ -39,7 +39,7 @@ export interface ConfigInput {
 }
 
 export interface ConfigWarning {
-  code: "config-unknown-key" | "config-invalid";
+  code: "config-unknown-key" | "config-invalid" | "config-no-effect";
   message: string;
   hint?: string | undefined;
 }
@@ -128,6 +128,8 @@ export function assembleConfig(input: ConfigInput, yaml: YamlReader): Config {
     const threads = values["defaultThreads"] as number;
     if (threads > 0 && !merged.has(name)) values[camelCase(name)] = threads;
   }
+  warnings.push(...inVain(merged));
+  if (!merged.has("repodata_shards_ttl")) values["repodataShardsTtl"] = values["localRepodataTtl"];
   const join = windows ? win32.join : posix.join;
   return {
     values: values as unknown as ConfigValues,
@@ -138,6 +140,16 @@ export function assembleConfig(input: ConfigInput, yaml: YamlReader): Config {
     warnings,
     home: join(input.home),
   };
+}
+
+/** Keys without effect that ask for something else than there is. */
+function inVain(merged: ReadonlyMap<KeyName, Merged>): ConfigWarning[] {
+  return [...merged].flatMap(([name, { value, origins }]) => {
+    const { noEffect, default: usual } = keyDefinition(name);
+    if (noEffect === undefined || JSON.stringify(value) === JSON.stringify(usual)) return [];
+    const message = `configuration key \`${name}\` of \`${origins[0]}\` has no effect: ${noEffect}`;
+    return [{ code: "config-no-effect", message }];
+  });
 }
 
 /** `--override-channels` shuts out every list of channels but the command line's. */

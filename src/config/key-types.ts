@@ -35,6 +35,8 @@ export interface KeyDefinition<T = unknown> {
   readonly description: string;
   /** More than one sentence, shown by `config describe -l`. */
   readonly details?: string | undefined;
+  /** Why the key changes nothing here; whoever sets it is told. */
+  readonly noEffect?: string | undefined;
   /** Accepted words of a string key. */
   readonly choices?: readonly string[] | undefined;
   /** Other spellings accepted in condarc files and variables. */
@@ -90,6 +92,7 @@ function draft<T>(
     default: value,
     description: withNote(description),
     details: options.details && `${withNote(options.details)}${options.noEffect ? "." : ""}`,
+    noEffect: options.noEffect,
     choices: options.choices,
     aliases: options.aliases ?? [],
     rc: options.rc ?? true,

@@ -86,25 +86,21 @@ export const CHANNEL_KEYS = named({
   repodata_has_zst: list(
     "Repodata",
     ["https://conda.anaconda.org/conda-forge"],
-    "Channels known to have zst repodata",
+    "Channels known to have zst repodata; no channel needs to be listed",
     {
-      details: "Channels that have repodata.json.zst, so that no request is needed to find out.",
+      details:
+        "micromamba asks channels that are not listed whether they have repodata.json.zst.\nHere the file itself is asked for, and that a channel does not have it is remembered.",
       env: "none",
-      noEffect: "a missing repodata.json.zst is remembered for each channel",
     },
   ),
   use_sharded_repodata: boolean("Repodata", true, "Fetch sharded repodata (CEP 16) where a channel has it"),
-  repodata_shards_ttl: integer(
-    "Repodata",
-    86_400,
-    "Seconds for which a shard index is used without asking again",
-    { noEffect: "shard indexes follow local_repodata_ttl" },
-  ),
+  repodata_shards_ttl: integer("Repodata", 1, "local_repodata_ttl of the indexes of sharded repodata", {
+    defaultText: "the value of local_repodata_ttl",
+  }),
   repodata_shards_threads: integer(
     "Repodata",
     0,
-    "Number of shards fetched at the same time; 0 chooses one",
-    { noEffect: "all shards that are needed are asked for at once, over few connections" },
+    "Most shards that are fetched at the same time; 0 chooses a number",
   ),
   repodata_fns: list("Repodata", ["repodata.json"], "File names of repodata, tried in order", {
     env: "none",
@@ -132,9 +128,7 @@ export const CHANNEL_KEYS = named({
       "true, false, '<system>' or 'truststore' for the system's certificates, or the path of a file or directory of certificates.",
     aliases: ["verify_ssl"],
   }),
-  ssl_no_revoke: boolean("Network", false, "Skip certificate revocation checks (Windows)", {
-    noEffect: "Node.js asks for no revocation lists",
-  }),
+  ssl_no_revoke: boolean("Network", false, "Skip certificate revocation checks; there are none"),
   client_ssl_cert: string("Network", "", "File of the client certificate, for servers that ask for one", {
     aliases: ["client_cert"],
     env: "none",

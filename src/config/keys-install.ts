@@ -10,10 +10,7 @@ export const INSTALL_KEYS = named({
     defaultText:
       "$XDG_DATA_HOME/mamba (~/.local/share/mamba; Windows: %APPDATA%\\mamba), or ~/micromamba where that exists already",
   }),
-  create_base: boolean("Basic", false, "Create the root prefix when it does not exist", {
-    ...flag,
-    noEffect: "the root prefix is created with the first environment",
-  }),
+  create_base: boolean("Basic", false, "Create the root prefix; the first environment does it anyway", flag),
   target_prefix: string("Basic", "", "Path of the environment that a command works on", {
     rc: false,
     path: true,
@@ -186,7 +183,7 @@ export const INSTALL_KEYS = named({
     "Extract, Link & Install",
     true,
     "Lock package caches and prefixes while they are changed",
-    { noEffect: "changes are always made under a lock" },
+    { noEffect: "the locks need nothing of the file system that NFS and its kin lack, and are always taken" },
   ),
   compile_pyc: boolean("Extract, Link & Install", true, "Compile python files of noarch packages"),
   skip_run_link_scripts: boolean("Extract, Link & Install", false, "Do not run link scripts of packages"),
@@ -213,7 +210,7 @@ export const INSTALL_KEYS = named({
     "Restore the environment when a transaction fails",
     {
       env: "none",
-      noEffect: "a failed transaction is always undone",
+      noEffect: "an environment is changed in one step or not at all: nothing half done could be kept",
     },
   ),
   use_only_tar_bz2: boolean(

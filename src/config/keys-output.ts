@@ -41,14 +41,11 @@ export const OUTPUT_KEYS = named({
   log_backtrace: integer(
     "Output, Prompt and Flow Control",
     0,
-    "Number of earlier messages printed with an error",
-    { noEffect: "use -vv for the causes of an error" },
+    "Number of the last messages of -vvv that are printed before an error",
   ),
-  log_pattern: string(
-    "Output, Prompt and Flow Control",
-    "%^%-9!l%-8n%$ %v",
-    "Pattern of messages (accepted only)",
-  ),
+  log_pattern: string("Output, Prompt and Flow Control", "%^%-9!l%-8n%$ %v", "Pattern of messages", {
+    noEffect: "messages have one form; --json-events has the same as data",
+  }),
   json: boolean("Output, Prompt and Flow Control", false, "Print one JSON document"),
   progress: oneOf(
     "Output, Prompt and Flow Control",

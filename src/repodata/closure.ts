@@ -1,12 +1,8 @@
-import pLimit from "p-limit";
 import type { PackageIndex } from "../specs/package-index.ts";
 import type { RepoDataRecord } from "../specs/records.ts";
 import type { DependencyReader } from "./message-outlines.ts";
 import { ShardedIndex } from "./sharded-index.ts";
 import type { VettedTexts } from "./vetted-texts.ts";
-
-/** Shards in flight at once, over all subdirs. HTTP/2 carries them on one connection; HTTP/1.1 has its own lower bound. */
-const IN_FLIGHT = 64;
 
 /** The package name that a dependency string starts with, in lower case; undefined for virtual packages and globs. */
 export function dependencyName(dependency: string): string | undefined {
@@ -23,7 +19,6 @@ export class Closure {
   readonly #wanted = new Set<string>();
   /** Dependency strings that were looked at: real records repeat a few thousand of them. */
   readonly #seen = new Set<string>();
-  readonly #limit = pLimit(IN_FLIGHT);
   /** The same by the id that their text has. */
   #seenIds = new Uint8Array(1 << 12);
   readonly #texts: VettedTexts | undefined;
@@ -66,7 +61,8 @@ export class Closure {
       return;
     }
     this.#pending++;
-    this.#limit(() => (this.#failure ? undefined : index.fetch(name, this.#dependencies)))
+    index
+      .limit(() => (this.#failure ? undefined : index.fetch(name, this.#dependencies)))
       .catch((error) => {
         this.#failure ??= { error };
       })

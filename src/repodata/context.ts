@@ -5,6 +5,7 @@ import type { WorkerPool } from "../workers/protocol.ts";
 export interface LoadOptions {
   /** Use sharded repodata (CEP 16) where a channel has it; default true. */
   useShards?: boolean | undefined;
+  shards?: ShardOptions | undefined;
   /** Prefer `repodata.json.zst`; default true. */
   useZst?: boolean | undefined;
   /** conda's `local_repodata_ttl`: 0 always asks, 1 follows the server's headers (default), more is seconds. */
@@ -28,6 +29,13 @@ export interface LoadOptions {
   allowMissing?: boolean | undefined;
   /** CEP 42; 0 ignores `channel_relations`; default 10. */
   channelRelationsMaxDepth?: number | undefined;
+}
+
+export interface ShardOptions {
+  /** As `ttl`, for the index of shards; default `ttl`. Shards themselves are named by their hash and never grow old. */
+  ttl?: number | undefined;
+  /** Most shards in flight at once, over all subdirs; 0 or undefined chooses. */
+  inFlight?: number | undefined;
 }
 
 export interface LoadContext {

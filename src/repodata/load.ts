@@ -1,4 +1,5 @@
 import { setMaxListeners } from "node:events";
+import pLimit, { type LimitFunction } from "p-limit";
 import { ToolError } from "../errors.ts";
 import { ensureDir } from "../fs/files.ts";
 import { discardFile } from "../fs/index-files.ts";
@@ -21,6 +22,9 @@ export type { LoadContext, LoadOptions } from "./context.ts";
 /** Malformed records met while solving that are told one by one. */
 const MAX_WARNINGS = 10;
 
+/** Shards in flight at once, over all subdirs. HTTP/2 carries them on one connection; HTTP/1.1 has its own lower bound. */
+const IN_FLIGHT = 64;
+
 /** The part of a channel that loading needs. */
 type LoadedChannel = Pick<Channel, "name" | "baseUrl"> & { subdirs: SubdirRequest[] };
 
@@ -31,6 +35,8 @@ interface Load {
   closure: Closure;
   /** One for all indexes, so that its memory goes with them. */
   texts: VettedTexts;
+  /** What fetches shards, over all subdirs. */
+  limit: LimitFunction;
   warn: (message: string) => void;
   /** By base URL; in the order in which they were found. */
   indexes: Map<string, Map<string, FlatIndex | ShardedIndex>>;
@@ -58,12 +64,14 @@ export async function loadChannels(
   // Every request in flight listens to it.
   setMaxListeners(0, signal);
   const texts = new VettedTexts();
+  const inFlight = options.shards?.inFlight ?? 0;
   const load: Load = {
     options,
     context: { ...context, signal },
     platform,
     closure: new Closure(options.recursive === false ? undefined : texts),
     texts,
+    limit: pLimit(inFlight > 0 ? inFlight : IN_FLIGHT),
     warn: limitedWarner(context),
     indexes: new Map(),
     channels: new Map(),
@@ -181,6 +189,7 @@ async function loadInto(
       : new ShardedIndex(data.index, {
           ...source,
           texts: load.texts,
+          limit: load.limit,
           onProblem: load.warn,
           load: load.context,
         });

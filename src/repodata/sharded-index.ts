@@ -1,3 +1,4 @@
+import type { LimitFunction } from "p-limit";
 import { completeRecord, type PackageIndex } from "../specs/package-index.ts";
 import type { RepoDataRecord } from "../specs/records.ts";
 import type { LoadContext } from "./context.ts";
@@ -15,6 +16,8 @@ export interface ShardedIndexContext extends RecordSource {
   load: LoadContext;
   /** One for all indexes of a load. */
   texts: VettedTexts;
+  /** The same for all indexes of a load: bounds the shards that are in flight. */
+  limit: LimitFunction;
   onProblem(message: string): void;
 }
 
@@ -24,6 +27,7 @@ export class ShardedIndex implements PackageIndex {
   readonly subdir: string;
   priority = 0;
   readonly distinct = true;
+  readonly limit: LimitFunction;
   readonly #index: ShardIndex;
   readonly #context: ShardedIndexContext;
   readonly #outlined = new Map<string, readonly RepoDataRecord[]>();
@@ -35,6 +39,7 @@ export class ShardedIndex implements PackageIndex {
     this.#index = index;
     this.#context = context;
     this.#bytes = index.received;
+    this.limit = context.limit;
     this.channel = context.channel;
     this.subdir = context.subdir;
   }

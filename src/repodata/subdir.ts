@@ -126,13 +126,14 @@ async function fromCache(job: Job): Promise<SubdirData | undefined> {
   const local = request.url.startsWith("file:");
   // A local file is asked for its stamp each time: that is as cheap as looking at the cache.
   if (local && !options.useIndexCache) return undefined;
-  const usable = (validators: Validators): boolean => anyAge || isFresh(validators, options.ttl ?? 1, now);
+  const ttl = options.ttl ?? 1;
+  const usable = (validators: Validators): boolean => anyAge || isFresh(validators, ttl, now);
   const kinds = candidates(job);
   if (kinds.includes("shards")) {
     const shards = openShardIndex(paths.shards, request.url);
-    if (shards && usable(factsOf(shards, state.shards))) {
+    const facts = shards && factsOf(shards, state.shards);
+    if (shards && facts && (anyAge || isFresh(facts, options.shards?.ttl ?? ttl, now)))
       return { kind: "shards", index: shards };
-    }
   }
   const file = openIndex(paths.index, request.url);
   if (file && usable(factsOf(file.header, state.flat))) {

@@ -222,3 +222,14 @@ it("hides secrets wherever configuration is shown", async () => {
     expect(result.stdout).toContain("h.example");
   }
 });
+
+it("prints the last messages before an error where log_backtrace asks for them", async () => {
+  const words = ["create", "-n", "x", "--override-channels", "-c", join(sandbox.home, "none"), "a", "-q"];
+  const plain = await sandbox.taipan(...words);
+  expect(plain.stderr).toMatch(/^error: /);
+  writeFileSync(rc, "log_backtrace: 1\n");
+  const { stderr } = await sandbox.taipan(...words);
+  const [last, ...error] = stderr.split("\n");
+  expect(last).toMatch(/none\/(noarch|linux-64)\s+not there$/);
+  expect(error.join("\n")).toBe(plain.stderr);
+});

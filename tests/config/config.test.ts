@@ -177,6 +177,24 @@ describe("loadConfig", () => {
     ]);
   });
 
+  it("warns about a key without effect that asks for something else than there is", () => {
+    const dir = home({ ".condarc": "use_lockfiles: true\nrollback_enabled: false\n" });
+    expect(load(dir).warnings).toEqual([
+      {
+        code: "config-no-effect",
+        message: expect.stringMatching(
+          /^configuration key `rollback_enabled` of `.*\.condarc` has no effect: .*at all/,
+        ),
+      },
+    ]);
+  });
+
+  it("gives indexes of shards the time of other repodata, where nobody says otherwise", () => {
+    expect(load(home({ ".condarc": "local_repodata_ttl: 60" })).values.repodataShardsTtl).toBe(60);
+    const both = home({ ".condarc": "local_repodata_ttl: 60\nrepodata_shards_ttl: 0" });
+    expect(load(both).values.repodataShardsTtl).toBe(0);
+  });
+
   it("names file, line and reason of a wrong value; micromamba's dialect goes on", () => {
     const dir = home({ ".condarc": "json: true\nchannel_priority: sometimes\n" });
     expect(() => load(dir)).toThrow(

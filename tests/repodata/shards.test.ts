@@ -85,6 +85,36 @@ describe("sharded repodata", () => {
     expect(second).not.toHaveProperty("bytes");
   });
 
+  it("has a time of its own for which the index of shards is not asked for again", async () => {
+    const server = await serve(under("/ch/linux-64", await shardFiles(all)));
+    const asked = async (shards: { ttl?: number }): Promise<number> => {
+      const cacheDir = temporaryDirectory();
+      const before = server.requests.length;
+      const options = { roots: ["numpy"], ttl: 1000, shards };
+      for (let i = 0; i < 2; i++) await load([`${server.url}/ch`], { cacheDir, options });
+      const paths = server.requests.slice(before).map(({ path }) => path);
+      return paths.filter((path) => path === "/ch/linux-64/repodata_shards.msgpack.zst").length;
+    };
+    expect(await asked({})).toBe(1);
+    expect(await asked({ ttl: 0 })).toBe(2);
+  });
+
+  it("has no more shards in flight than it was told", async () => {
+    const names = Array.from({ length: 12 }, (_, i) => `tool${i}`);
+    const shards = Object.fromEntries(names.map((name) => [name, shard(record(name, "1"))]));
+    const files = under("/ch/linux-64", await shardFiles(shards));
+    const most = async (inFlight: number | undefined): Promise<number> => {
+      const server = await serve(files);
+      server.faults.push({ match: /\/shards\//, latency: 30, times: Number.POSITIVE_INFINITY });
+      const options = { roots: names, shards: { inFlight } };
+      await load([`${server.url}/ch`], { cacheDir: temporaryDirectory(), options });
+      return server.maxConcurrent;
+    };
+    // One more: the other platform's repodata is asked for meanwhile.
+    expect(await most(2)).toBeLessThanOrEqual(3);
+    expect(await most(undefined)).toBeGreaterThan(3);
+  });
+
   it("follows dependencies through flat subdirs and other channels", async () => {
     const server = await serve({
       ...under(
