@@ -74,8 +74,8 @@ export interface YamlReader {
 }
 
 /**
- * Puts the whole configuration together. Throws `config-invalid` for a file that is no YAML, a variable of the wrong type, and,
- * except in micromamba's dialect, for a value of the wrong type in a file; `usage` for --rc-file together with --no-rc.
+ * Puts the whole configuration together. Throws `config-invalid` for a variable of the wrong type and, except in
+ * micromamba's dialect, for a file that is no YAML and a value of the wrong type in a file; `usage` for --rc-file together with --no-rc.
  */
 export function assembleConfig(input: ConfigInput, yaml: YamlReader): Config {
   const dialect = input.dialect ?? "taipan";
@@ -213,7 +213,7 @@ function fileLayer(path: string, { context, warnings, lenient, yaml }: FileConte
   const text = readTextSync(path);
   if (text === undefined) return [];
   const values = new Map<KeyName, Contribution>();
-  for (const entry of yaml.parseRc(text, path)) {
+  for (const entry of readEntries(text, path, { warnings, lenient, yaml })) {
     const name = rcKey(entry, path, warnings);
     if (!name || entry.raw === null || (values.has(name) && entry.key !== name)) continue;
     const converted = convertValue(name, entry.raw, context);
@@ -233,6 +233,17 @@ function fileLayer(path: string, { context, warnings, lenient, yaml }: FileConte
     });
   }
   return [{ origin: path, kind: "file", values }];
+}
+
+/** micromamba goes on without a file that is no YAML; for others channels, pins or certificates would be missing unnoticed. */
+function readEntries(text: string, path: string, file: Omit<FileContext, "context">): RcEntry[] {
+  try {
+    return file.yaml.parseRc(text, path);
+  } catch (error) {
+    if (!file.lenient || !(error instanceof ToolError)) throw error;
+    file.warnings.push({ code: "config-invalid", message: `${error.message}; the file is ignored` });
+    return [];
+  }
 }
 
 /** The key of an entry; warns about keys that nobody knows and that may not stand in a file. */

@@ -11,8 +11,8 @@ export {
 } from "./assemble.ts";
 
 /**
- * Loads the whole configuration. Throws `config-invalid` for a file that is no YAML, a variable of the wrong type, and,
- * except in micromamba's dialect, for a value of the wrong type in a file; `usage` for --rc-file together with --no-rc.
+ * Loads the whole configuration. Throws `config-invalid` for a variable of the wrong type and, except in
+ * micromamba's dialect, for a file that is no YAML and a value of the wrong type in a file; `usage` for --rc-file together with --no-rc.
  */
 export function loadConfig(input: ConfigInput): Config {
   return assembleConfig(input, { parseRc, parseValue });

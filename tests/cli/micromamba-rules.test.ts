@@ -1,5 +1,5 @@
 /** What micromamba's users and scripts meet beside the rules of peer-rules.test.ts: its `config`, its log, rare options. */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createSandbox, type Sandbox } from "../support/cli.ts";
@@ -37,6 +37,17 @@ describe("config", () => {
     const conda = await runAs(sandbox, "conda", ["config"]);
     expect(conda.code).toBe(2);
   });
+});
+
+it("`nodefaults` on the command line shuts configured channels out; in the configuration it says nothing", async () => {
+  const rc = join(sandbox.dir, "nodefaults.yml");
+  writeFileSync(rc, "channels: [configured, nodefaults]\n");
+  const channels = async (...named: string[]) => {
+    const args = ["create", "-n", "shut", "x", "--rc-file", rc, ...named, "--print-config-only"];
+    return /^channels:.*\n((?: {2}- .*\n)*)/m.exec((await micromamba(args)).stdout)?.[1]?.match(/\w+/g);
+  };
+  expect(await channels("-c", "named")).toEqual(["named", "configured"]);
+  expect(await channels("-c", "first", "-c", "nodefaults", "-c", "third")).toEqual(["first", "third"]);
 });
 
 it("-vv tells of the program and its files, -vvv of each value, both on standard error", async () => {

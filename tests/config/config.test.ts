@@ -195,6 +195,22 @@ describe("loadConfig", () => {
     expect(load(both).values.repodataShardsTtl).toBe(0);
   });
 
+  it("refuses a file that is no YAML; micromamba's dialect goes on without it, with a warning", () => {
+    const dir = home({
+      ".condarc": "channels:\n    - a\n   - b\n",
+      ".mambarc": "channel_alias: https://m\n",
+    });
+    expect(() => load(dir)).toThrow(expect.objectContaining({ code: "config-invalid" }));
+    const lenient = load(dir, { dialect: "mamba" });
+    expect(lenient.values.channelAlias).toBe("https://m");
+    expect(lenient.warnings).toEqual([
+      {
+        code: "config-invalid",
+        message: expect.stringMatching(/\.condarc` is no valid YAML: .*the file is ignored$/),
+      },
+    ]);
+  });
+
   it("names file, line and reason of a wrong value; micromamba's dialect goes on", () => {
     const dir = home({ ".condarc": "json: true\nchannel_priority: sometimes\n" });
     expect(() => load(dir)).toThrow(
