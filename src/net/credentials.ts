@@ -3,6 +3,7 @@ import { ToolError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
 import { ensureDir, listDir, readText, writeAtomic } from "../fs/files.ts";
 import { findStoredAuth, type StoredAuth, type UrlAuth } from "../specs/credentials.ts";
+import { isBelow } from "./mirrors.ts";
 import { findNetrc, parseNetrc } from "./netrc.ts";
 
 export interface CredentialSources {
@@ -44,7 +45,7 @@ export async function loadCredentials(
   const own = byPrefix(sources.channels ?? []);
   const ofAnaconda = byPrefix(tokens);
   const find = (list: readonly Prefixed[], url: string): UrlAuth | undefined =>
-    list.find(({ prefix }) => isBelow(url, prefix))?.auth;
+    list.find(({ prefix }) => isBelow(url, prefix.replace(/\/+$/, "")))?.auth;
   return (url) => {
     if (!URL.canParse(url)) return undefined;
     return (
@@ -59,11 +60,6 @@ export async function loadCredentials(
 interface Prefixed {
   prefix: string;
   auth: UrlAuth;
-}
-
-function isBelow(url: string, prefix: string): boolean {
-  const base = prefix.replace(/\/+$/, "");
-  return url.startsWith(base) && (url.length === base.length || url[base.length] === "/");
 }
 
 /** mamba's authentication.json. Passwords are base64 in it; entries of unknown shape are skipped. */

@@ -46,5 +46,7 @@ function sorted(bases: Readonly<Record<string, readonly string[]>>): [base: stri
 }
 
 const trim = (base: string): string => base.replace(/\/+$/, "");
-const isBelow = (url: string, base: string): boolean =>
+
+/** Whether `url` is `base` (no slash at its end) or below it: `https://host/chan` is not above `https://host/channel`. */
+export const isBelow = (url: string, base: string): boolean =>
   url.startsWith(base) && (url.length === base.length || url[base.length] === "/");

@@ -3,6 +3,7 @@ import { Readable } from "node:stream";
 import { ToolError } from "../errors.ts";
 import { redactUrl, splitCredentials, type UrlAuth } from "../specs/credentials.ts";
 import { decodePercent } from "../util/percent.ts";
+import { collect } from "./response.ts";
 import { authorizationOf, type Opened, type SendContext, type SendRequest, sendFollowing } from "./send.ts";
 
 /** Where a channel's file is in a registry (OCI distribution specification 1.1). */
@@ -270,25 +271,16 @@ function layerDigest(manifest: unknown, mediaType: string, url: string): string 
   return digest;
 }
 
+const readAnswer = (opened: Opened, url: string): Promise<Uint8Array> =>
+  collect(opened.raw.body, MAX_ANSWER, redactUrl(url));
+
 async function readJson(opened: Opened, url: string): Promise<unknown> {
   return parseAnswer(await readAnswer(opened, url), url);
 }
 
-async function readAnswer(opened: Opened, url: string): Promise<Buffer> {
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of opened.raw.body) {
-    size += chunk.byteLength;
-    if (size > MAX_ANSWER)
-      throw new ToolError("http-error", `the registry's answer for \`${redactUrl(url)}\` is too large`);
-    parts.push(chunk);
-  }
-  return Buffer.concat(parts);
-}
-
-function parseAnswer(bytes: Buffer, url: string): unknown {
+function parseAnswer(bytes: Uint8Array, url: string): unknown {
   try {
-    return JSON.parse(bytes.toString("utf8")) as unknown;
+    return JSON.parse(Buffer.from(bytes).toString("utf8")) as unknown;
   } catch {
     throw new ToolError("http-error", `the registry's answer for \`${redactUrl(url)}\` is not valid JSON`);
   }

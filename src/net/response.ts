@@ -25,7 +25,12 @@ export function makeResponse(
 
 async function* empty(): AsyncGenerator<Uint8Array> {}
 
-async function collect(chunks: AsyncIterable<Uint8Array>, limit: number, url: string): Promise<Uint8Array> {
+/** All bytes of a body; `url` is for the error when there are more than `limit`. */
+export async function collect(
+  chunks: AsyncIterable<Uint8Array>,
+  limit: number,
+  url: string,
+): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of chunks) {
