@@ -1,7 +1,7 @@
-import { homedir } from "node:os";
 import { activationScript } from "../commands/activation.ts";
 import type { Dialect } from "../config/assemble.ts";
 import { loadConfigQuickly } from "../config/quick.ts";
+import { homeDirectory } from "../host/system.ts";
 import { hostPlatform } from "../specs/platform.ts";
 
 type Operation = "activate" | "deactivate" | "reactivate";
@@ -41,7 +41,7 @@ async function script(
   dialect: string,
 ): Promise<string | undefined> {
   const env = process.env;
-  const home = env["HOME"] ?? env["USERPROFILE"] ?? homedir();
+  const home = homeDirectory(env);
   const cwd = process.cwd();
   const platform = hostPlatform(process.platform, process.arch);
   const { operation, shell, environment, stack } = request;

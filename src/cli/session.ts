@@ -1,4 +1,3 @@
-import { homedir } from "node:os";
 import type { ChangePlan } from "../commands/change.ts";
 import { asMicromamba, type CommandContext, type Resources } from "../commands/context.ts";
 import { openResources } from "../commands/resources.ts";
@@ -6,6 +5,7 @@ import type { Config, Dialect } from "../config/assemble.ts";
 import type { ConfigValues } from "../config/keys.ts";
 import { ToolError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
+import { homeDirectory } from "../host/system.ts";
 import { redactText } from "../specs/credentials.ts";
 import { hostPlatform } from "../specs/platform.ts";
 import { configure } from "./configure.ts";
@@ -56,7 +56,7 @@ export async function openSession(
 ): Promise<Session> {
   const { signal } = interrupt;
   const env = process.env;
-  const home = env["HOME"] ?? env["USERPROFILE"] ?? homedir();
+  const home = homeDirectory(env);
   const platform = hostPlatform(process.platform, process.arch);
   const config = await configure(invocation, { env, home, cwd: process.cwd(), platform });
   const { values } = config;

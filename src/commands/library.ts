@@ -1,7 +1,7 @@
-import { homedir } from "node:os";
 import { loadConfig } from "../config/config.ts";
 import type { ConfigValues } from "../config/keys.ts";
 import { type EventSink, ignoreEvents } from "../events.ts";
+import { homeDirectory } from "../host/system.ts";
 import { redactText } from "../specs/credentials.ts";
 import { hostPlatform } from "../specs/platform.ts";
 import type { ChangePlan } from "./change.ts";
@@ -32,7 +32,7 @@ export interface LibraryOptions {
  */
 export function createContext(options: LibraryOptions = {}): CommandContext {
   const env = options.env ?? {};
-  const home = env["HOME"] ?? env["USERPROFILE"] ?? homedir();
+  const home = homeDirectory(env);
   const cwd = options.cwd ?? process.cwd();
   const platform = hostPlatform(process.platform, process.arch);
   const events = options.events ?? ignoreEvents;

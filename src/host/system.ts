@@ -1,11 +1,11 @@
 import { availableParallelism, homedir, hostname, tmpdir, userInfo } from "node:os";
+import { parse } from "node:path";
 import { codeOf } from "../errors.ts";
 
 /** Facts of this machine and process that do not change while it runs. */
 export interface SystemFacts {
   cores: number;
   hostname: string;
-  home: string;
   temporaryDirectory: string;
   /** Undefined on Windows. */
   uid: number | undefined;
@@ -19,7 +19,6 @@ export function systemFacts(): SystemFacts {
   return {
     cores: availableParallelism(),
     hostname: hostname(),
-    home: homedir(),
     temporaryDirectory: tmpdir(),
     uid: process.getuid?.(),
     gid: process.getgid?.(),
@@ -27,6 +26,15 @@ export function systemFacts(): SystemFacts {
     nodePlatform: process.platform,
     nodeArch: process.arch,
   };
+}
+
+/** The user's directory. A uid that nobody made an account for has none: then the root directory, as in containers. */
+export function homeDirectory(env: Readonly<Record<string, string | undefined>>): string {
+  try {
+    return env["HOME"] ?? env["USERPROFILE"] ?? homedir();
+  } catch {
+    return parse(process.cwd()).root;
+  }
 }
 
 /** Containers often run with a uid that has no name. */

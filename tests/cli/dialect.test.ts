@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -5,6 +6,7 @@ import { buildPackage, writeChannel } from "../../fixtures/index.ts";
 import { startServer } from "../support/channel-server.ts";
 import { createSandbox, type Sandbox } from "../support/cli.ts";
 import { runAs as runByName } from "../support/names.ts";
+import { repoRoot } from "../support/shared.ts";
 
 let sandbox: Sandbox;
 let channel: string;
@@ -39,6 +41,7 @@ describe("what images and scripts run, unchanged", () => {
     const install = await runAs("micromamba", ["install", "-y", "-n", "base", "-f", "env.yml"]);
     expect(install.stderr).not.toContain("error");
     expect(install.code).toBe(0);
+    expect(install.stdout).toMatch(/\nTransaction finished\n$/);
     expect(readFileSync(join(sandbox.root, "share", "app"), "utf8")).toBe("1.0");
     expect((await runAs("micromamba", ["clean", "--all", "--yes"])).code).toBe(0);
     expect(existsSync(join(sandbox.root, "share", "app"))).toBe(true);
@@ -57,6 +60,18 @@ describe("what images and scripts run, unchanged", () => {
     ]);
     expect(more.code).toBe(0);
     expect(readFileSync(join(sandbox.root, "share", "lib"), "utf8")).toBe("1.0");
+  });
+
+  it.runIf(process.getuid?.() === 0)("a user that nobody made an account for, without HOME", () => {
+    const env = { PATH: process.env["PATH"], MAMBA_ROOT_PREFIX: sandbox.root };
+    const options = { uid: 54321, gid: 54321, cwd: "/", env, encoding: "utf8" } as const;
+    const run = spawnSync(
+      process.execPath,
+      [join(repoRoot, "bin", "taipan.js"), "config", "list", "root_prefix"],
+      options,
+    );
+    expect(run).toMatchObject({ status: 0, stderr: "" });
+    expect(run.stdout).toContain(`root_prefix: ${sandbox.root}`);
   });
 
   it("conda's: env create with the file that is there, update --prune, remove --all", async () => {

@@ -1,5 +1,6 @@
 import { text as readStream } from "node:stream/consumers";
 import { type ChangeOutcome, changesNothing } from "../../commands/change.ts";
+import { asMicromamba } from "../../commands/context.ts";
 import { displayName } from "../../commands/target.ts";
 import { typedWord } from "../../util/format.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -58,6 +59,8 @@ export function reportChange(
     return EXIT.ok;
   }
   if (outcome.downloadOnly) session.say("Fetched into the package cache; nothing was linked.");
+  // The last words of micromamba, which image builds look for.
+  else if (asMicromamba(session.context) && !session.quiet) session.print("\nTransaction finished");
   return EXIT.ok;
 }
 
