@@ -93,7 +93,10 @@ export const CHANNEL_KEYS = named({
       env: "none",
     },
   ),
-  use_sharded_repodata: boolean("Repodata", true, "Fetch sharded repodata (CEP 16) where a channel has it"),
+  use_sharded_repodata: boolean("Repodata", true, "Fetch sharded repodata (CEP 16) where a channel has it", {
+    aliases: ["repodata_use_shards"],
+    env: ["MAMBA_USE_SHARDED_REPODATA", "MAMBA_REPODATA_USE_SHARDS"],
+  }),
   repodata_shards_ttl: integer("Repodata", 1, "local_repodata_ttl of the indexes of sharded repodata", {
     defaultText: "the value of local_repodata_ttl",
   }),

@@ -26,10 +26,10 @@ export interface GeneratedFile {
 const COMMAND = /^(?!\.)[A-Za-z0-9_.+-]{1,200}$/;
 const DOTTED = /^[\p{ID_Start}_][\p{ID_Continue}]*(\.[\p{ID_Start}_][\p{ID_Continue}]*)*$/u;
 
-/** Parses `command = module:function`, as link.json writes it. Throws `unsafe-name`. */
+/** Parses `command = module:function`, as link.json writes it; some builds quote what follows the `=`. Throws `unsafe-name`. */
 export function parseEntryPoint(text: string, owner: string): EntryPoint {
-  const match = /^[ \t]*([^=]*?)[ \t]*=[ \t]*([^:]*?)[ \t]*:[ \t]*(.*?)[ \t]*$/s.exec(text);
-  const [, command = "", module = "", rest = ""] = match ?? [];
+  const match = /^[ \t]*([^=]*?)[ \t]*=[ \t]*(["']?)([^:]*?)[ \t]*:[ \t]*(.*?)\2[ \t]*$/s.exec(text);
+  const [, command = "", , module = "", rest = ""] = match ?? [];
   // `[extra]` after the function is allowed by setuptools and means nothing to an installer.
   const func = rest.replace(/\s*\[[\w\s,.-]*\]$/, "");
   if (!COMMAND.test(command) || !DOTTED.test(module) || !DOTTED.test(func)) {

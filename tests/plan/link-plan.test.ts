@@ -178,6 +178,8 @@ describe("entry points", () => {
   });
   test("extras after the function are ignored", () => {
     expect(parseEntryPoint("a = b:c [extra]", "x").func).toBe("c");
+    for (const text of ['a = "b.d:c"', "a='b.d:c'"])
+      expect(parseEntryPoint(text, "x")).toEqual({ command: "a", module: "b.d", func: "c" });
   });
   test.each([
     "../../evil = m:f",
