@@ -12,8 +12,8 @@ export interface PackageSource {
   names(): Iterable<string>;
   /** All records that match, newest first. */
   search(spec: MatchSpec): Promise<RepoDataRecord[]>;
-  /** The record that would be taken for a dependency: the newest of the first channel that has one. */
-  best(spec: MatchSpec): RepoDataRecord | undefined;
+  /** The record that would be taken for dependencies on one name: the newest of the first channel that has one. */
+  best(spec: MatchSpec, ...more: MatchSpec[]): RepoDataRecord | undefined;
   /** All records with a dependency on the name. */
   dependents(name: string): RepoDataRecord[];
   /** Of each package with a dependency on the name, the newest record that has it. Made for many questions. */
@@ -30,9 +30,9 @@ export function installedSource(records: readonly RepoDataRecord[]): PackageSour
     local: true,
     names: () => byName.keys(),
     search: async (spec) => matching(spec).sort(newestFirst),
-    best: (spec) => {
+    best: (spec, ...more) => {
       const record = spec.name === undefined ? matching(spec)[0] : byName.get(spec.name);
-      return record && matchSpecMatches(spec, record) ? record : undefined;
+      return record && matchesAll([spec, ...more], record) ? record : undefined;
     },
     dependents,
     newestDependents: dependents,
@@ -48,7 +48,7 @@ export function channelSource(indexes: readonly PackageIndex[]): PackageSource {
       for (const index of indexes) yield* index.names();
     },
     search: async (spec) => (await searchIndexes(indexes, spec)).sort(newestFirst),
-    best: (spec) => bestInChannels(indexes, spec),
+    best: (...specs) => bestInChannels(indexes, specs),
     dependents: (name) => dependentsOf(indexes, name),
     newestDependents: (name) => {
       needed ??= dependentNames(indexes);
@@ -57,20 +57,27 @@ export function channelSource(indexes: readonly PackageIndex[]): PackageSource {
   };
 }
 
-function bestInChannels(indexes: readonly PackageIndex[], spec: MatchSpec): RepoDataRecord | undefined {
-  const { name } = spec;
+function bestInChannels(
+  indexes: readonly PackageIndex[],
+  specs: readonly MatchSpec[],
+): RepoDataRecord | undefined {
+  const name = specs[0]?.name;
   if (name === undefined) return undefined;
   let best: RepoDataRecord | undefined;
   let priority = 0;
   for (const index of indexes) {
     if (best && index.priority !== priority) break;
     for (const record of index.records(name)) {
-      if (!matchSpecMatches(spec, record)) continue;
+      if (!matchesAll(specs, record)) continue;
       if (!best || newestFirst(record, best) < 0) best = record;
       priority = index.priority;
     }
   }
   return best;
+}
+
+function matchesAll(specs: readonly MatchSpec[], record: RepoDataRecord): boolean {
+  return specs.every((spec) => matchSpecMatches(spec, record));
 }
 
 function nameMatches(spec: MatchSpec, name: string): boolean {

@@ -118,18 +118,28 @@ type Graph = Pick<RepoqueryResult, "roots" | "records" | "tree">;
 
 function depends(specs: readonly MatchSpec[], source: PackageSource, recursive: boolean): Graph {
   const roots = specs.flatMap((spec) => source.best(spec) ?? []);
-  const children = ({ record }: QueryNode): QueryNode[] =>
-    (record?.depends ?? []).map((text) => dependencyNode(text, source));
+  const children = ({ record }: QueryNode): QueryNode[] => dependencyNodes(record?.depends ?? [], source);
   const tree = walk(roots.map(nodeOf), children, recursive);
   return { roots, tree, records: distinctRecords(tree) };
 }
 
-function dependencyNode(text: string, source: PackageSource): QueryNode {
-  const spec = tryParseMatchSpec(text);
-  const name = spec?.name ?? text.split(/[\s=<>!~[]/, 1)[0]!;
-  const record = spec && source.best(spec);
-  if (record) return nodeOf(record);
-  return { depth: 0, name, state: name.startsWith("__") ? "virtual" : "missing", spec: text };
+/** One node for each name: its record meets all that is asked of the name, such as `python` and `python >=3.10,<3.11`. */
+function dependencyNodes(texts: readonly string[], source: PackageSource): QueryNode[] {
+  const asked = new Map<string, { texts: string[]; specs: MatchSpec[] }>();
+  for (const text of texts) {
+    const spec = tryParseMatchSpec(text);
+    const name = spec?.name ?? text.split(/[\s=<>!~[]/, 1)[0]!;
+    const entry = asked.get(name) ?? { texts: [], specs: [] };
+    asked.set(name, entry);
+    entry.texts.push(text);
+    if (spec) entry.specs.push(spec);
+  }
+  return [...asked].map(([name, { texts, specs }]): QueryNode => {
+    const [first, ...more] = specs;
+    const record = first && specs.length === texts.length ? source.best(first, ...more) : undefined;
+    if (record) return nodeOf(record);
+    return { depth: 0, name, state: name.startsWith("__") ? "virtual" : "missing", spec: texts.join(", ") };
+  });
 }
 
 /** What needs any of the records that the specs match; a package that nobody has may still be needed. */

@@ -33,6 +33,10 @@ const world = () =>
     build("conf-a", "1.0", ["libx 1.0.*"]),
     build("conf-b", "1.0", ["libx 1.1.*"]),
     build("broken", "1.0", ["nowhere >=2", "libx"]),
+    build("lang", "3.10"),
+    build("lang", "3.14"),
+    build("picky", "1.0", ["lang", "lang >=3.10,<3.11"]),
+    build("torn", "1.0", ["lang <3.11", "lang >=3.12"]),
   ]);
 
 interface Answer {
@@ -192,6 +196,15 @@ describe("questions about packages", () => {
       expect(lines(missing.stdout)).toEqual(["broken[1.0]", "  ├─ nowhere >=2 not found", "  └─ libx[1.1]"]);
       const system = await sandbox.taipan("repoquery", "depends", "-t", "app=2=0", ...channel, "-q");
       expect(lines(system.stdout)).toEqual(["app[2.0]", "  ├─ libx[1.1]", "  └─ __unix of the system"]);
+    });
+
+    it("takes one record that meets all dependencies on a name", async () => {
+      expect((await ask("repoquery", "depends", "picky", ...channel)).found).toEqual([
+        "picky 1.0 0",
+        "lang 3.10 0",
+      ]);
+      const torn = await sandbox.taipan("repoquery", "depends", "--pretty", "torn", ...channel, "-q");
+      expect(lines(torn.stdout)).toEqual(["torn[1.0]", "  └─ lang <3.11, lang >=3.12 not found"]);
     });
 
     it("asks the environment when no channel is named", async () => {
