@@ -13,6 +13,7 @@ import type { Invocation } from "./invocation.ts";
 import { askYesNo } from "./prompt.ts";
 import { type Backtrace, keepBacktrace } from "./render/backtrace.ts";
 import { renderError } from "./render/error.ts";
+import { jsonPieces } from "./render/json-pieces.ts";
 import { renderPlan, renderPlanAsMicromamba } from "./render/plan.ts";
 import { createProgress, type ProgressMode, type ProgressRenderer } from "./render/progress.ts";
 import { type TerminalFacts, terminalFacts } from "./terminal.ts";
@@ -28,7 +29,9 @@ export interface Session {
   verbosity: number;
   /** Writes a line (or lines) to stdout. */
   print(text: string): void;
-  /** Writes the one JSON document to stdout. */
+  /** Writes lines to stdout while they are made. */
+  printLines(lines: Iterable<string>): void;
+  /** Writes the one JSON document to stdout; an iterator in it is a list. */
   printJson(value: unknown): void;
   /** Writes to stderr, unless quiet. */
   say(text: string): void;
@@ -180,7 +183,14 @@ function makeSession(parts: Parts): Session {
       progress.erase();
       process.stdout.write(`${line}\n`);
     },
-    printJson: (value) => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
+    printLines: (lines) => {
+      progress.erase();
+      writePieces(lines, "\n");
+    },
+    printJson: (value) => {
+      writePieces(jsonPieces(value), "");
+      process.stdout.write("\n");
+    },
     say: (line) => {
       if (!values.quiet && !values.json) progress.write(line);
     },
@@ -200,6 +210,20 @@ function makeSession(parts: Parts): Session {
       await resources.close();
     },
   };
+}
+
+const CHUNK = 1 << 16;
+
+/** Few writes, and never a text of the whole: it may be longer than a string can be. */
+function writePieces(pieces: Iterable<string>, end: string): void {
+  let chunk = "";
+  for (const piece of pieces) {
+    chunk += piece + end;
+    if (chunk.length < CHUNK) continue;
+    process.stdout.write(chunk);
+    chunk = "";
+  }
+  process.stdout.write(chunk);
 }
 
 /** -q and --json show warnings only; a terminal gets a live line; everything else a plain log. */

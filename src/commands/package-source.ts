@@ -10,11 +10,11 @@ import { compareVersions } from "../specs/version.ts";
 export interface PackageSource {
   local: boolean;
   names(): Iterable<string>;
-  /** All records that match, newest first. */
+  /** All records that match, as outlines where there are some. */
   search(spec: MatchSpec): Promise<RepoDataRecord[]>;
   /** The record that would be taken for dependencies on one name: the newest of the first channel that has one. */
   best(spec: MatchSpec, ...more: MatchSpec[]): RepoDataRecord | undefined;
-  /** All records with a dependency on the name. */
+  /** All records with a dependency on the name, as outlines where there are some. */
   dependents(name: string): RepoDataRecord[];
   /** Of each package with a dependency on the name, the newest record that has it. Made for many questions. */
   newestDependents(name: string): RepoDataRecord[];
@@ -29,7 +29,7 @@ export function installedSource(records: readonly RepoDataRecord[]): PackageSour
   return {
     local: true,
     names: () => byName.keys(),
-    search: async (spec) => matching(spec).sort(newestFirst),
+    search: async (spec) => matching(spec),
     best: (spec, ...more) => {
       const record = spec.name === undefined ? matching(spec)[0] : byName.get(spec.name);
       return record && matchesAll([spec, ...more], record) ? record : undefined;
@@ -47,7 +47,7 @@ export function channelSource(indexes: readonly PackageIndex[]): PackageSource {
     names: function* () {
       for (const index of indexes) yield* index.names();
     },
-    search: async (spec) => (await searchIndexes(indexes, spec)).sort(newestFirst),
+    search: (spec) => searchIndexes(indexes, spec),
     best: (...specs) => bestInChannels(indexes, specs),
     dependents: (name) => dependentsOf(indexes, name),
     newestDependents: (name) => {

@@ -35,6 +35,8 @@ export interface RepoqueryResult {
   tree: readonly QueryNode[];
   /** Names like the one that was asked for, when nothing was found. */
   similar: readonly string[];
+  /** Records may be outlines, whose rest is read when it is asked for: close when all that is needed was read. */
+  close(): void;
 }
 
 /** A line of the tree, depth first. */
@@ -60,7 +62,7 @@ export async function repoquery(intent: RepoqueryIntent, context: CommandContext
   const { source, close } = await openSource(intent, specs, context);
   try {
     const found = (await Promise.all(specs.map((spec) => source.search(spec)))).flat();
-    const base = { kind: intent.kind, query: texts.join(" "), local: source.local };
+    const base = { kind: intent.kind, query: texts.join(" "), local: source.local, close };
     const records = [...new Set(found)].sort(newestFirst);
     if (intent.kind === "search")
       return { ...base, roots: [], records, tree: [], similar: records.length ? [] : near(specs, source) };
@@ -69,8 +71,9 @@ export async function repoquery(intent: RepoqueryIntent, context: CommandContext
         ? depends(specs, source, intent.recursive)
         : whoneeds(specs, records, source, intent.recursive);
     return { ...base, ...result, similar: result.records.length ? [] : near(specs, source) };
-  } finally {
+  } catch (error) {
     close();
+    throw error;
   }
 }
 

@@ -4,12 +4,11 @@ import { dependencyName } from "./closure.ts";
 import { FlatIndex } from "./flat-index.ts";
 import { QUOTE, stringEnd } from "./json-bytes.ts";
 
-const dependsOn = (record: RepoDataRecord, name: string): boolean =>
-  record.depends.some((dependency) => dependencyName(dependency) === name);
+const dependsOn = ({ depends }: RepoDataRecord, name: string): boolean =>
+  depends.some((dependency) => dependencyName(dependency) === name);
 
 /**
- * All records that depend on a name. The bytes of flat indexes are searched for it, and only records that mention it are
- * parsed. Shards cannot be searched without fetching them all: load with `useShards: false`.
+ * All records that depend on a name. The bytes of flat indexes are searched for it, and records that mention it are outlined. Shards cannot be searched without fetching them all: load with `useShards: false`.
  */
 export function dependentsOf(indexes: readonly PackageIndex[], name: string): RepoDataRecord[] {
   const found: RepoDataRecord[] = [];

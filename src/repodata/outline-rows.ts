@@ -232,13 +232,16 @@ export interface OutlineRun {
 
 const fields = emptyFields();
 
-/** Makes outlines of the rows of a run; `odd` is given the place of each member that has to be looked at, or of its value and
- * its key without extension. */
-export function readRows(
-  rows: string,
-  run: OutlineRun,
-  into: { found: RepoDataRecord[]; odd(start: number, end: number, key?: string): void },
-): void {
+export interface RowReader {
+  found: RepoDataRecord[];
+  /** Is given the place of each member that has to be looked at, or of its value and its key without extension. */
+  odd(start: number, end: number, key?: string): void;
+  /** Asked with the place of each record: false leaves it out, a list is what it depends on. All are wanted without it. */
+  choose?(start: number, end: number): boolean | string[];
+}
+
+/** Makes outlines of the rows of a run. */
+export function readRows(rows: string, run: OutlineRun, into: RowReader): void {
   const items = JSON.parse(`[${rows}0]`) as (string | number | [string | number, number])[];
   let version = "";
   let safe = false;
@@ -261,6 +264,8 @@ export function readRows(
       into.odd(start, end, `${run.name}-${version}-${build}`);
       continue;
     }
+    const chosen = into.choose?.(start, end) ?? true;
+    if (chosen === false) continue;
     const rest = items[i + 6] as 0 | [string | 0, number];
     fields.version = version;
     fields.build = build;
@@ -270,6 +275,7 @@ export function readRows(
     fields.indexed_timestamp = rest === 0 ? undefined : rest[1] || undefined;
     fields.start = start;
     fields.end = end;
-    into.found.push(new OutlineRecord(fields, run.origin));
+    const dependencies = chosen === true ? undefined : chosen;
+    into.found.push(new OutlineRecord(fields, run.origin, dependencies));
   }
 }

@@ -42,9 +42,11 @@ export class OutlineRecord implements RepoDataRecord {
   private readonly start: number;
   private readonly end: number;
   private readonly origin: OutlineOrigin;
+  private readonly dependencies: string[] | undefined;
   private whole: RepoDataRecord | undefined = undefined;
 
-  constructor(fields: OutlineFields, origin: OutlineOrigin) {
+  /** With `dependencies` where those were read, too. */
+  constructor(fields: OutlineFields, origin: OutlineOrigin, dependencies?: string[]) {
     this.name = fields.name;
     this.version = fields.version;
     this.build = fields.build;
@@ -57,15 +59,17 @@ export class OutlineRecord implements RepoDataRecord {
     this.start = fields.start;
     this.end = fields.end;
     this.origin = origin;
+    this.dependencies = dependencies;
   }
 
   complete(): RepoDataRecord {
-    this.whole ??= this.origin.complete(this.fn, this.start, this.end);
+    this.whole ??= this.toJSON();
     return this.whole;
   }
 
+  /** As `complete`, for a single look: nothing is kept. */
   toJSON(): RepoDataRecord {
-    return this.complete();
+    return this.whole ?? this.origin.complete(this.fn, this.start, this.end);
   }
 
   get fn(): string {
@@ -78,7 +82,7 @@ export class OutlineRecord implements RepoDataRecord {
     return this.origin.source.channel;
   }
   get depends(): string[] {
-    return this.complete().depends;
+    return this.dependencies ?? this.complete().depends;
   }
   get constrains(): PackageRecord["constrains"] {
     return this.complete().constrains;

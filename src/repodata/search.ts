@@ -16,7 +16,10 @@ export function matchingNames(
   return [...names].filter((candidate) => !nameMatcher || stringMatches(nameMatcher, candidate)).sort();
 }
 
-/** All records that match a spec, in the order of the indexes. Only names that match are parsed (and fetched, from shards). */
+/**
+ * All records that match a spec, by name, then in the order of the indexes; outlines where there are some. Only names that
+ * match are read (and fetched, from shards).
+ */
 export async function searchIndexes(
   indexes: readonly PackageIndex[],
   spec: MatchSpec,
@@ -24,8 +27,9 @@ export async function searchIndexes(
   const names = matchingNames(indexes, spec);
   await fetchRecords(indexes, names);
   const found: RepoDataRecord[] = [];
-  for (const index of indexes)
-    for (const name of names)
-      for (const record of index.records(name)) if (matchSpecMatches(spec, record)) found.push(record);
+  for (const name of names)
+    for (const index of indexes)
+      for (const record of index.outlines?.(name) ?? index.records(name))
+        if (matchSpecMatches(spec, record)) found.push(record);
   return found;
 }

@@ -58,6 +58,12 @@ export function completeRecord<R extends PackageRecord>(record: R): R {
   return typeof complete === "function" ? (complete.call(record) as R) : record;
 }
 
+/** As `completeRecord`, for a single look: an outline does not keep what was read. */
+export function plainRecord<R extends PackageRecord>(record: R): R {
+  const { toJSON } = record as { toJSON?: unknown };
+  return typeof toJSON === "function" ? (toJSON.call(record) as R) : record;
+}
+
 /** A PackageIndex over records at hand: tests, explicit specs, installed packages. */
 export class MemoryIndex implements PackageIndex {
   private readonly byName = new Map<string, RepoDataRecord[]>();

@@ -2,26 +2,32 @@ import type { QueryNode, RepoqueryResult } from "../../commands/repoquery.ts";
 import { timestampOf } from "../../solve/candidate-order.ts";
 import { redactUrl } from "../../specs/credentials.ts";
 import { tryParseMatchSpec } from "../../specs/match-spec.ts";
+import { plainRecord } from "../../specs/package-index.ts";
 import type { RepoDataRecord } from "../../specs/records.ts";
 import { formatBytes } from "../../util/format.ts";
 import { type Colors, printable, type TerminalFacts } from "../terminal.ts";
 import { packageDocument } from "./json.ts";
 import { shortChannel } from "./plan.ts";
-import { renderTable } from "./table.ts";
+import { tableLines } from "./table.ts";
 
 /** micromamba's document of search, depends and whoneeds. */
 export function queryDocument(result: RepoqueryResult): Record<string, unknown> {
   const none = result.records.length === 0 ? noneFound(result) : "";
   const roots =
     result.kind === "depends"
-      ? { graph_roots: result.roots.map(packageDocument) }
+      ? { graph_roots: packageDocuments(result.roots) }
       : result.kind === "whoneeds"
         ? { graph_roots: result.query.split(" ") }
         : {};
   return {
     query: { query: result.query, type: result.kind },
-    result: { ...roots, msg: none, pkgs: result.records.map(packageDocument), status: "OK" },
+    result: { ...roots, msg: none, pkgs: packageDocuments(result.records), status: "OK" },
   };
+}
+
+/** Made while they are written: of all records of a channel they do not fit into memory. */
+function* packageDocuments(records: readonly RepoDataRecord[]): Generator<Record<string, unknown>> {
+  for (const record of records) yield packageDocument(plainRecord(record));
 }
 
 export function noneFound({ query }: Pick<RepoqueryResult, "query">): string {
@@ -40,18 +46,25 @@ export function recordTable(
   { subdirs, available }: RecordTableOptions,
   /** Names for a column with the dependencies on any of them. */
   needed?: ReadonlySet<string>,
-): string[] {
-  const rows = records.map((record) => [
-    record.name,
-    record.version,
-    record.build,
-    ...(needed ? [dependencyOn(record, needed)] : []),
-    ...channelCells(record, subdirs),
-  ]);
+): Iterable<string> {
+  const channelCells = forRepeated(channelOf, (record: RepoDataRecord) => channelCellsOf(record, subdirs));
+  const dependencyOn = forRepeated(
+    ({ depends }) => depends,
+    (record: RepoDataRecord) => dependencyOnAny(record, needed ?? new Set()),
+  );
+  const rows = {
+    *[Symbol.iterator]() {
+      for (const record of records) {
+        const { name, version, build } = record;
+        const dependency = needed ? [dependencyOn(record)] : [];
+        yield [name, version, build, ...dependency, ...channelCells(record)];
+      }
+    },
+  };
   const titles = [{ title: "Name" }, { title: "Version" }, { title: "Build" }];
   if (needed) titles.push({ title: "Depends" });
   const channel = titles.length;
-  return renderTable([...titles, ...channelTitles(subdirs)], rows, {
+  return tableLines([...titles, ...channelTitles(subdirs)], rows, {
     available,
     dispensable: [2, channel + 1, channel],
   });
@@ -61,12 +74,27 @@ function channelTitles(subdirs: boolean): { title: string }[] {
   return subdirs ? [{ title: "Channel" }, { title: "Subdir" }] : [{ title: "Channel" }];
 }
 
-function channelCells(record: RepoDataRecord, subdirs: boolean): string[] {
+const channelOf = ({ channel, subdir }: RepoDataRecord): string => `${channel}/${subdir}`;
+
+/** The answer for the record before where the key is the same: neighbours mostly share it, and parsing it is what a table costs. */
+function forRepeated<K, T>(
+  keyOf: (record: RepoDataRecord) => K,
+  answer: (record: RepoDataRecord) => T,
+): (record: RepoDataRecord) => T {
+  let last: { key: K; value: T } | undefined;
+  return (record) => {
+    const key = keyOf(record);
+    if (last?.key !== key) last = { key, value: answer(record) };
+    return last!.value;
+  };
+}
+
+function channelCellsOf(record: RepoDataRecord, subdirs: boolean): string[] {
   const channel = shortChannel(record);
   return subdirs ? [channel.slice(0, channel.lastIndexOf("/")), record.subdir] : [channel];
 }
 
-function dependencyOn(record: RepoDataRecord, names: ReadonlySet<string>): string {
+function dependencyOnAny(record: RepoDataRecord, names: ReadonlySet<string>): string {
   return record.depends.filter((text) => names.has(tryParseMatchSpec(text)?.name ?? "")).join(", ");
 }
 

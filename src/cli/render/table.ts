@@ -19,13 +19,21 @@ export interface TableFit {
 export function renderTable(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
-  fit: TableFit = { available: undefined, dispensable: [] },
+  fit?: TableFit,
 ): string[] {
-  const cells = rows.map((row) => row.map(oneLine));
-  // No spread: what needs numpy has more rows than a call may have arguments.
-  const widths = columns.map((column, i) =>
-    cells.reduce((widest, row) => Math.max(widest, displayWidth(row[i] ?? "")), displayWidth(column.title)),
-  );
+  return [...tableLines(columns, rows, fit)];
+}
+
+/** As `renderTable`, line by line. The rows are gone through twice, to measure and to print: a channel's million is not kept as text. */
+export function* tableLines(
+  columns: readonly Column[],
+  rows: Iterable<readonly string[]>,
+  fit: TableFit = { available: undefined, dispensable: [] },
+): Generator<string> {
+  const widths = columns.map((column) => displayWidth(column.title));
+  for (const row of rows)
+    for (let i = 0; i < widths.length; i++)
+      widths[i] = Math.max(widths[i]!, displayWidth(oneLine(row[i] ?? "")));
   const shown = fittingColumns(widths, fit);
   const pick = <T>(items: readonly T[]): T[] => shown.map((i) => items[i]!);
   const line = (row: readonly string[]) =>
@@ -33,7 +41,9 @@ export function renderTable(
   const title = line(columns.map((column) => column.title));
   const width = pick(widths).reduce((a, b) => a + b + 2, -2);
   const rule = `  ${"─".repeat(Math.min(width, (fit.available ?? width + 2) - 2))}`;
-  return [title, rule, ...cells.map(line)];
+  yield title;
+  yield rule;
+  for (const row of rows) yield line(row.map(oneLine));
 }
 
 /** The columns that fit into the window, in order; never less than those that cannot be spared. */
@@ -58,5 +68,6 @@ export function alignCells(
 
 /** A cell has no line breaks and nothing that steers the terminal. */
 export function oneLine(text: string): string {
+  if (/^[\x20-\x7e]*$/.test(text)) return text;
   return printable(text).replace(/[\t\n]/g, " ");
 }

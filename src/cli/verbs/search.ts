@@ -2,6 +2,8 @@ import { asMicromamba } from "../../commands/context.ts";
 import { type RepoqueryKind, type RepoqueryResult, repoquery } from "../../commands/repoquery.ts";
 import { searchEnvironments } from "../../commands/search-environments.ts";
 import { ToolError } from "../../errors.ts";
+import { plainRecord } from "../../specs/package-index.ts";
+import type { RepoDataRecord } from "../../specs/records.ts";
 import { EXIT } from "../exit-codes.ts";
 import { flag, type Invocation, list, text } from "../invocation.ts";
 import { packageDocument } from "../render/json.ts";
@@ -9,6 +11,7 @@ import { shortChannelName } from "../render/package-list.ts";
 import { noneFound, queryDocument, recordDetails, recordTable, renderTree } from "../render/query.ts";
 import { renderTable } from "../render/table.ts";
 import type { Session } from "../session.ts";
+import type { Colors } from "../terminal.ts";
 
 /** `search`, and `repoquery search|depends|whoneeds`. */
 export async function run(invocation: Invocation, session: Session): Promise<number> {
@@ -37,8 +40,19 @@ export async function run(invocation: Invocation, session: Session): Promise<num
   const parts = asConda && !flag(invocation, "fullName") ? partsOfNames(invocation.args) : undefined;
   if (parts && result.records.length === 0) {
     const more = await ask(parts);
-    if (more.records.length > 0) result = more;
+    const unwanted = more.records.length > 0 ? result : more;
+    if (unwanted === result) result = more;
+    unwanted.close();
   }
+  try {
+    return show(result, invocation, session);
+  } finally {
+    result.close();
+  }
+}
+
+function show(result: RepoqueryResult, invocation: Invocation, session: Session): number {
+  const asConda = invocation.name === "conda" && result.kind === "search";
   session.settle();
   if (asConda && result.records.length === 0) throw nothingFound(result);
   if (session.json) {
@@ -46,13 +60,7 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     return EXIT.ok;
   }
   if (result.records.length === 0) return sayNone(result, session);
-  const lines = render(
-    result,
-    { tree: tree || pretty, details: pretty || flag(invocation, "info") },
-    invocation,
-    session,
-  );
-  session.print(lines.join("\n"));
+  session.printLines(render(result, invocation, session));
   return EXIT.ok;
 }
 
@@ -92,16 +100,11 @@ function sayNone(result: RepoqueryResult, session: Session): number {
   return EXIT.failure;
 }
 
-function render(
-  result: RepoqueryResult,
-  how: { tree: boolean; details: boolean },
-  invocation: Invocation,
-  session: Session,
-): string[] {
-  const { colors } = session.out;
+function render(result: RepoqueryResult, invocation: Invocation, session: Session): Iterable<string> {
+  const pretty = flag(invocation, "pretty");
   const { kind, records } = result;
   const table = { subdirs: asMicromamba(session.context), available: session.out.columns() };
-  if (kind !== "search" && how.tree) return renderTree(result.tree, session.out);
+  if (kind !== "search" && (pretty || flag(invocation, "tree"))) return renderTree(result.tree, session.out);
   if (kind === "whoneeds") return recordTable(records, table, new Set(result.tree.map(({ name }) => name)));
   if (kind === "depends")
     return recordTable(
@@ -109,9 +112,15 @@ function render(
       table,
     );
   const ordered = invocation.name === "conda" ? [...records].reverse() : records;
-  if (how.details)
-    return ordered.flatMap((record, i) => [...(i ? [""] : []), ...recordDetails(record, colors)]);
+  if (pretty || flag(invocation, "info")) return details(ordered, session.out.colors);
   return recordTable(ordered, table);
+}
+
+function* details(records: readonly RepoDataRecord[], colors: Colors): Generator<string> {
+  for (const [i, record] of records.entries()) {
+    if (i > 0) yield "";
+    yield* recordDetails(plainRecord(record), colors);
+  }
 }
 
 /** For conda a search without a hit is a failure. */
@@ -126,17 +135,21 @@ function nothingFound(result: RepoqueryResult): ToolError {
 
 /** conda's `search --json`: records by name, oldest first, as repodata has them. */
 function condaDocument(result: RepoqueryResult): Record<string, unknown> {
-  const byName: Record<string, unknown[]> = Object.create(null);
+  const byName = new Map<string, RepoDataRecord[]>();
   for (const record of [...result.records].reverse()) {
-    byName[record.name] ??= [];
-    byName[record.name]!.push({
-      ...record,
-      channel: `${record.channel}/${record.subdir}`,
-      arch: record.arch ?? null,
-      platform: record.platform ?? null,
-    });
+    const known = byName.get(record.name);
+    if (known) known.push(record);
+    else byName.set(record.name, [record]);
   }
-  return byName;
+  return Object.fromEntries([...byName].map(([name, records]) => [name, condaRecords(records)]));
+}
+
+function* condaRecords(records: readonly RepoDataRecord[]): Generator<Record<string, unknown>> {
+  for (const outline of records) {
+    const record = plainRecord(outline);
+    const channel = `${record.channel}/${record.subdir}`;
+    yield { ...record, channel, arch: record.arch ?? null, platform: record.platform ?? null };
+  }
 }
 
 /** conda's `search --envs`: in which environments a package is installed. */
