@@ -9,6 +9,7 @@ import { applyTransaction } from "../prefix/transaction.ts";
 import type { PendingNotices } from "../repodata/notices.ts";
 import type { PackageCacheRecord, RepoDataRecord } from "../specs/records.ts";
 import { type CommandContext, platformOf } from "./context.ts";
+import { historyCommand } from "./history-command.ts";
 import { linkOptions } from "./link-options.ts";
 import { checkRecords } from "./policy.ts";
 
@@ -183,7 +184,7 @@ async function applyPlan(
       packages,
       state,
       replaced: await filesThatGiveWay(plan, state, context),
-      command: [...context.commandLine],
+      command: historyCommand(context),
       options: linkOptions(context),
     },
     { pool: context.resources.pool(), events: context.events, signal: context.signal },

@@ -8,6 +8,7 @@ import { linkOrder } from "../solve/order.ts";
 import type { ChangeOutcome, ChangePlan } from "./change.ts";
 import { type CommandContext, platformOf } from "./context.ts";
 import { requireEnvironment, targetContext } from "./environment.ts";
+import { historyCommand } from "./history-command.ts";
 import { linkOptions } from "./link-options.ts";
 import { readEnvironment } from "./list.ts";
 import { looksLikePath, resolveTarget, type TargetOptions, unnamed } from "./target.ts";
@@ -134,6 +135,6 @@ function transactionContext(context: CommandContext) {
     pool: context.resources.pool(),
     events: context.events,
     signal: context.signal,
-    command: context.commandLine,
+    command: historyCommand(context),
   };
 }

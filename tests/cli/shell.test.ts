@@ -117,6 +117,11 @@ describe("shell init", () => {
       expect(shell("sh", ["-c", `${elsewhere} info --base`]).stdout).toBe(`${sandbox.root}\n`);
       expect(shell("sh", ["-c", `${elsewhere} --version`]).stdout).toMatch(/^conda \d/);
     }
+    // R's reticulate and VS Code find conda by the first command of an environment's history.
+    const made = join(sandbox.root, "envs", "made");
+    await runAs(sandbox, "conda", ["create", "--yes", "-p", made]);
+    const history = readFileSync(join(made, "conda-meta", "history"), "utf8");
+    expect(history).toContain(`# cmd: ${join(sandbox.root, "bin", "conda")} create --yes`);
     expect((await runAs(sandbox, "conda", ["init", "--reverse", "bash", "zsh"], env)).code).toBe(0);
     expect(bashrc()).toBe("# before\n");
     for (const file of ["bin/activate", "bin/conda", "condabin/conda"])
