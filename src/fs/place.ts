@@ -54,6 +54,20 @@ export function deviceOf(path: string): number | undefined {
   }
 }
 
+const OVERLAYFS = 0x794c7630;
+
+/**
+ * Whether a directory can be renamed here. Not where layers are put together (containers): a directory of a lower layer answers EXDEV,
+ * and which ones are of a lower layer cannot be seen. Files can.
+ */
+export function movesDirectories(path: string): boolean {
+  try {
+    return fs.statfsSync(path).type !== OVERLAYFS;
+  } catch {
+    return true;
+  }
+}
+
 function somethingIn(path: string): string | undefined {
   try {
     const name = fs.readdirSync(path).find((name) => name.toUpperCase() !== name.toLowerCase());

@@ -43,12 +43,22 @@ export function move(from: string, to: string): boolean {
 
 /**
  * Makes a directory and the parents that it needs; one that is there is well. In place of mkdir's `recursive`, which never ends where a
- * directory that exists answers ENOENT, as those of /proc and of automounters do (Node.js 20 to 26).
+ * directory that exists answers ENOENT, as those of /proc and of automounters do (Node.js 20 to 26). `mode` is what it has afterwards.
  */
-export function makeDirectory(path: string): void {
+export function makeDirectory(path: string, mode?: number): void {
+  makeParentsAnd(path);
+  if (mode === undefined) return;
+  try {
+    fs.chmodSync(path, mode);
+  } catch (error) {
+    throw fromSystemError(error, "change the permissions of", path);
+  }
+}
+
+function makeParentsAnd(path: string): void {
   if (isMade(path)) return;
   const parent = dirname(path);
-  makeDirectory(parent);
+  makeParentsAnd(parent);
   if (isMade(path)) return;
   throw new ToolError("io-error", `cannot create directory \`${path}\`: \`${parent}\` takes none`, {
     hint: "check the spelling of the path",

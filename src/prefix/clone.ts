@@ -14,7 +14,8 @@ import { type LinkOptions, linkMethods } from "./options.ts";
 import { replaceBinary, replaceBytes, replacePrefix } from "./placeholder.ts";
 import { readPrefix } from "./prefix.ts";
 import { checkWritable } from "./preflight.ts";
-import { recoverLocked, stageOf, trashOf } from "./recover.ts";
+import { recoverLocked, stageOf } from "./recover.ts";
+import { deleteLocked, removeRemains } from "./remove-environment.ts";
 import type { TransactionContext } from "./transaction.ts";
 
 export interface CloneResult {
@@ -231,11 +232,10 @@ export async function renameEnvironment(
   await cloneEnvironment(source, target, options, context);
   const lock = await lockPrefix(source, { timeout: options.lockTimeout, signal: context.signal });
   try {
-    const trash = trashOf(source);
-    move(source, trash);
-    removeAll(trash);
+    await deleteLocked(source, context.events);
     if (options.environmentsTxt) await unregisterEnvironment(options.environmentsTxt, source);
   } finally {
     lock.release();
+    removeRemains(source);
   }
 }

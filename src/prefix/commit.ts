@@ -52,6 +52,7 @@ export async function commitFresh(input: CommitInput): Promise<void> {
     fresh: true,
     createdMeta: false,
     out: [],
+    emptied: [],
     in: [],
   };
   if (scripts) {
@@ -99,6 +100,7 @@ export async function commitInPlace(input: CommitInput): Promise<void> {
     fresh: false,
     createdMeta: lock.createdMeta,
     out: moves.out,
+    emptied: moves.emptied,
     in: moves.in,
   };
   const stop = haveScripts(input) ? keepFromScripts(prefix) : () => {};

@@ -25,8 +25,12 @@ export interface Journal {
   /** conda-meta itself did not exist before. */
   createdMeta: boolean;
   out: string[];
+  /** Directories to be removed between the two, each after what is in it. */
+  emptied: Moves["emptied"];
   in: string[];
 }
+
+type Steps = Pick<Moves, "out" | "emptied" | "in">;
 
 export const journalDirectory = (prefix: string): string => join(prefix, "conda-meta", ".taipan-transaction");
 export const stagedDirectory = (prefix: string): string => join(journalDirectory(prefix), "new");
@@ -45,14 +49,15 @@ export function readJournal(prefix: string): Journal | undefined {
   const text = readTextSync(journalFile(prefix));
   if (text === undefined) return undefined;
   try {
-    const value = JSON.parse(text) as Journal;
-    const paths = (list: unknown): boolean =>
-      Array.isArray(list) &&
-      list.every((path) => typeof path === "string" && prefixPathProblem(path) === undefined);
+    const value = { emptied: [], ...(JSON.parse(text) as object) } as unknown as Journal;
+    const isSafe = (path: unknown): boolean =>
+      typeof path === "string" && prefixPathProblem(path) === undefined;
+    const paths = (list: unknown): boolean => Array.isArray(list) && list.every(isSafe);
     if (
       value.version === 1 &&
       (value.state === "applying" || value.state === "committed") &&
       paths(value.out) &&
+      value.emptied.every(({ path, mode }) => isSafe(path) && Number.isInteger(mode)) &&
       paths(value.in)
     )
       return value;
@@ -69,9 +74,11 @@ export function readJournal(prefix: string): Journal | undefined {
 }
 
 /** Carries out the moves. Each one is atomic; when one fails, `undo` takes back those before it. */
-export function applyMoves(prefix: string, moves: Pick<Moves, "out" | "in">): void {
+export function applyMoves(prefix: string, moves: Steps): void {
   makeDirectory(join(journalDirectory(prefix), "old"));
   for (const [index, path] of moves.out.entries()) move(join(prefix, path), oldPath(prefix, index));
+  // One that somebody has put a file into meanwhile stays.
+  for (const { path } of moves.emptied) removeIfEmpty(join(prefix, path));
   for (const path of moves.in) {
     if (!move(join(stagedDirectory(prefix), path), join(prefix, path))) {
       throw new ToolError("internal", `the staged file \`${path}\` is missing`);
@@ -80,11 +87,12 @@ export function applyMoves(prefix: string, moves: Pick<Moves, "out" | "in">): vo
 }
 
 /** The moves, backwards. May be repeated after having been stopped anywhere, as long as nothing of what is staged was removed. */
-export function undoMoves(prefix: string, journal: Pick<Journal, "out" | "in">): void {
+export function undoMoves(prefix: string, journal: Steps): void {
   const staged = stagedDirectory(prefix);
   for (const path of [...journal.in].reverse()) {
     if (kindAt(join(staged, path)) === undefined) move(join(prefix, path), join(staged, path));
   }
+  for (const { path, mode } of [...journal.emptied].reverse()) makeDirectory(join(prefix, path), mode);
   for (let index = journal.out.length - 1; index >= 0; index--)
     move(oldPath(prefix, index), join(prefix, journal.out[index]!));
 }

@@ -1,15 +1,20 @@
 import { ToolError } from "../errors.ts";
 import type { EntryKind } from "../fs/entry-kind.ts";
+import { movesDirectories } from "../fs/place.ts";
+import { fileModeSync } from "../fs/sync-files.ts";
 import { directoryInside, entriesOf } from "../fs/tree.ts";
 
 /**
  * Which renames take a prefix from the old state to the new one. Whole directories move where everything in them goes or comes, so
  * that a transaction of tens of thousands of files is a few renames, and a directory that would be left empty goes with its files.
+ * Where the file system moves no directories, files move one by one; new directories are of the upper layer and move all the same.
  */
 export interface Moves {
-  /** Out of the prefix, in this order. */
+  /** Out of the prefix first, in this order. */
   out: string[];
-  /** Into the prefix, after that. */
+  /** Directories that are removed after that, children first, where they cannot move as a whole; with their permission bits. */
+  emptied: { path: string; mode: number }[];
+  /** Into the prefix, last. */
   in: string[];
   /** Files that no package owns and that a new one replaces. */
   overwritten: string[];
@@ -65,14 +70,19 @@ export function planMoves(
   staged: string | undefined,
   fold: (name: string) => string = (name) => name,
 ): Moves {
-  const moves: Moves = { out: [], in: [], overwritten: [], outside: [] };
+  const moves: Moves = { out: [], emptied: [], in: [], overwritten: [], outside: [] };
   const gone = new Set<string>();
   const out = (path: string): void => {
     moves.out.push(path);
     gone.add(fold(path));
   };
+  const empty = (path: string): void => {
+    moves.emptied.push({ path, mode: fileModeSync(`${prefix}/${path}`) ?? 0o755 });
+    gone.add(fold(path));
+  };
   collectRemovals(prefix, "", treeOf(removed.files.map(fold), removed.directories.map(fold)), {
     out,
+    empty: movesDirectories(prefix) ? undefined : empty,
     moves,
     keptByteCode: new Set([...removed.keptByteCode].map(fold)),
     fold,
@@ -83,24 +93,29 @@ export function planMoves(
 
 interface RemovalContext {
   out: (path: string) => void;
+  /** Set where directories cannot move: they are emptied and removed. */
+  empty: ((path: string) => void) | undefined;
   fold: (name: string) => string;
   keptByteCode: ReadonlySet<string>;
   moves: Moves;
 }
 
-/** Moves out what is listed below `directory`. True when all of it may go: the caller then moves the directory itself. */
+/** Moves out what is listed below `directory`. `whole` when all of it may go: the caller then moves the directory itself. */
 function collectRemovals(
   prefix: string,
   directory: string,
   node: Node,
   context: RemovalContext,
   sources?: Node,
-): boolean {
+): "whole" | "emptied" | "stays" {
   const { going, stays } = findRemovals(prefix, directory, node, context, sources);
   // Everything in conda-meta is decided one by one.
-  if (!stays && directory !== "" && directory !== "conda-meta") return true;
+  const goes = !stays && directory !== "" && directory !== "conda-meta";
+  if (goes && !context.empty) return "whole";
   for (const path of going) context.out(path);
-  return false;
+  if (!goes) return "stays";
+  context.empty?.(directory);
+  return "emptied";
 }
 
 /**
@@ -124,8 +139,9 @@ function findRemovals(
     const cache = name === "__pycache__" && node.files.size > 0;
     const child = node.directories.get(folded) ?? (cache ? newNode() : undefined);
     if (kind === "directory") {
-      if (child && collectRemovals(prefix, path, child, context, cache ? node : undefined)) going.push(path);
-      else stays = true;
+      const fate = child ? collectRemovals(prefix, path, child, context, cache ? node : undefined) : "stays";
+      if (fate === "whole") going.push(path);
+      else if (fate === "stays") stays = true;
     } else if (
       node.files.has(folded) ||
       (sources && kind === "file" && isByteCodeOf(folded, sources) && !context.keptByteCode.has(fold(path)))

@@ -1,16 +1,20 @@
 import { join } from "node:path";
 import { ToolError } from "../errors.ts";
-import { kindAt, move, removeAll } from "../fs/tree.ts";
+import type { EventSink } from "../events.ts";
+import { walk } from "../fs/kept-tree.ts";
+import { kindAt, makeDirectory, move, removeAll, removeIfEmpty } from "../fs/tree.ts";
 import type { PrefixRecord } from "../specs/records.ts";
 import { isEnvironment } from "./environment-marks.ts";
 import { unregisterEnvironment } from "./environments-txt.ts";
 import { refuseFrozen } from "./frozen.ts";
+import { applyMoves, discard, type Journal, journalDirectory, readJournal, writeJournal } from "./journal.ts";
 import { lockPrefix } from "./lock.ts";
 import { plannedMenuRemovals, presentMenus, removeMenus } from "./menus.ts";
+import { planMoves, type Removals } from "./moves.ts";
 import type { LinkOptions } from "./options.ts";
 import { readPrefix } from "./prefix.ts";
 import { recoverLocked, trashOf } from "./recover.ts";
-import { keepFromScripts, rollBack } from "./script-effects.ts";
+import { keepFromScripts, NOT_KEPT, rollBack } from "./script-effects.ts";
 import { presentScripts, recordedScript, runLinkScript } from "./scripts.ts";
 import type { TransactionContext } from "./transaction.ts";
 
@@ -41,19 +45,63 @@ export async function removeEnvironment(
     const menus = { prefix, options, events: context.events };
     const owners = await ownersOf(prefix, presentMenus(prefix));
     await removeMenus(await plannedMenuRemovals(owners, menus), menus);
-    const trash = trashOf(prefix);
-    let at = trash;
-    try {
-      move(prefix, trash);
-    } catch {
-      // A mount point, or a parent that is not ours: emptied in place.
-      at = prefix;
-    }
-    removeAll(at);
+    await deleteLocked(prefix, context.events);
     if (options.environmentsTxt) await unregisterEnvironment(options.environmentsTxt, prefix);
   } finally {
     lock.release();
+    removeRemains(prefix);
   }
+}
+
+/** What is left of an environment that was emptied in place: the directory of its lock, and its own where it can be removed. */
+export function removeRemains(prefix: string): void {
+  if (removeIfEmpty(join(prefix, "conda-meta"))) removeIfEmpty(prefix);
+}
+
+/** Deletes an environment that is locked: it disappears by one rename or, where it cannot, as one transaction. */
+export async function deleteLocked(prefix: string, events: EventSink): Promise<void> {
+  const trash = trashOf(prefix);
+  try {
+    move(prefix, trash);
+  } catch {
+    // A mount point, a parent that is not ours, a lower layer of a container.
+    await emptyInPlace(prefix, events);
+  }
+  removeAll(trash);
+}
+
+/** Takes everything out of an environment whose own directory cannot move. Killed anywhere, all is back or all goes. */
+async function emptyInPlace(prefix: string, events: EventSink): Promise<void> {
+  const moves = planMoves(prefix, everythingIn(prefix), undefined);
+  const { out, emptied } = moves;
+  const journal: Journal = {
+    version: 1,
+    state: "applying",
+    fresh: false,
+    createdMeta: false,
+    out,
+    emptied,
+    in: [],
+  };
+  makeDirectory(journalDirectory(prefix));
+  try {
+    writeJournal(prefix, journal);
+    applyMoves(prefix, moves);
+    writeJournal(prefix, { ...journal, state: "committed" });
+  } catch (error) {
+    await rollBack(prefix, readJournal(prefix), { dead: false, events });
+    throw error;
+  }
+  discard(prefix, false);
+}
+
+function everythingIn(prefix: string): Removals {
+  const all: Removals = { files: [], directories: [], keptByteCode: new Set() };
+  walk(prefix, "", NOT_KEPT, (path, stat) => {
+    (stat.isDirectory() ? all.directories : all.files).push(path);
+    return true;
+  });
+  return all;
 }
 
 /** Installed packages that list one of these paths. Most environments have none of them, and their records are not read then. */

@@ -8,7 +8,7 @@ import { processExists } from "../host/system.ts";
 import { discard, type Journal, keptDirectory, scriptFile, undoMoves, withdraw } from "./journal.ts";
 
 /** Ours, and changed by us meanwhile. */
-const NOT_KEPT = new Set(["conda-meta/.taipan-transaction", "conda-meta/.taipan-lock"]);
+export const NOT_KEPT = new Set(["conda-meta/.taipan-transaction", "conda-meta/.taipan-lock"]);
 
 const LIFE_EVERY = 1_000;
 /** What happened later than this after the last sign of life was not done by a script: those die with us, in milliseconds. */

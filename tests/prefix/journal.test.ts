@@ -14,6 +14,7 @@ describe("the journal of an unfinished transaction", () => {
     fresh: false,
     createdMeta: false,
     out: ["bin/a"],
+    emptied: [{ path: "bin", mode: 0o755 }],
     in: ["lib/b"],
   };
   const write = (value: unknown): void => {
@@ -27,10 +28,19 @@ describe("the journal of an unfinished transaction", () => {
     expect(readJournal(prefix)).toEqual(journal);
   });
 
+  it("has emptied no directory when it does not say so", () => {
+    const { emptied, ...older } = journal;
+    write(older);
+    expect(readJournal(prefix)).toEqual({ ...older, emptied: [] });
+    expect(emptied).toHaveLength(1);
+  });
+
   // Undoing moves and removes what it names: no path may lead out of the prefix.
   it.each([
     ["a path to take back that leaves the prefix", { ...journal, out: ["../x"] }],
     ["a path to remove that leaves the prefix", { ...journal, in: ["lib/../../x"] }],
+    ["a directory to make outside of the prefix", { ...journal, emptied: [{ path: "../x", mode: 0o755 }] }],
+    ["a directory without permissions", { ...journal, emptied: [{ path: "bin" }] }],
     ["an absolute path", { ...journal, in: ["/etc/x"] }],
     ["a path that is no text", { ...journal, in: [3] }],
     ["no list", { ...journal, out: "bin/a" }],

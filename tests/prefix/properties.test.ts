@@ -197,7 +197,13 @@ describe("file systems that ignore case", () => {
     const inside = planMoves(join(box.prefix, "Lib"), nothing, join(staged, "lib"), (name) =>
       name.toLowerCase(),
     );
-    expect(inside).toEqual({ out: ["File.txt"], in: ["file.txt"], overwritten: ["file.txt"], outside: [] });
+    expect(inside).toEqual({
+      out: ["File.txt"],
+      emptied: [],
+      in: ["file.txt"],
+      overwritten: ["file.txt"],
+      outside: [],
+    });
   });
   test("what goes is found under the name that it has on the disk, which may be another package's spelling", () => {
     const box = sandbox();

@@ -14,6 +14,8 @@ export interface ChildJob {
   fail?: "ENOSPC" | "EIO" | undefined;
   /** Only recover. */
   recover?: boolean | undefined;
+  /** Only remove the environment. */
+  remove?: boolean | undefined;
   transaction: import("../../src/plan/transaction.ts").Transaction;
   packages: [string, import("../../src/specs/records.ts").PackageCacheRecord][];
   options: import("../../src/prefix/options.ts").LinkOptions;
@@ -95,11 +97,13 @@ const handlers = {
   streams: {},
 } as unknown as TaskHandlers;
 const pool = createPool({ size: 1, mode: "inline", handlers });
+const { removeEnvironment } = await import("../../src/prefix/remove-environment.ts");
 const { recoverPrefix } = await import("../../src/prefix/recover.ts");
 try {
   const { prefix, transaction, packages, options } = job;
   const request = { prefix, transaction, packages: new Map(packages), options };
   if (job.recover) await recoverPrefix(prefix, { timeout: 20 });
+  else if (job.remove) await removeEnvironment(prefix, options, { pool, events: () => {} });
   else await applyTransaction({ ...request, command: ["taipan", "install"] }, { pool, events: () => {} });
 } catch (error) {
   process.stderr.write(`${(error as { code?: string }).code}\n`);

@@ -1,0 +1,165 @@
+/** Environments whose directory, or whose directories, cannot be renamed: mount points, and layers of a container. */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { planTransaction } from "../../src/plan/diff.ts";
+import { readPrefix } from "../../src/prefix/prefix.ts";
+import { recoverPrefix } from "../../src/prefix/recover.ts";
+import { applyTransaction } from "../../src/prefix/transaction.ts";
+import type { PackageCacheRecord } from "../../src/specs/records.ts";
+import { handlers } from "../../src/worker.ts";
+import { createPool } from "../../src/workers/pool.ts";
+import { defaultOptions, makePackage, scratchRoot, snapshot } from "../support/extracted.ts";
+import { type ChildResult, transactionChild } from "../support/transaction-bundle.ts";
+import type { ChildJob } from "../support/transaction-child.ts";
+
+const mount = (...words: string[]): void => void execFileSync("mount", words, { stdio: "pipe" });
+const unmount = (path: string): void => void execFileSync("umount", ["-l", path], { stdio: "pipe" });
+
+/** Whether this process may mount: overlays need more than tmpfs. */
+function mounts(type: "tmpfs" | "overlay"): boolean {
+  const base = mkdtempSync(join(scratchRoot(), "taipan-mounts-"));
+  try {
+    if (type === "tmpfs") mount("-t", "tmpfs", "tmpfs", base);
+    else {
+      for (const name of ["lower", "upper", "work", "on"]) mkdirSync(join(base, name));
+      mountLayers(base, "lower");
+    }
+    unmount(type === "tmpfs" ? base : join(base, "on"));
+    return true;
+  } catch {
+    process.stderr.write(`skipped: ${type} cannot be mounted here\n`);
+    return false;
+  } finally {
+    rmSync(base, { recursive: true, force: true });
+  }
+}
+
+/** As Docker does: without redirect_dir, a directory of the lower layer cannot be renamed. */
+function mountLayers(base: string, lower: string): void {
+  const at = (name: string): string => join(base, name);
+  const layers = `lowerdir=${at(lower)},upperdir=${at("upper")},workdir=${at("work")},redirect_dir=off`;
+  mount("-t", "overlay", "overlay", "-o", layers, at("on"));
+}
+
+let work = "";
+let run: (job: ChildJob) => Promise<ChildResult>;
+beforeAll(async () => {
+  work = mkdtempSync(join(scratchRoot(), "taipan-mounted-"));
+  run = await transactionChild(work);
+});
+afterAll(() => rmSync(work, { recursive: true, force: true }));
+
+const options = { ...defaultOptions, compilePyc: false };
+const pool = createPool({ size: 1, mode: "inline", handlers });
+const planned = async (prefix: string, records: PackageCacheRecord[]) =>
+  planTransaction(
+    (await readPrefix(prefix))?.records ?? [],
+    { records, requested: new Map(), reinstall: new Set() },
+    { platform: "linux-64" },
+  );
+
+async function link(prefix: string, records: PackageCacheRecord[]): Promise<void> {
+  const packages = new Map(records.map((record) => [record.name, record]));
+  const transaction = await planned(prefix, records);
+  await applyTransaction(
+    { prefix, transaction, packages, options, command: ["taipan", "install"] },
+    { pool, events: () => {} },
+  );
+}
+
+/** An empty conda-meta, in which the lock was, makes no environment. */
+function stateOf(prefix: string): Record<string, string> {
+  const state = snapshot(prefix, (path) => path === "conda-meta/history");
+  return Object.keys(state).join() === "conda-meta" ? {} : state;
+}
+
+function packagesIn(pkgs: string) {
+  const a = { name: "a", files: { "lib/a/one": "1", "lib/a/deep/two": "2", "bin/a": "a", "share/x": "x" } };
+  const script = { content: '#!/bin/sh\necho gone > "$PREFIX/bin/a"; rm "$PREFIX/share/x"\n', mode: 0o755 };
+  return {
+    a: makePackage(pkgs, a),
+    newer: makePackage(pkgs, { name: "a", version: "2.0", files: { "lib/a": "a file now", "bin/a": "aa" } }),
+    b: makePackage(pkgs, { name: "b", files: { "lib/b": "b", "bin/.b-pre-unlink.sh": script } }),
+  };
+}
+
+/** Does the job and is killed at each of its calls in turn: after recovery the state is `before`, or the one that nobody kills ends in. */
+async function killEverywhere(job: Omit<ChildJob, "killAt">, reset: () => Promise<void>): Promise<void> {
+  await reset();
+  const before = stateOf(job.prefix);
+  expect(await run({ ...job, killAt: 0 })).toMatchObject({ code: 0, err: "" });
+  const after = stateOf(job.prefix);
+  const seen = { before: 0, after: 0 };
+  for (let killAt = 1; ; killAt++) {
+    await reset();
+    const result = await run({ ...job, killAt });
+    if (result.signal !== "SIGKILL") {
+      expect(result).toMatchObject({ code: 0, err: "" });
+      break;
+    }
+    await recoverPrefix(job.prefix, { timeout: 20 });
+    const found = stateOf(job.prefix);
+    const which = JSON.stringify(found) === JSON.stringify(before) ? "before" : "after";
+    if (which === "after") expect(found, `killed at call ${killAt}`).toEqual(after);
+    seen[which]++;
+  }
+  expect(seen.before).toBeGreaterThan(3);
+  expect(seen.after).toBeGreaterThan(0);
+}
+
+describe.runIf(process.platform === "linux")("where the environment cannot be renamed", () => {
+  test("a mount point is emptied, or is as it was, whenever its removal is killed", {
+    timeout: 120_000,
+  }, async ({ skip }) => {
+    if (!mounts("tmpfs")) skip();
+    const base = mkdtempSync(join(work, "point-"));
+    const prefix = join(base, "env");
+    const { a, b } = packagesIn(join(base, "pkgs"));
+    mkdirSync(prefix);
+    onTestFinished(() => unmount(prefix));
+    mount("-t", "tmpfs", "tmpfs", prefix);
+    const reset = async (): Promise<void> => {
+      for (const name of readdirSync(prefix)) rmSync(join(prefix, name), { recursive: true });
+      await link(prefix, [a, b]);
+      writeFileSync(join(prefix, "notes"), "the user's");
+    };
+    const job = { prefix, remove: true, transaction: await planned(prefix, []), packages: [], options };
+    await killEverywhere(job, reset);
+    await reset();
+    await run({ ...job, killAt: 0 });
+    expect(readdirSync(prefix)).toEqual([]);
+  });
+
+  test("in a layer of a container packages change, and the environment goes", {
+    timeout: 120_000,
+  }, async ({ skip }) => {
+    if (!mounts("overlay")) skip();
+    const base = mkdtempSync(join(work, "layers-"));
+    const at = (name: string): string => join(base, name);
+    const prefix = at("on/env");
+    const { a, b, newer } = packagesIn(at("pkgs"));
+    for (const name of ["empty", "upper", "work", "on"]) mkdirSync(at(name));
+    mountLayers(base, "empty");
+    onTestFinished(() => unmount(at("on")));
+    await link(prefix, [a, b]);
+    unmount(at("on"));
+    execFileSync("mv", [at("upper"), at("lower")]);
+    const reset = async (): Promise<void> => {
+      if (existsSync(prefix)) unmount(at("on"));
+      for (const name of ["upper", "work"]) {
+        rmSync(at(name), { recursive: true, force: true });
+        mkdirSync(at(name));
+      }
+      mountLayers(base, "lower");
+    };
+    mkdirSync(at("upper"));
+    mountLayers(base, "lower");
+    const transaction = await planned(prefix, [newer, b]);
+    await killEverywhere({ prefix, transaction, packages: [["a", newer]], options }, reset);
+    await reset();
+    expect((await run({ prefix, remove: true, transaction, packages: [], options, killAt: 0 })).err).toBe("");
+    expect(readdirSync(at("on"))).toEqual([]);
+  });
+});
