@@ -1,4 +1,5 @@
 import { join, relative, sep } from "node:path";
+import { readIndexJson } from "../archive/info.ts";
 import { ToolError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
 import { fileFacts, fileIdentity, listNames } from "../fs/cache-files.ts";
@@ -200,10 +201,23 @@ export async function readEntry(place: string): Promise<RepoDataRecord | undefin
     const value = JSON.parse(text) as Partial<RepoDataRecord> | null;
     const usable =
       typeof value?.name === "string" && typeof value.version === "string" && typeof value.build === "string";
-    return usable ? ({ depends: [], fn: "", url: "", channel: "", ...value } as RepoDataRecord) : undefined;
+    if (!usable) return undefined;
+    const known = isStub(value) ? { ...readIndexJson(place), ...withoutEmpty(value) } : value;
+    return { depends: [], fn: "", url: "", channel: "", ...known } as RepoDataRecord;
   } catch {
     return undefined;
   }
+}
+
+/** micromamba 2.1.1 to 2.3.2 wrote of packages named by URL what it did not know as empty: a package without dependencies. */
+function isStub(record: Partial<RepoDataRecord>): boolean {
+  return record.timestamp === 0 && record.license === "" && record.depends?.length === 0;
+}
+
+function withoutEmpty(record: Partial<RepoDataRecord>): Partial<RepoDataRecord> {
+  const empty = (value: unknown) =>
+    value === 0 || value === "" || (Array.isArray(value) && value.length === 0);
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => !empty(value)));
 }
 
 /**
