@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ["tests/**/*.test.ts"],
     setupFiles: ["tests/setup.ts"],
+    globalSetup: ["tests/support/temporary.ts"],
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: "forks",

@@ -166,12 +166,21 @@ function ownsPlaceOf(folder) {
   return fs.statSync(path).uid === process.geteuid();
 }
 
-/** With a new build or a new Node.js, what others left a month ago goes. */
+const HOUR = 3600 * 1000;
+const MONTH = 30 * 24 * HOUR;
+const OTHERS = 3;
+
+/**
+ * With a new build or a new Node.js, what others left a month ago goes, and all but the latest few of what is older than an
+ * hour: versions that are used side by side do not take turns in removing each other's.
+ */
 function removeOld(parent, kept) {
-  const limit = Date.now() - 30 * 24 * 3600 * 1000;
+  const others = [];
   for (const name of fs.readdirSync(parent)) {
     const path = join(parent, name);
-    if (path !== kept && fs.lstatSync(path).mtimeMs < limit)
-      fs.rmSync(path, { recursive: true, force: true });
+    if (path !== kept) others.push({ path, age: Date.now() - fs.lstatSync(path).mtimeMs });
   }
+  others.sort((a, b) => a.age - b.age);
+  for (const [i, { path, age }] of others.entries())
+    if (age > MONTH || (i >= OTHERS && age > HOUR)) fs.rmSync(path, { recursive: true, force: true });
 }

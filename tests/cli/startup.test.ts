@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -61,6 +62,19 @@ describe.skipIf(process.platform === "win32")("compiled code", () => {
     expect(await list()).toMatchObject({ code: 0, stdout, stderr: "" });
     expect(readFileSync(file).length).toBeGreaterThan(good.length / 2);
     expect(await list()).toMatchObject({ code: 0, stdout, stderr: "" });
+  });
+
+  it("of other versions goes, but not of the latest few", async () => {
+    const hours = { now: 0, soon: 0.5, later: 2, today: 3, yesterday: 25, old: 24 * 31 };
+    for (const [name, age] of Object.entries(hours)) {
+      mkdirSync(join(compiled, name), { recursive: true });
+      const time = Date.now() / 1000 - age * 3600;
+      utimesSync(join(compiled, name), time, time);
+    }
+    await list();
+    const left = readdirSync(compiled).filter((name) => name in hours);
+    expect(left.sort()).toEqual(["later", "now", "soon"]);
+    expect(readdirSync(compiled)).toHaveLength(4);
   });
 
   it("is not read from a file that others may write", async () => {
