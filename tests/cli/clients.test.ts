@@ -287,4 +287,55 @@ describe("calls of programs that are not there", () => {
       prefix,
     );
   });
+
+  it("setup-miniconda: conda below its root prefix, config, init --all, env update, a login shell", () => {
+    const root = join(sandbox.dir, "base");
+    const home = join(sandbox.dir, "base-home");
+    mkdirSync(home);
+    const env = { HOME: home, MAMBA_ROOT_PREFIX: root };
+    good(run(["conda", "init", "bash"], { env }));
+    const conda = (...args: string[]) =>
+      run([join(root, "condabin", "conda"), ...args], { env: { HOME: home } });
+    good(conda("config", "--add", "channels", url));
+    good(conda("config", "--set", "auto_activate", "false"));
+    const sources = json(conda("config", "--show-sources", "--json"));
+    expect(sources[join(home, ".condarc")]).toMatchObject({ channels: [url] });
+    expect(json(conda("config", "--show", "--json"))).toHaveProperty("default_activation_env");
+    good(conda("init", "--all"));
+    good(conda("create", "--name", "test", "--yes", "libx=1.0"));
+    good(conda("env", "update", "--name", "test", "--file", join(sandbox.dir, "environment.yml")));
+    expect(distsOf(join(root, "envs", "test"))).toEqual(["app-2.0-0", "libx-1.1-0"]);
+    writeFileSync(join(home, ".bash_profile"), ". ~/.bashrc\nconda activate test\n");
+    expect(good(run(["bash", "--login", "-c", "app"], { env: { HOME: home } })).stdout).toContain(
+      `app 2.0 in ${join(root, "envs", "test")}`,
+    );
+  });
+
+  it("Nextflow: create from an explicit list whose name does not tell what it is", () => {
+    const locked = json(run(["conda", "create", "-n", "flow", "--dry-run", "--json", "app"]));
+    const urls = locked.actions.LINK.map(({ url }: { url: string }) => url);
+    const file = join(sandbox.dir, "process.lock");
+    writeFileSync(file, `# a lock\n@EXPLICIT\n${urls.join("\n")}\n`);
+    for (const name of ["conda", "mamba", "micromamba"]) {
+      const prefix = join(sandbox.dir, "flows", name);
+      good(run([name, "create", "--yes", "--quiet", "--prefix", prefix, "--file", file]));
+      expect(distsOf(prefix)).toEqual(["app-2.0-0", "libx-1.1-0"]);
+    }
+  });
+
+  it("PyCharm: environments, what is outdated, packages to add and to take away", () => {
+    const named = ["-n", "charm"];
+    good(run(["conda", "create", "-y", ...named, "libx=1.0"]));
+    expect(json(run(["conda", "env", "list", "--json"])).envs).toContain(join(sandbox.root, "envs", "charm"));
+    const { actions } = json(run(["conda", "update", "--dry-run", "--all", "--json", ...named]));
+    expect([actions.UNLINK[0], actions.LINK[0]]).toMatchObject([
+      { name: "libx", version: "1.0" },
+      { name: "libx", version: "1.1" },
+    ]);
+    good(run(["conda", "install", "say-it", "-y", ...named]));
+    good(run(["conda", "uninstall", "libx", "-y", ...named]));
+    const installed = json(run(["conda", "list", "--json", ...named]));
+    expect(installed).toMatchObject([{ name: "say-it", version: "1.0", channel: url }]);
+    expect(good(run(["conda", "env", "export", "--no-builds", ...named])).stdout).toContain("- say-it=1.0\n");
+  });
 });
