@@ -1,10 +1,7 @@
 import type { ConfigValues } from "../config/keys.ts";
 import type { HttpOptions } from "../net/http.ts";
-import type { UrlAuth } from "../specs/credentials.ts";
+import type { CredentialLookup } from "../net/types.ts";
 import { VERSION } from "../util/version.ts";
-
-/** Looks up what belongs to a URL, or undefined. */
-export type CredentialLookup = (url: string) => UrlAuth | undefined;
 
 /** The part of the configuration and of the environment that the HTTP client reads. */
 export function httpOptions(

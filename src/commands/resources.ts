@@ -7,9 +7,10 @@ import { type Channel, channelCredentials } from "../specs/channel.ts";
 import type { UrlAuth } from "../specs/credentials.ts";
 import { createPool } from "../workers/pool.ts";
 import type { WorkerPool } from "../workers/protocol.ts";
+import { channelSettings } from "./channel-settings.ts";
 import type { Resources } from "./context.ts";
 import { credentialSources } from "./credentials.ts";
-import { type CredentialLookup, httpOptions } from "./http-options.ts";
+import { httpOptions } from "./http-options.ts";
 
 interface ResourceContext {
   env: Readonly<Record<string, string | undefined>>;
@@ -23,7 +24,7 @@ export function openResources(config: ConfigValues, context: ResourceContext): R
   let pool: WorkerPool | undefined;
   const fromChannels: { prefix: string; auth: UrlAuth }[] = [];
   const mirrors: Record<string, readonly string[]> = {};
-  const ofChannel: CredentialLookup = (url) =>
+  const ofChannel = (url: string): UrlAuth | undefined =>
     fromChannels.find(({ prefix }) => url === prefix || url.startsWith(`${prefix}/`))?.auth;
   return {
     http: () => (http ??= openClient(ofChannel, mirrors, config, context)),
@@ -44,32 +45,24 @@ export function openResources(config: ConfigValues, context: ResourceContext): R
 }
 
 /**
- * A client that knows the secrets of channel URLs first, then those of authentication.json, anaconda-client and netrc,
- * which are read with the first request that could need them.
+ * A client that knows the secrets of channel URLs first, then those of `channel_settings`, then those of authentication.json,
+ * anaconda-client and netrc, which are read with the first request that could need them.
  */
 function openClient(
-  ofChannel: CredentialLookup,
+  ofChannel: (url: string) => UrlAuth | undefined,
   mirrors: Record<string, readonly string[]>,
   config: ConfigValues,
   context: ResourceContext,
 ): HttpClient {
-  let stored: CredentialLookup | undefined;
-  let loading: Promise<CredentialLookup> | undefined;
-  const lookup: CredentialLookup = (url) => ofChannel(url) ?? stored?.(url);
-  const client = createHttpClient(
-    { ...httpOptions(config, context, lookup), mirrors },
-    { events: context.events },
-  );
-  return {
-    ...client,
-    fetch: async (url, options) => {
-      if (!stored && !config.offline && !url.startsWith("file:")) {
-        loading ??= loadCredentials(credentialSources(config, context.home, context.env), context.events);
-        stored = await loading;
-      }
-      return client.fetch(url, options);
-    },
+  let stored: ReturnType<typeof loadCredentials> | undefined;
+  const ofSettings = channelSettings(config, context);
+  const lookup = async (url: string): Promise<UrlAuth | undefined> => {
+    const own = ofChannel(url) ?? (await ofSettings(url));
+    if (own) return own;
+    stored ??= loadCredentials(credentialSources(config, context.home, context.env), context.events);
+    return (await stored)(url);
   };
+  return createHttpClient({ ...httpOptions(config, context, lookup), mirrors }, { events: context.events });
 }
 
 /** `extract_threads`: 0 is one a core, a negative number leaves that many cores alone. */

@@ -49,10 +49,8 @@ export const CHANNEL_KEYS = named({
   denylist_channels: list("Channels", [], "Channels that are refused", { env: "none" }),
   channel_settings: settings("Channels", "Settings of single channels", {
     details:
-      "A list of maps, each with the key 'channel' (a name, a URL or a pattern with *) and settings such as 'auth'.",
+      "A list of maps, each with the key 'channel' (a name, a URL, or a URL with *) and 'auth': http-basic (with\n'username'), token or oauth2 as conda-auth stores them, or anaconda-auth. What they need is in the map ('password',\n'token'), in the system's keyring, which the program keyring is asked for, or in ~/.anaconda/keyring.",
     env: "none",
-    noEffect:
-      "conda's handlers are plugins in Python; credentials come from URLs, authentication.json, anaconda-client and netrc",
   }),
   add_anaconda_token: boolean(
     "Channels",

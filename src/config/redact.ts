@@ -17,7 +17,12 @@ export function redactValue<T>(value: T): T {
   if (typeof value === "string") return redactSecrets(value) as T;
   if (Array.isArray(value)) return value.map(redactValue) as T;
   if (value !== null && typeof value === "object") {
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, redactValue(item)])) as T;
+    // Of `channel_settings`; a channel may be called `token` in a map of URLs.
+    const secret = (key: string, item: unknown) =>
+      /^(password|token)$/.test(key) && typeof item === "string" && !item.includes("://");
+    return Object.fromEntries(
+      Object.entries(value).map(([key, item]) => [key, secret(key, item) ? "*****" : redactValue(item)]),
+    ) as T;
   }
   return value;
 }

@@ -116,7 +116,7 @@ export class OciRegistries {
   async open(url: string, request: SendRequest): Promise<OciOpened> {
     const target = ociTarget(url);
     if (!target) return plain(url, 404);
-    const login = splitCredentials(url).auth ?? this.context.options.credentials?.(url);
+    const login = splitCredentials(url).auth ?? (await this.context.options.credentials?.(url));
     // What has a digest is the same for ever: a part of it needs no If-Range, which many storages would not know what to do with.
     const { "if-none-match": known, "if-modified-since": _, "if-range": _i, ...headers } = request.headers;
     const base = `${target.origin}/v2/${target.repository}`;

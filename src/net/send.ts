@@ -38,7 +38,7 @@ export async function sendFollowing(
   let url = settings ? s3Address(start, settings) : start;
   let sent = request.headers;
   for (let hop = 0; ; hop += 1) {
-    const ready = authorize(url, sent, options);
+    const ready = await authorize(url, sent, options);
     // The signature is for this host and path alone: a redirect goes on without it.
     if (settings && hop === 0)
       ready.headers = signAws({ method, ...ready }, settings, { now: new Date(), service: "s3" });
@@ -86,14 +86,14 @@ function redirectTarget(from: string, location: string): URL {
 }
 
 /** Puts the secrets of this very URL's host into the request: tokens and queries into the URL, the rest into `authorization`. */
-function authorize(
+async function authorize(
   url: string,
   headers: Record<string, string>,
   options: HttpOptions,
-): { url: URL; headers: Record<string, string> } {
+): Promise<{ url: URL; headers: Record<string, string> }> {
   const { url: clean, auth: own } = splitCredentials(url);
   const stored =
-    own?.user === undefined && own?.token === undefined ? options.credentials?.(clean) : undefined;
+    own?.user === undefined && own?.token === undefined ? await options.credentials?.(clean) : undefined;
   const auth = stored ?? own;
   const query = own?.query ?? stored?.query;
   const inUrl: UrlAuth = {

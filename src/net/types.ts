@@ -56,6 +56,9 @@ export interface HttpClient {
   close(): Promise<void>;
 }
 
+/** What belongs to a URL without secrets, or undefined. */
+export type CredentialLookup = (url: string) => UrlAuth | undefined | Promise<UrlAuth | undefined>;
+
 export interface HttpOptions {
   /** Tries after the first; default 3 (remote_max_retries). */
   retries?: number | undefined;
@@ -79,7 +82,7 @@ export interface HttpOptions {
   proxies?: Readonly<Record<string, string>> | undefined;
   /** NO_PROXY: comma-separated hosts, domains, address ranges, `*`. */
   noProxy?: string | undefined;
-  credentials?: ((url: string) => UrlAuth | undefined) | undefined;
+  credentials?: CredentialLookup | undefined;
   /** Nothing but file URLs: no socket is opened. */
   offline?: boolean | undefined;
   userAgent?: string | undefined;

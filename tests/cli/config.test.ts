@@ -191,10 +191,10 @@ describe("conda's options", () => {
   });
 });
 
-it("lists settings of single channels as they are written", async () => {
-  writeFileSync(rc, "channel_settings:\n  - channel: x\n    auth: y\n  - channel: z\n");
+it("lists settings of single channels as they are written, but for secrets", async () => {
+  writeFileSync(rc, "channel_settings:\n  - channel: x\n    auth: y\n    token: secret\n  - channel: z\n");
   const { stdout } = await sandbox.taipan("config", "list", "channel_settings");
-  expect(stdout).toBe("channel_settings:\n  - channel: x\n    auth: y\n  - channel: z\n");
+  expect(stdout).toBe('channel_settings:\n  - channel: x\n    auth: y\n    token: "*****"\n  - channel: z\n');
 });
 
 it("hides secrets wherever configuration is shown", async () => {

@@ -1,0 +1,195 @@
+import { join } from "node:path";
+import type { ConfigValues } from "../config/keys.ts";
+import type { EventSink } from "../events.ts";
+import { readText } from "../fs/files.ts";
+import { exec } from "../host/exec.ts";
+import type { UrlAuth } from "../specs/credentials.ts";
+import type { Platform } from "../specs/platform.ts";
+import { parseStringMatcher, stringMatches } from "../specs/string-matcher.ts";
+import { objectOf, parseJson } from "../util/json.ts";
+import { channelsNamed } from "./channel-rules.ts";
+
+interface Context {
+  env: Readonly<Record<string, string | undefined>>;
+  home: string;
+  events: EventSink;
+}
+
+/** One map of conda's `channel_settings`, and the secret that was found for it. */
+interface Entry {
+  settings: Readonly<Record<string, string>>;
+  /** Names that the channel has in a keyring. */
+  names: readonly string[];
+  covers(url: string): boolean;
+  secret?: Promise<UrlAuth | undefined>;
+}
+
+/**
+ * The secret of a URL by `channel_settings`, from where conda's plug-ins conda-auth and anaconda-auth have put it: the settings
+ * themselves, the keyring of the system, which the program `keyring` is asked for (as pip does), and anaconda-auth's own file.
+ * Of several settings that cover a URL the last counts (conda/gateways/connection/session.py). Asked for once each.
+ */
+export function channelSettings(
+  config: ConfigValues,
+  context: Context,
+): (url: string) => Promise<UrlAuth | undefined> {
+  let entries: Entry[] | undefined;
+  return async (url) => {
+    entries ??= config.channelSettings
+      .filter(({ auth }) => auth)
+      .flatMap((item) => entry(item, config, context));
+    const found = entries.findLast(({ covers }) => covers(url));
+    if (!found) return undefined;
+    found.secret ??= secretOf(found, url, context);
+    return found.secret;
+  };
+}
+
+function entry(settings: Entry["settings"], config: ConfigValues, context: Context): Entry[] {
+  const { channel = "" } = settings;
+  const covers = patternOf(channel);
+  if (covers) return [{ settings, names: [channel], covers }];
+  try {
+    const { home } = context;
+    const places = { config, home, cwd: home, hostPlatform: config.platform as Platform };
+    const channels = channelsNamed([channel], places);
+    const prefixes = channels.map(({ baseUrl }) => `${baseUrl}/`);
+    const names = [...new Set([...channels.map(({ name }) => name), channel])];
+    return [{ settings, names, covers: (url) => prefixes.some((prefix) => url.startsWith(prefix)) }];
+  } catch (error) {
+    warn(`an entry of \`channel_settings\` is left out: ${(error as Error).message}`, context);
+    return [];
+  }
+}
+
+/**
+ * `https://host/*`. The host is compared for itself and the scheme as it is: else `https://*.lab/*` would send the secret to
+ * `https://evil.example/x.lab/`, and `http:` would send it in the clear.
+ */
+function patternOf(text: string): Entry["covers"] | undefined {
+  const [, scheme, host, path] = /^([a-z][a-z0-9+]*:\/\/)([^/]+)(\/.*)?$/i.exec(text) ?? [];
+  if (!text.includes("*") || scheme === undefined || host === undefined) return undefined;
+  const hosts = parseStringMatcher(host);
+  const paths = parseStringMatcher(path ?? "*");
+  return (url) => {
+    const parts = URL.canParse(url) ? new URL(url) : undefined;
+    return (
+      parts !== undefined &&
+      `${parts.protocol}//` === scheme.toLowerCase() &&
+      stringMatches(hosts, parts.host) &&
+      stringMatches(paths, parts.pathname)
+    );
+  };
+}
+
+type Finder = (entry: Entry, url: string, context: Context) => Promise<UrlAuth | undefined>;
+
+/** By the value of `auth`. The first three are conda-auth's. */
+const FINDERS: Readonly<Record<string, Finder>> = {
+  "http-basic": async ({ settings, names }, _, context) => {
+    const stored = await ofCondaAuth(names, "http-basic", settings["username"], context);
+    const user = settings["username"] ?? stored?.["username"];
+    const password = settings["password"] ?? stored?.["password"];
+    if (typeof user !== "string" || typeof password !== "string") return undefined;
+    return { user: encodeURIComponent(user), password: encodeURIComponent(password) };
+  },
+  token: async ({ settings, names }, url, context) => {
+    const token = settings["token"] ?? (await ofCondaAuth(names, "token", "token", context))?.["token"];
+    if (typeof token !== "string") return undefined;
+    // anaconda.org takes it in the path.
+    return /(^|\.)anaconda\.org$/.test(new URL(url).hostname)
+      ? { token: encodeURIComponent(token) }
+      : { bearer: token };
+  },
+  oauth2: async ({ names }, _, context) => {
+    const stored = await ofCondaAuth(names, "oauth2", undefined, context);
+    const token = stored?.["access_token"];
+    const expires = stored?.["expires_at"];
+    if (typeof token !== "string" || (typeof expires === "number" && expires * 1000 < Date.now()))
+      return undefined;
+    return { bearer: token };
+  },
+  "anaconda-auth": ofAnacondaAuth,
+  "anaconda-cloud-auth": ofAnacondaAuth,
+};
+
+async function secretOf(entry: Entry, url: string, context: Context): Promise<UrlAuth | undefined> {
+  const { auth = "", channel } = entry.settings;
+  if (!Object.hasOwn(FINDERS, auth)) {
+    const known = Object.keys(FINDERS).join(", ");
+    warn(
+      `\`auth: ${auth}\` of \`${channel}\` in \`channel_settings\` is not known`,
+      context,
+      `known are ${known}`,
+    );
+    return undefined;
+  }
+  const found = await FINDERS[auth]!(entry, url, context);
+  // Who has no account of Anaconda's has the setting all the same: its installers write it.
+  if (!found && FINDERS[auth] !== ofAnacondaAuth)
+    warn(
+      `nothing was found for \`auth: ${auth}\` of \`${channel}\` in \`channel_settings\``,
+      context,
+      "the program `keyring` is asked for what `conda auth login` has stored; `auth login` stores a login without it",
+    );
+  return found;
+}
+
+/** What conda-auth has stored: a record of all, or, in versions before 0.3, the password of a user. */
+async function ofCondaAuth(
+  names: readonly string[],
+  type: string,
+  user: string | undefined,
+  context: Context,
+): Promise<Record<string, unknown> | undefined> {
+  for (const name of names) {
+    const record = objectOf(
+      parseJson((await fromKeyring(`conda-auth::credential::${name}`, "credential", context)) ?? ""),
+    );
+    if (record?.["auth_type"] === type) return record;
+    const secret = user && (await fromKeyring(`conda-auth::${type}::${name}`, user, context));
+    if (secret) return { password: secret, token: secret };
+  }
+  return undefined;
+}
+
+const OF_ANACONDA = new Set(["repo.anaconda.cloud", "repo.anaconda.com", "repo.continuum.io"]);
+
+/**
+ * anaconda-auth keeps a key for each site, which all of Anaconda's own hosts share, and, of old, tokens of organisations:
+ * the first directory of the path, behind `/repo/`, names one.
+ */
+async function ofAnacondaAuth(
+  { settings }: Entry,
+  url: string,
+  context: Context,
+): Promise<UrlAuth | undefined> {
+  const { host, pathname } = new URL(url);
+  const domain = settings["auth_domain"] ?? (OF_ANACONDA.has(host) ? "anaconda.com" : host);
+  const own = objectOf(
+    parseJson((await readText(join(context.home, ".anaconda", "keyring")).catch(() => "")) ?? ""),
+  );
+  const stored =
+    objectOf(own?.["Anaconda Cloud"])?.[domain] ?? (await fromKeyring("Anaconda Cloud", domain, context));
+  const info =
+    typeof stored === "string" ? objectOf(parseJson(Buffer.from(stored, "base64").toString())) : undefined;
+  const key = info?.["api_key"];
+  if (typeof key === "string" && settings["credential_type"] !== "repo-token") return { bearer: key };
+  const tokens = Array.isArray(info?.["repo_tokens"]) ? info["repo_tokens"].map(objectOf) : [];
+  const organisation = pathname.replace(/^\/repo\//, "/").split("/")[1];
+  const token = (tokens.find((item) => item?.["org_name"] === organisation) ?? tokens[0])?.["token"];
+  return typeof token === "string" ? { token: encodeURIComponent(token) } : undefined;
+}
+
+/** Undefined where the keyring has none, or there is no such program. */
+async function fromKeyring(service: string, user: string, { env }: Context): Promise<string | undefined> {
+  // One that waits for somebody to unlock it must not keep the command for ever.
+  const result = await exec("keyring", ["get", service, user], { env, timeout: 60_000 }).catch(
+    () => undefined,
+  );
+  return result?.code === 0 ? result.stdout.replace(/\r?\n$/, "") : undefined;
+}
+
+function warn(message: string, { events }: Context, hint?: string): void {
+  events({ type: "warning", code: "channel-settings", message, hint });
+}
