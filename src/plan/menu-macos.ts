@@ -1,8 +1,10 @@
 /** Menu items on macOS: application bundles (Apple, "Bundle Programming Guide", "Information Property List Key Reference"). */
+import { compileApplet, eventApplet } from "./apple-events.ts";
 import {
   fileName,
   isObject,
   type Json,
+  type MenuCommand,
   type MenuContext,
   type MenuFile,
   type MenuItem,
@@ -39,55 +41,97 @@ const LSREGISTER =
 export const bundlePath = (context: MenuContext, name: string): string =>
   `${context.folders.applications}/${fileName(name)}.app`;
 
+/** In Contents/Resources of a bundle whose item has an `event_handler`. */
+const HANDLER = "handle-event";
+
+/**
+ * A bundle whose program is a script or, with an `event_handler`, one that only receives Apple events: the application itself is a
+ * bundle inside of it then, as in menuinst.
+ */
 export function macosPlan(item: MenuItem, context: MenuContext): MenuPlan {
   const bundle = bundlePath(context, item.name);
   const contents = `${bundle}/Contents`;
   const program = slug(item.name);
-  const script = `${contents}/MacOS/${program}`;
-  const icon = item.text("icon");
-  const files: MenuFile[] = [
-    { path: `${contents}/PkgInfo`, content: `APPL${program.slice(0, 8)}`, mode: 0o644 },
-    { path: `${contents}/Info.plist`, content: propertyList(infoOf(item, program, icon)), mode: 0o644 },
+  const handler = item.text("event_handler");
+  const application = handler === undefined ? bundle : `${contents}/Resources/${baseName(bundle)}`;
+  const info = infoOf(item, program);
+  const files = [
+    ...bundleFiles(bundle, handler === undefined ? info : receiverInfo(info, item, program), item),
     // A script is as good a program of a bundle as a binary.
-    { path: script, content: scriptOf(item, context), mode: 0o755 },
+    { path: `${application}/Contents/MacOS/${program}`, content: scriptOf(item, context), mode: 0o755 },
+    ...linksInto(bundle, item),
   ];
-  if (icon) files.push({ path: `${contents}/Resources/${baseName(icon)}`, copyOf: icon });
-  files.push(...linksInto(bundle, item));
+  const applet = `${contents}/Resources/${HANDLER}.applescript`;
+  if (handler !== undefined) {
+    files.push(
+      ...bundleFiles(application, innerInfo(info, program), item),
+      { path: `${contents}/Resources/${HANDLER}`, content: `#!/bin/bash\n${handler}\n`, mode: 0o755 },
+      { path: applet, content: eventApplet(baseName(bundle), HANDLER), mode: 0o644 },
+    );
+  }
   const entitlements = item.list("entitlements").filter((key) => /^[a-z0-9.-]+$/i.test(key));
   const plist = `${contents}/Entitlements.plist`;
   if (entitlements.length > 0) {
     const granted = Object.fromEntries(entitlements.map((key) => [key, true]));
     files.push({ path: plist, content: propertyList(granted), mode: 0o644 });
   }
+  const afterCreate: MenuCommand[] = [];
+  if (handler !== undefined) afterCreate.push({ command: compileApplet(applet, contents, program) });
+  const hardened = ["--prefix", `com.${program}`, "--options", "runtime", "--entitlements", plist];
+  // A compiled program must be signed, or nothing starts it; what osacompile signed was another bundle.
+  if (entitlements.length > 0 || handler !== undefined) {
+    const words = entitlements.length > 0 ? hardened : [];
+    afterCreate.push({
+      command: ["/usr/bin/codesign", "--sign", "-", ...words, "--force", "--deep", bundle],
+    });
+  }
   // Launch Services finds out by itself, but later.
-  const registered = item.value("CFBundleURLTypes") ?? item.value("CFBundleDocumentTypes");
+  const registered = item.value("CFBundleURLTypes") ?? item.value("CFBundleDocumentTypes") ?? handler;
+  if (registered) afterCreate.push({ command: [LSREGISTER, "-R", bundle] });
   return {
     files,
     precreate: item.text("precreate"),
-    afterCreate: [
-      ...(entitlements.length > 0
-        ? [
-            {
-              command: [
-                "/usr/bin/codesign",
-                ...["--sign", "-", "--prefix", `com.${program}`, "--options", "runtime"],
-                ...["--force", "--deep", "--entitlements", plist, bundle],
-              ],
-            },
-          ]
-        : []),
-      ...(registered ? [{ command: [LSREGISTER, "-R", bundle] }] : []),
-    ],
+    afterCreate,
     remove: [bundle],
     removeIfEmpty: [],
     afterRemove: registered ? [{ command: [LSREGISTER, "-u", bundle] }] : [],
-    proof: script,
+    proof: `${application}/Contents/MacOS/${program}`,
   };
+}
+
+function bundleFiles(bundle: string, info: Json, item: MenuItem): MenuFile[] {
+  const icon = item.text("icon");
+  const contents = `${bundle}/Contents`;
+  return [
+    {
+      path: `${contents}/PkgInfo`,
+      content: `APPL${String(info["CFBundleExecutable"]).slice(0, 8)}`,
+      mode: 0o644,
+    },
+    { path: `${contents}/Info.plist`, content: propertyList(info), mode: 0o644 },
+    ...(icon ? [{ path: `${contents}/Resources/${baseName(icon)}`, copyOf: icon }] : []),
+  ];
+}
+
+/** Of the bundle that receives events: it has no window, and another identifier than the application. */
+const receiverInfo = (info: Json, item: MenuItem, program: string): Json => ({
+  ...info,
+  LSBackgroundOnly: true,
+  CFBundleIdentifier: item.text("CFBundleIdentifier") ?? `com.${program}-events`,
+});
+
+/** Of the application inside of such a bundle: what is opened must not come to it. */
+function innerInfo(info: Json, program: string): Json {
+  const inner: Json = { ...info, CFBundleIdentifier: `com.${program}` };
+  for (const key of ["CFBundleURLTypes", "CFBundleDocumentTypes"]) delete inner[key];
+  for (const key of ["UTExportedTypeDeclarations", "UTImportedTypeDeclarations"]) delete inner[key];
+  return inner;
 }
 
 const baseName = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
-function infoOf(item: MenuItem, program: string, icon: string | undefined): Json {
+function infoOf(item: MenuItem, program: string): Json {
+  const icon = item.text("icon");
   const version = item.text("CFBundleVersion") ?? "1.0.0";
   const info: Json = {
     CFBundleName: program.slice(0, 16),

@@ -1,5 +1,9 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { describe, expect, test } from "vitest";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { appleScriptText, compileApplet, eventApplet } from "../../src/plan/apple-events.ts";
 import { menuPlans } from "../../src/plan/menu.ts";
 import { fileName, type MenuContext } from "../../src/plan/menu-item.ts";
 import { propertyList } from "../../src/plan/menu-macos.ts";
@@ -319,8 +323,8 @@ describe("menu items on macOS", () => {
     expect(plan.files.map(({ path }) => path.slice(bundle.length))).toEqual([
       "/Contents/PkgInfo",
       "/Contents/Info.plist",
-      "/Contents/MacOS/say-it",
       "/Contents/Resources/say.icns",
+      "/Contents/MacOS/say-it",
       "/Contents/MacOS/python",
       "/Contents/Entitlements.plist",
     ]);
@@ -355,6 +359,85 @@ describe("menu items on macOS", () => {
       path: `${bundle}/Contents/MacOS/python`,
       linkTo: "/envs/my env/python.app/Contents/MacOS/python",
     });
+  });
+
+  const eventful = (more: object = {}) =>
+    planOf(
+      {
+        osx: {
+          event_handler: 'echo "$@" >> {{ HOME }}/opened',
+          CFBundleURLTypes: [{ CFBundleURLSchemes: ["say"] }],
+          LSEnvironment: { A: "b" },
+          ...more,
+        },
+      },
+      mac,
+      { name: 'A "quoted\\' },
+    );
+
+  test("with an event_handler are two: one receives what is opened, the other is the application", () => {
+    const plan = eventful();
+    const outer = `/Users/ann/Applications/A _quoted_.app/Contents`;
+    const inner = `${outer}/Resources/A _quoted_.app/Contents`;
+    expect(plan.files.map(({ path }) => path)).toEqual([
+      `${outer}/PkgInfo`,
+      `${outer}/Info.plist`,
+      `${outer}/Resources/say.icns`,
+      `${inner}/MacOS/a-quoted`,
+      `${inner}/PkgInfo`,
+      `${inner}/Info.plist`,
+      `${inner}/Resources/say.icns`,
+      `${outer}/Resources/handle-event`,
+      `${outer}/Resources/handle-event.applescript`,
+    ]);
+    const [receiver, application] = plan.files.flatMap((file) =>
+      file.path.endsWith("Info.plist") && "content" in file ? [String(file.content)] : [],
+    );
+    expect(receiver).toContain("<key>LSBackgroundOnly</key>\n\t<true/>");
+    expect(receiver).toContain("<string>com.a-quoted-events</string>");
+    expect(receiver).toContain("CFBundleURLTypes");
+    expect(application).toContain("<string>com.a-quoted</string>");
+    expect(application).toContain("LSEnvironment");
+    expect(application).not.toMatch(/LSBackgroundOnly|CFBundleURLTypes/);
+    expect(contentOf(plan, "/handle-event")).toBe('#!/bin/bash\necho "$@" >> /Users/ann/opened\n');
+    expect(contentOf(plan, ".applescript")).toContain('resourcePath("A _quoted_.app")');
+    expect(plan.proof).toBe(`${inner}/MacOS/a-quoted`);
+    const [compile, sign, register] = plan.afterCreate.map(({ command }) => command);
+    expect(compile!.slice(-3)).toEqual([`${outer}/Resources/handle-event.applescript`, outer, "a-quoted"]);
+    expect(sign).toEqual(["/usr/bin/codesign", "--sign", "-", "--force", "--deep", outer.slice(0, -9)]);
+    expect(register![0]).toMatch(/lsregister$/);
+    const signed = eventful({ entitlements: ["com.apple.security.device.camera"] }).afterCreate[1]!.command;
+    expect(signed).toContain("--entitlements");
+    expect(eventful({ CFBundleIdentifier: "org.say" }).files).toContainEqual(
+      expect.objectContaining({ content: expect.stringContaining("<string>org.say</string>") }),
+    );
+  });
+
+  test("text in AppleScript is a string, whatever is in it", () => {
+    expect(appleScriptText('a"b\\c\n& do shell script "x"')).toBe('"a\\"b\\\\c\\n& do shell script \\"x\\""');
+    expect(eventApplet('x" & y', "h")).toContain('resourcePath("x\\" & y")');
+  });
+
+  test.skipIf(process.platform === "win32")("the compiled program takes its place in the bundle", () => {
+    const base = mkdtempSync(join(tmpdir(), "taipan-applet-"));
+    onTestFinished(() => rmSync(base, { recursive: true, force: true }));
+    const contents = join(base, "it's a.app/Contents");
+    const source = join(contents, "Resources/handle-event.applescript");
+    const command = compileApplet(source, contents, "a");
+    mkdirSync(join(contents, "Resources"), { recursive: true });
+    // In the place of Apple's compiler, one that makes a bundle of the same layout.
+    const compiler = join(base, "osacompile");
+    const layout = 'mkdir -p "$2/Contents/MacOS" "$2/Contents/Resources/Scripts"';
+    writeFileSync(
+      compiler,
+      `#!/bin/sh\n${layout}; cp "$3" "$2/Contents/MacOS/droplet"; : > "$2/Contents/Resources/Scripts/main.scpt"\n`,
+    );
+    writeFileSync(source, "script");
+    const code = command[2]!.replace("/usr/bin/osacompile", `sh '${compiler}'`);
+    execFileSync(command[0]!, ["-c", code, ...command.slice(3)]);
+    expect(readdirSync(join(contents, "MacOS"))).toEqual(["a"]);
+    expect(readFileSync(join(contents, "MacOS/a"), "utf8")).toBe("script");
+    expect(readdirSync(join(contents, "Resources")).sort()).toEqual(["Scripts", "handle-event.applescript"]);
   });
 
   const python = spawnSync("python3", ["-c", "import plistlib"]).status === 0;
