@@ -69,6 +69,6 @@ function decodeError(error: unknown, label: string): unknown {
 export function repodataError(label: string, reason: string, cause?: unknown): ToolError {
   return new ToolError("repodata-invalid", `repodata of \`${label}\` is malformed: ${reason}`, {
     cause,
-    hint: "the server sent a damaged file; try again, or tell the owner of the channel",
+    hint: "the file is damaged, or a proxy or login page answered in its place; try again, or tell the owner of the channel",
   });
 }
