@@ -3,9 +3,17 @@
 export type { ChangeOutcome, ChangePlan } from "./commands/change.ts";
 export type { CommandContext } from "./commands/context.ts";
 export { type CreateIntent, create } from "./commands/create.ts";
+export { type ExportIntent, type ExportResult, exportEnvironment } from "./commands/export.ts";
 export { type InstallIntent, install } from "./commands/install.ts";
 export { createContext, type LibraryOptions, noStdin, prefixOf } from "./commands/library.ts";
-export { list } from "./commands/list.ts";
+export { type ListIntent, type ListResult, list } from "./commands/list.ts";
+export {
+  type LockedSolve,
+  type LockFormatName,
+  type LockIntent,
+  type LockOutcome,
+  lock,
+} from "./commands/lock.ts";
 export { type RemoveIntent, remove } from "./commands/remove.ts";
 export { type RunIntent, run } from "./commands/run.ts";
 export {

@@ -20,7 +20,7 @@ export interface Difference {
 
 /** What a file asks for that an environment does not have. The environment may have more. */
 export async function compare(intent: CompareIntent, context: CommandContext): Promise<Difference[]> {
-  if (intent.files.length === 0)
+  if (!intent.files?.length)
     throw new ToolError("usage", "there is no file to compare with", {
       hint: "name an environment.yml, a spec list or a lock file",
     });

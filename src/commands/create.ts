@@ -17,8 +17,10 @@ import { prefixFromPath, resolveTarget, type TargetOptions, unnamed } from "./ta
 
 export interface CreateIntent extends InputSources {
   target: TargetOptions;
-  channels: readonly string[];
-  noDefaultPackages: boolean;
+  /** To search first, in order; then those of files, else those that are configured. */
+  channels?: readonly string[];
+  /** Leave out `create_default_packages`. */
+  noDefaultPackages?: boolean;
   /** An environment that is there already is an error, unless --yes was said (conda's `env create`). */
   onlyNew?: boolean;
 }
@@ -83,7 +85,12 @@ async function planCreate(
     specs.length === 0
       ? []
       : chooseChannels(
-          { channels: intent.channels, fileChannels: inputs.channels, nodefaults: inputs.nodefaults, specs },
+          {
+            channels: intent.channels ?? [],
+            fileChannels: inputs.channels,
+            nodefaults: inputs.nodefaults,
+            specs,
+          },
           context,
         );
   return withNotices(channels, context, () =>

@@ -16,12 +16,12 @@ import { displayName, type TargetOptions } from "./target.ts";
 export interface ExportIntent {
   target: TargetOptions;
   /** Only what the user asked for, as asked. */
-  fromHistory: boolean;
+  fromHistory?: boolean;
   /** Channels to name first. */
   channels?: readonly string[] | undefined;
   /** Name no other channels than those. */
   overrideChannels?: boolean | undefined;
-  options: EnvironmentExportOptions;
+  options?: EnvironmentExportOptions;
   /** Hashes of an explicit list; default sha256. */
   hash?: "md5" | "sha256" | "none" | undefined;
 }
@@ -61,8 +61,8 @@ export async function exportEnvironment(
   return {
     installed,
     environment,
-    yaml: writeEnvironmentYaml(environment, intent.options),
-    document: environmentDocument(environment, intent.options),
+    yaml: writeEnvironmentYaml(environment, intent.options ?? {}),
+    document: environmentDocument(environment, intent.options ?? {}),
   };
 }
 

@@ -33,10 +33,10 @@ export interface Inputs {
 }
 
 export interface InputSources extends LockChoice {
-  specs: readonly string[];
-  files: readonly string[];
-  /** Text of standard input, read once when a file is `-`. */
-  readStdin: () => Promise<string>;
+  specs?: readonly string[];
+  files?: readonly string[];
+  /** Text of standard input, read once when a file is `-`; empty by default. */
+  readStdin?: () => Promise<string>;
 }
 
 type InputContext = Pick<
@@ -56,13 +56,13 @@ export async function gatherInputs(sources: InputSources, context: InputContext)
     lockedPip: [],
     variables: {},
   };
-  for (const argument of sources.specs) {
+  for (const argument of sources.specs ?? []) {
     const explicit = asPackageFile(await withFolder(argument, context), context);
     if (explicit) inputs.explicit.push(explicit);
     else inputs.specs.push(argument);
   }
   const kinds = new Set<FileKind>();
-  for (const file of sources.files) kinds.add(await readInput(file, sources, inputs, context));
+  for (const file of sources.files ?? []) kinds.add(await readInput(file, sources, inputs, context));
   if (asMicromamba(context)) applyRulesOfMicromamba(kinds, inputs, context);
   if (!kinds.has("lock") && (sources.categories?.length || sources.environment !== undefined)) {
     throw new ToolError(
@@ -226,7 +226,7 @@ function isEnvironmentFile(file: string, text: string): boolean {
 }
 
 async function readSource(file: string, sources: InputSources, context: InputContext): Promise<string> {
-  if (file === "-") return sources.readStdin();
+  if (file === "-") return (await sources.readStdin?.()) ?? "";
   if (isUrl(file) && !file.startsWith("file://")) {
     const response = await context.resources.http().fetch(file, { signal: context.signal });
     const bytes = await response.bytes(16 * 1024 * 1024);

@@ -17,9 +17,10 @@ import { prefixFromPath, resolveTarget, type TargetOptions } from "./target.ts";
 
 export interface InstallIntent extends InputSources {
   /** `update` brings what is named (or all) up to date; `install` leaves alone what satisfies the request. */
-  command: "install" | "update";
+  command?: "install" | "update";
   target: TargetOptions;
-  channels: readonly string[];
+  /** As for `create`. */
+  channels?: readonly string[];
   updateAll?: boolean;
   updateDeps?: boolean;
   /** Bring what is named up to date, though what is installed satisfies the spec. */
@@ -33,6 +34,7 @@ export interface InstallIntent extends InputSources {
 
 /** Installs or updates packages in an environment that exists. */
 export async function install(intent: InstallIntent, context: CommandContext): Promise<ChangeOutcome> {
+  const { command = "install" } = intent;
   const inputs = await gatherInputs(intent, context);
   warnOfPlatform(inputs, context);
   const prefix = await existingPrefix(intent, inputs, context);
@@ -43,11 +45,11 @@ export async function install(intent: InstallIntent, context: CommandContext): P
     !intent.updateAll &&
     inputs.pip.length + inputs.lockedPip.length === 0
   ) {
-    throw new ToolError("usage", `nothing to ${intent.command}`, {
-      hint: intent.command === "update" ? "name packages, or use --all" : "name packages, or a file with -f",
+    throw new ToolError("usage", `nothing to ${command}`, {
+      hint: command === "update" ? "name packages, or use --all" : "name packages, or a file with -f",
     });
   }
-  if (intent.command === "update" && !intent.updateAll && context.dialect === "conda")
+  if (command === "update" && !intent.updateAll && context.dialect === "conda")
     refuseAbsent(inputs.specs, prefix, state);
   return carryOut(await planInstall(intent, inputs, prefix, state, context), inputs, state, context);
 }
@@ -84,7 +86,7 @@ async function planInstall(
   const channels = needed
     ? chooseChannels(
         {
-          channels: intent.channels,
+          channels: intent.channels ?? [],
           fileChannels: inputs.channels,
           nodefaults: inputs.nodefaults,
           specs: inputs.specs,
@@ -96,7 +98,7 @@ async function planInstall(
   return withNotices(channels, context, () =>
     solveChange(
       {
-        command: intent.command,
+        command: intent.command ?? "install",
         prefix,
         specs: inputs.specs,
         channels,

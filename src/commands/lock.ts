@@ -21,13 +21,14 @@ export const LOCK_FORMATS = ["conda-lock", "pixi-lock", "mambajs-lock", "explici
 export type LockFormatName = (typeof LOCK_FORMATS)[number];
 
 export interface LockIntent extends InputSources {
-  channels: readonly string[];
-  /** When empty, those that the environment files name, else the configured one. */
-  platforms: readonly string[];
+  /** As for `create`. */
+  channels?: readonly string[];
+  /** When none is named, those that the environment files name, else the configured one. */
+  platforms?: readonly string[];
   /** Told by the name of the output when absent. */
   format?: LockFormatName | undefined;
-  /** Path, `-` for none; `{platform}` stands for the platform, where a file is for one. */
-  output: string;
+  /** Path, `-` (the default) for none; `{platform}` stands for the platform, where a file is for one. */
+  output?: string;
 }
 
 /** Formats whose files are for one platform. */
@@ -53,12 +54,11 @@ export interface LockOutcome {
 
 /** Solves for each platform, touching no prefix and fetching no package, and writes what was found as a lock file. */
 export async function lock(intent: LockIntent, context: CommandContext): Promise<LockOutcome> {
-  const format = intent.format ?? formatOf(intent.output);
-  const platforms = [
-    ...new Set(intent.platforms.length ? intent.platforms : await filePlatforms(intent, context)),
-  ];
+  const { output = "-", platforms: named = [] } = intent;
+  const format = intent.format ?? formatOf(output);
+  const platforms = [...new Set(named.length ? named : await filePlatforms(intent, context))];
   for (const platform of platforms) checkPlatform(platform);
-  if (FOR_ONE.includes(format) && platforms.length > 1 && !intent.output.includes("{platform}")) {
+  if (FOR_ONE.includes(format) && platforms.length > 1 && !output.includes("{platform}")) {
     const [what, example] =
       format === "explicit"
         ? ["an explicit list", "explicit-{platform}.txt"]
@@ -72,8 +72,8 @@ export async function lock(intent: LockIntent, context: CommandContext): Promise
   const pip = () => (found ??= findPip(context));
   for (const platform of platforms)
     solved.push(await solveFor(platform, solved.length === 0, { ...intent, format, findPip: pip }, context));
-  const files = render(format, solved, intent);
-  const written = intent.output !== "-" && !context.config.dryRun;
+  const files = render(format, solved, { files: intent.files ?? [], output });
+  const written = output !== "-" && !context.config.dryRun;
   for (const { path, text } of written ? files : []) {
     const absolute = resolve(context.cwd, path);
     await ensureDir(dirname(absolute));
@@ -117,7 +117,7 @@ async function solveFor(
     throw new ToolError("usage", "nothing to lock", { hint: "name packages, or a file with -f" });
   const channels = chooseChannels(
     {
-      channels: intent.channels,
+      channels: intent.channels ?? [],
       fileChannels: inputs.channels,
       nodefaults: inputs.nodefaults,
       specs: inputs.specs,
@@ -183,7 +183,7 @@ async function pypiFor(request: PypiRequest, context: CommandContext): Promise<L
 function render(
   format: LockFormatName,
   solved: readonly LockedSolve[],
-  intent: LockIntent,
+  intent: { files: readonly string[]; output: string },
 ): { path: string; text: string }[] {
   const channels = solved[0]!.channels;
   if (format === "conda-lock") {

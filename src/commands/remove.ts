@@ -16,8 +16,9 @@ export interface RemoveIntent {
   /** Remove every package and leave the environment empty. */
   everything?: boolean;
   /** Remove the named packages alone, whatever needs them. */
-  force: boolean;
-  prune: boolean;
+  force?: boolean;
+  /** Remove what nothing needs any more, too. */
+  prune?: boolean;
 }
 
 /** Removes packages and everything that needs them; with `prune`, also what nothing needs any more. */
@@ -51,8 +52,8 @@ export async function remove(intent: RemoveIntent, context: CommandContext): Pro
       hint: near.length ? `did you mean \`${near[0]}\`?` : undefined,
     });
   }
-  const { prune } = intent;
-  const force = intent.force || intent.everything === true;
+  const { prune = false } = intent;
+  const force = intent.force === true || intent.everything === true;
   const plan = await solveChange(
     { command: "remove", prefix, specs, channels: [], force, prune },
     state,

@@ -1,6 +1,8 @@
-import { existsSync, readFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildPackage, writeChannel } from "../../fixtures/index.ts";
 import type { Event } from "../../src/events.ts";
@@ -46,6 +48,33 @@ describe("the Node library", () => {
     sandbox.close();
   });
 
+  it("runs the program of the README", async () => {
+    const [, program] = /```js\n(import [\s\S]*? from "taipan"[\s\S]*?)```/.exec(
+      readFileSync(join(repoRoot, "README.md"), "utf8"),
+    )!;
+    const file = join(sandbox.dir, "program.mjs");
+    const own = [
+      ['"taipan"', JSON.stringify(pathToFileURL(join(repoRoot, "dist", "index.js")).href)],
+      ['"conda-forge"', JSON.stringify(server.url)],
+      ['"python=3.12"', '"tool=1"'],
+    ] as const;
+    writeFileSync(
+      file,
+      own.reduce((text, [from, to]) => text.replace(from, to), program!),
+    );
+    writeFileSync(join(sandbox.dir, "environment.yml"), "dependencies: [tool]\n");
+    const { stdout } = await promisify(execFile)(process.execPath, [file], {
+      cwd: sandbox.dir,
+      env: { PATH: process.env["PATH"], HOME: sandbox.home, MAMBA_ROOT_PREFIX: join(sandbox.dir, "own") },
+    });
+    expect(stdout).toContain(`tool 2.0 ${server.url}/noarch/tool-2.0-0.conda\n`);
+    expect(stdout).toContain("2 packages");
+    expect(stdout).toContain("  - tool=1.0\n");
+    expect(readFileSync(join(sandbox.dir, "conda-lock.yml"), "utf8")).toContain("osx-arm64");
+    expect(existsSync(join(sandbox.dir, "env/share/tool/version"))).toBe(true);
+    expect(existsSync(join(sandbox.dir, "own/pkgs/tool-2.0-0/info/index.json"))).toBe(true);
+  });
+
   it("creates, updates, lists and empties an environment in this process", async () => {
     const seen: Event[] = [];
     const context = library.createContext({
@@ -54,24 +83,17 @@ describe("the Node library", () => {
       events: (event) => seen.push(event),
     });
     try {
-      const common = { files: [], channels: [], readStdin: library.noStdin };
       const target = { name: "lib-env" };
-      const created = await library.create(
-        { ...common, specs: ["tool=1"], target, noDefaultPackages: false },
-        context,
-      );
+      const created = await library.create({ specs: ["tool=1"], target }, context);
       expect(created.done).toBe(true);
       const prefix = (await library.prefixOf(target, context))!;
       expect(prefix).toBe(join(sandbox.root, "envs", "lib-env"));
       expect(readFileSync(join(prefix, "share/tool/version"), "utf8")).toBe("1.0");
-      const updated = await library.install(
-        { ...common, command: "update", specs: ["tool"], target },
-        context,
-      );
+      const updated = await library.install({ command: "update", specs: ["tool"], target }, context);
       expect(updated.plan.transaction.operations.map(({ kind }) => kind)).toEqual(["upgrade"]);
-      const { records } = await library.list({ target, fullName: false }, context);
+      const { records } = await library.list({ target }, context);
       expect(records.map(({ name, version }) => `${name} ${version}`)).toEqual(["lib 1.0", "tool 2.0"]);
-      await library.remove({ target, specs: ["lib"], force: false, prune: true }, context);
+      await library.remove({ target, specs: ["lib"], prune: true }, context);
       expect(existsSync(join(prefix, "share"))).toBe(false);
       expect(seen.filter((event) => event.type === "fetch" && event.state === "done").length).toBe(3);
     } finally {
