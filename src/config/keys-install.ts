@@ -183,7 +183,11 @@ export const INSTALL_KEYS = named({
     "Extract, Link & Install",
     true,
     "Lock package caches and prefixes while they are changed",
-    { noEffect: "the locks need nothing of the file system that NFS and its kin lack, and are always taken" },
+    // Not `noEffect`, which warns: micromamba's manual tells users of NFS to set it, and what they want by it they have.
+    {
+      details:
+        "Locks are always taken: they need nothing of the file system that NFS and its kin lack,\nwhich is why micromamba can be told to do without.",
+    },
   ),
   compile_pyc: boolean("Extract, Link & Install", true, "Compile python files of noarch packages"),
   skip_run_link_scripts: boolean("Extract, Link & Install", false, "Do not run link scripts of packages"),

@@ -178,7 +178,7 @@ describe("loadConfig", () => {
   });
 
   it("warns about a key without effect that asks for something else than there is", () => {
-    const dir = home({ ".condarc": "use_lockfiles: true\nrollback_enabled: false\n" });
+    const dir = home({ ".condarc": "use_lockfiles: false\nrollback_enabled: false\n" });
     expect(load(dir).warnings).toEqual([
       {
         code: "config-no-effect",
