@@ -1,8 +1,9 @@
 import { join } from "node:path";
+import { fileFacts } from "../fs/cache-files.ts";
 import { isWritable, pathKind, readText } from "../fs/files.ts";
 import { readEnvironmentsTxt } from "../prefix/environments-txt.ts";
 import { readFrozen } from "../prefix/frozen.ts";
-import { parseHistory } from "../prefix/history.ts";
+import { historyDate, parseHistory } from "../prefix/history.ts";
 import type { CommandContext } from "./context.ts";
 import { displayName, listEnvironments } from "./target.ts";
 
@@ -25,8 +26,9 @@ export async function knownEnvironments(
 
 export interface EnvironmentDetails {
   name: string;
-  /** Dates of the first and last revision, `null` without a history. */
+  /** Date of the first revision, `null` without a history. */
   created: string | null;
+  /** Of the last revision; without a history, of the directory. `null` where it cannot be looked at. */
   last_modified: string | null;
   active: boolean;
   base: boolean;
@@ -46,10 +48,15 @@ export async function describeEnvironment(
   return {
     name: name === prefix ? "" : name,
     created: revisions[0]?.date ?? null,
-    last_modified: revisions.at(-1)?.date ?? null,
+    last_modified: revisions.at(-1)?.date ?? (await dateOfDirectory(prefix)),
     active: prefix === env["CONDA_PREFIX"],
     base: prefix === config.rootPrefix,
     frozen: (await readFrozen(prefix)) !== undefined,
     writable: await isWritable(prefix),
   };
+}
+
+async function dateOfDirectory(path: string): Promise<string | null> {
+  const facts = await fileFacts(path);
+  return facts ? historyDate(new Date(facts.modified)) : null;
 }

@@ -98,14 +98,18 @@ export interface RevisionInput {
 /** What conda reads as "not written by a newer conda than me"; micromamba writes the same. */
 const CONDA_VERSION = "3.8.0";
 
+/** `2026-01-31 23:59:59`, in local time. */
+export function historyDate(date: Date): string {
+  const two = (n: number): string => String(n).padStart(2, "0");
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+}
+
 /** One block of history: removals before additions, then what was asked for, as JSON lists, which every reader takes. */
 export function formatRevision(input: RevisionInput): string {
-  const two = (n: number): string => String(n).padStart(2, "0");
-  const d = input.date;
-  const stamp = `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())} ${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`;
   const oneLine = (text: string): string => text.replace(/[\r\n]+/g, " ");
   const lines = [
-    `==> ${stamp} <==`,
+    `==> ${historyDate(input.date)} <==`,
     `# cmd: ${oneLine(input.command.join(" "))}`,
     `# conda version: ${CONDA_VERSION}`,
   ];

@@ -111,9 +111,17 @@ describe("run as conda", () => {
     const sizes = (await conda("info", "--envs", "--size")).stdout.split("\n");
     for (const line of sizes.filter((text) => text !== "" && !text.startsWith("#")))
       expect(line).toMatch(/\s+\d+(\.\d+)? (B|KB|MB|GB) +\//);
-    expect(JSON.parse((await conda("info", "--json")).stdout).envs_details[at("ice")]).toMatchObject({
-      frozen: true,
+    mkdirSync(join(at("bare"), "conda-meta"), { recursive: true });
+    writeFileSync(join(at("bare"), "conda-meta", "history"), "");
+    const facts = JSON.parse((await conda("info", "--json")).stdout);
+    expect(facts.envs_details[at("ice")]).toMatchObject({ frozen: true });
+    // Without a revision, the date of the directory.
+    expect(facts.envs_details[at("bare")].last_modified).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/);
+    expect(facts).toMatchObject({
+      conda_build_version: "not installed",
+      conda_env_version: facts.conda_version,
     });
+    rmSync(at("bare"), { recursive: true });
   });
 
   it("renames over another environment with --yes, and says the steps of a dry run", async () => {
@@ -131,7 +139,12 @@ describe("run as conda", () => {
   });
 
   it("runs what only a shell knows", async () => {
-    expect((await conda("run", "-n", "one", "exit", "5")).code).toBe(5);
+    expect(await conda("run", "-n", "one", "exit", "5")).toMatchObject({
+      code: 5,
+      stdout: "",
+      stderr: "ERROR conda.cli.main_run:execute: `conda run exit 5` failed. (See above for error)\n",
+    });
+    expect((await conda("run", "-n", "one", "exit", "0")).stderr).toBe("");
     const script = await conda("run", "-n", "one", "-s", '\necho a b\necho "$CONDA_PREFIX"\n');
     expect(script.stdout).toBe(`a b\n${at("one")}\n`);
     // One argument is one argument all the same.
@@ -181,6 +194,10 @@ describe("conda's sentences", () => {
       /^PackageNotInstalledError: Package is not installed in prefix.\n {2}prefix: .*\n {2}package name: no-such-package\n/,
     );
     expect((await conda("update", "-n", "one", "conda", "-y", ...only)).code).toBe(0);
+    for (const spec of ["libx=1.1", "libx >1", "some::libx", "lib*"])
+      expect(await said("update", "-n", "one", spec, "-y", ...only)).toContain(
+        `CondaUpdatePackageError: \`conda update\` only supports name-only spec, but received: ${spec}\n`,
+      );
     expect(await said("install", "-n", "one", "--revision", "99", "-y")).toMatch(
       /^CondaIndexError: no such revision: 99\n/,
     );
@@ -315,8 +332,10 @@ describe("what scripts for conda count on", () => {
     const record = readdirSync(join(at("sick"), "conda-meta")).find((name) => name.startsWith("libx-"))!;
     const { files } = JSON.parse(readFileSync(join(at("sick"), "conda-meta", record), "utf8"));
     rmSync(join(at("sick"), files[0]));
-    const bad = (await conda("doctor", "-n", "sick")).stdout;
-    expect(bad).toMatch(/Missing Files:\n\nlibx: 1\n/);
+    const bad = await conda("doctor", "-n", "sick");
+    expect(bad.stdout).toMatch(/Missing Files:\n\nlibx: 1\n/);
+    // conda reports and leaves the verdict to its reader; by the own name it is a failure.
+    expect([bad.code, (await sandbox.taipan("doctor", "-n", "sick")).code]).toEqual([0, 1]);
     expect((await conda("doctor", "-n", "sick", "--verbose")).stdout).toContain(files[0]);
   });
 

@@ -77,9 +77,17 @@ function systemFacts({ nodeVersion, rootPrefix }: InfoResult, { context }: Sessi
   };
 }
 
-/** By micromamba's name also the versions that its `info` has, of what stands in the place of those libraries here. */
+/** By a peer's name also the versions that its `info` has, of what stands in the place of those libraries here. */
 function versionsFor(name: string, { nodeVersion }: InfoResult): Record<string, string> {
   const own = { "taipan version": VERSION, "node version": nodeVersion };
+  if (name === "conda")
+    return {
+      conda_env_version: PEER_VERSIONS.conda,
+      // conda's words where a part of it is missing.
+      conda_build_version: "not installed",
+      requests_version: "not installed",
+      ...own,
+    };
   if (name !== "micromamba" && name !== "mamba") return own;
   return {
     "libmamba version": PEER_VERSIONS.micromamba,

@@ -4,6 +4,7 @@ import { ToolError } from "../../errors.ts";
 import { EXIT } from "../exit-codes.ts";
 import { flag, type Invocation, list, text } from "../invocation.ts";
 import type { Session } from "../session.ts";
+import { printable } from "../terminal.ts";
 
 export async function run(invocation: Invocation, session: Session): Promise<number> {
   const detach = flag(invocation, "detach");
@@ -32,6 +33,11 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     if (micromamba && !session.quiet) session.print(text);
     else session.say(text);
   }
+  // By conda's name as conda ends its report, beside what the program said.
+  if (invocation.name === "conda" && outcome.exitCode !== EXIT.ok)
+    session.say(
+      `ERROR conda.cli.main_run:execute: \`conda run ${printable(invocation.args.join(" "))}\` failed. (See above for error)`,
+    );
   // micromamba has left its caller by the time the program turns out not to be there.
   return detach && micromamba && outcome.exitCode === 127 ? EXIT.ok : outcome.exitCode;
 }
