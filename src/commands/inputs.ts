@@ -227,6 +227,11 @@ function isEnvironmentFile(file: string, text: string): boolean {
 
 async function readSource(file: string, sources: InputSources, context: InputContext): Promise<string> {
   if (file === "-") return (await sources.readStdin?.()) ?? "";
+  return readTextSource(file, context);
+}
+
+/** The text of a file of this machine or of a URL, at most 16 MiB. Throws `env-file-invalid` and `http-error`. */
+export async function readTextSource(file: string, context: InputContext): Promise<string> {
   if (isUrl(file) && !file.startsWith("file://")) {
     const response = await context.resources.http().fetch(file, { signal: context.signal });
     const bytes = await response.bytes(16 * 1024 * 1024);

@@ -2,10 +2,13 @@ import { join } from "node:path";
 import { ToolError } from "../errors.ts";
 import { removeTree, writeAtomic } from "../fs/files.ts";
 import { pipTarget } from "../plan/pip-target.ts";
+import { redactUrl } from "../specs/credentials.ts";
 import { parsePipReport, pypiName } from "../specs/lock/pip-report.ts";
+import { type PypiNames, parsePypiNames, USUAL_PYPI_NAMES } from "../specs/lock/pypi-names.ts";
 import type { LockedPypiPackage } from "../specs/lock/types.ts";
 import type { RepoDataRecord } from "../specs/records.ts";
 import { type CommandContext, platformOf } from "./context.ts";
+import { readTextSource } from "./inputs.ts";
 import { askPip, type PythonWithPip } from "./pip-resolver.ts";
 import { virtualPackages } from "./virtual-packages.ts";
 
@@ -17,19 +20,6 @@ export interface PipSection {
   /** What conda installs beside them. */
   records: readonly RepoDataRecord[];
 }
-
-/** Conda packages with a python distribution of another name; most have the same. */
-const OTHER_NAMES: Readonly<Record<string, string>> = {
-  "dask-core": "dask",
-  "docker-py": "docker",
-  "matplotlib-base": "matplotlib",
-  "msgpack-python": "msgpack",
-  "pyarrow-core": "pyarrow",
-  pytables: "tables",
-  "python-graphviz": "graphviz",
-  pytorch: "torch",
-  "seaborn-base": "seaborn",
-};
 
 /**
  * The wheels that a `pip:` section needs on the platform in effect, beside what conda installs there. Throws `pip-failed`
@@ -52,12 +42,16 @@ export async function lockPip(
       "pip-failed",
       `pip knows no wheels for python ${python.version} ${python.build} on ${platform}`,
     );
+  const { pypiNameMapping } = context.config;
+  const names = pypiNameMapping
+    ? parsePypiNames(await readTextSource(pypiNameMapping, context), redactUrl(pypiNameMapping))
+    : USUAL_PYPI_NAMES;
   const file = join(section.directory, `.taipan-${process.pid}-requirements.txt`);
   await writeAtomic(file, `${section.requirements.join("\n")}\n`);
   try {
     const question = {
       target,
-      provided: provided(section),
+      provided: provided(section, names),
       requirements: file,
       directory: section.directory,
     };
@@ -85,7 +79,7 @@ export async function lockPip(
  * Packages that need python may be python distributions, others are not. What the section names itself is pip's to
  * choose, as it is when it installs the section (`pip install -U`).
  */
-function provided({ records, requirements }: PipSection): [string, string][] {
+function provided({ records, requirements }: PipSection, names: PypiNames): [string, string][] {
   const named = new Set(
     requirements.map((line) => pypiName(/^[A-Za-z0-9][A-Za-z0-9._-]*/.exec(line.trim())?.[0] ?? "")),
   );
@@ -93,9 +87,9 @@ function provided({ records, requirements }: PipSection): [string, string][] {
     .filter(
       ({ depends, noarch }) => noarch === "python" || depends.some((spec) => /^python(\s|$)/.test(spec)),
     )
-    .map(({ name, version }): [string, string] => [
-      pypiName(Object.hasOwn(OTHER_NAMES, name) ? OTHER_NAMES[name]! : name),
-      version,
-    ])
+    .flatMap(({ name, version }): [string, string][] => {
+      const known = names.get(name);
+      return known === null ? [] : [[known ?? pypiName(name), version]];
+    })
     .filter(([name]) => !named.has(name));
 }

@@ -156,6 +156,15 @@ export const CHANNEL_KEYS = named({
   ),
   remote_max_retries: integer("Network", 3, "Number of retries of a failed request"),
   remote_backoff_factor: number("Network", 3, "Factor by which the wait grows from one retry to the next"),
+  pypi_name_mapping: string(
+    "Channels",
+    "",
+    "File or URL that says which package of PyPI a conda package is, for `lock` with a `pip:` section",
+    {
+      details:
+        "JSON or YAML: conda's names with PyPI's, or null (conda-pypi-map of pixi), or PyPI's names with maps that have\n'conda_name' (the look-up file of conda-lock). Others have the same name in both, but for a few that are known.",
+    },
+  ),
   channel_priority: oneOf(
     "Solver",
     ["strict", "flexible", "disabled"],

@@ -204,6 +204,16 @@ describe.skipIf(!python?.pip)("lock of a pip section", () => {
     },
   );
 
+  it("is told by a file of names which conda packages are none of PyPI's", async () => {
+    writeFileSync(path("names.json"), JSON.stringify({ base_tool: null }));
+    const result = await sandbox.taipanWith(
+      { env: { ...env, TAIPAN_PYPI_NAME_MAPPING: "names.json" } },
+      ...["lock", "-f", "environment.yml", "--platform", host, "--json"],
+    );
+    const { pip } = result.json<{ pip: Record<string, { name: string; version: string }[]> }>();
+    expect(pip[host]!.map(({ name, version }) => `${name} ${version}`)).toContain("base-tool 9.0");
+  });
+
   it("says what pip says where there is no wheel", async () => {
     environment("fast.yml", "fast");
     const result = await lock("-f", "fast.yml", "-o", "fast-lock.yml");
