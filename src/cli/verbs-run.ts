@@ -28,6 +28,8 @@ export const run: CommandSpec = {
     { flags: "--rc-file <file>", help: "use only this configuration file (may be repeated)", repeat: true },
     { flags: "--no-rc", help: "ignore all configuration files" },
     inVain("--relocate-prefix <path>", "nothing is linked"),
+    inVain("--dev", "only conda's own developers start it otherwise"),
+    inVain("--debug-wrapper-scripts", "there is no script around the program"),
     { flags: "-q, --quiet", help: "say nothing of its own" },
     { flags: "-v, --verbose", help: "say more", count: true },
     {

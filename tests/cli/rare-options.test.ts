@@ -81,6 +81,14 @@ describe("what conda has and few type", () => {
     expect(warned.stdout).toContain("app");
   });
 
+  it("run takes conda's options about its wrapper script, which there is none of", async () => {
+    for (const option of ["--dev", "--debug-wrapper-scripts"]) {
+      const ran = await run("run", "-n", "e", option, "echo", "--dev");
+      expect([ran.code, ran.stdout]).toEqual([0, "--dev\n"]);
+      expect(ran.stderr).toContain(`\`${option}\` has no effect`);
+    }
+  });
+
   it("takes --dev everywhere, and refuses with a reason what is not built", async () => {
     expect((await run("remove", "-n", "e", "app", "--dev", "--dry-run")).code).toBe(0);
     for (const [words, reason] of [
