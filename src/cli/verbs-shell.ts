@@ -200,5 +200,13 @@ export const auth: CommandSpec = {
       examples: ["auth logout repo.example.com", "auth logout --all"],
       load: loadAuth,
     },
+    {
+      name: "list",
+      summary: "say for which hosts logins are stored, and where; never the secrets",
+      groups: ["general"],
+      options: [],
+      examples: ["auth list", "auth list --json"],
+      load: loadAuth,
+    },
   ],
 };

@@ -1,8 +1,15 @@
 import { ToolError } from "../errors.ts";
-import { defaultAuthFile, removeLogin, storeLogin } from "../net/credentials.ts";
-import type { StoredAuth } from "../specs/credentials.ts";
+import {
+  defaultAuthFile,
+  listCredentials,
+  removeLogin,
+  type StoredCredential,
+  storeLogin,
+} from "../net/credentials.ts";
+import { redactUrl, type StoredAuth } from "../specs/credentials.ts";
 import { trimTrailingSlashes } from "../specs/slashes.ts";
 import type { CommandContext } from "./context.ts";
+import { credentialSources } from "./credentials.ts";
 
 /** The secrets that were given: a token, a bearer token, or a user and a password. */
 export interface LoginIntent {
@@ -25,6 +32,16 @@ export async function login(intent: LoginIntent, context: AuthContext): Promise<
 /** Forgets the login of a host, or all of them; resolves to the hosts that were forgotten. */
 export async function logout(host: string | undefined, context: AuthContext): Promise<string[]> {
   return removeLogin(defaultAuthFile(context.home), host === undefined ? undefined : hostKey(host));
+}
+
+/** Logins that requests would use, whoever stored them, without what is secret of them. */
+export async function logins({
+  config,
+  home,
+  env,
+}: Pick<CommandContext, "config" | "home" | "env">): Promise<StoredCredential[]> {
+  const found = await listCredentials(credentialSources(config, home, env));
+  return found.map((each) => ({ ...each, host: redactUrl(each.host) }));
 }
 
 function storedAuth({ username, password, token, bearer }: LoginIntent): StoredAuth {

@@ -57,6 +57,29 @@ export async function loadCredentials(
   };
 }
 
+export interface StoredCredential {
+  /** Host or URL that it is for; `*` for the default of netrc. */
+  host: string;
+  kind: "token" | "bearer" | "basic";
+  source: "authentication.json" | "anaconda-client" | "netrc";
+}
+
+/** What is stored for which host, first found first, and no secret. Throws `config-invalid` for a broken authentication.json. */
+export async function listCredentials(sources: CredentialSources): Promise<StoredCredential[]> {
+  const store = await readAuthStore(sources.authFile ?? defaultAuthFile(sources.home));
+  const tokens = await readAnacondaTokens(sources.tokenDirs ?? []);
+  const netrc = await readNetrc(sources);
+  return [
+    ...Object.entries(store).map(
+      ([host, { type }]) => ({ host, kind: KINDS[type], source: "authentication.json" }) as const,
+    ),
+    ...tokens.map(({ prefix }) => ({ host: prefix, kind: "token", source: "anaconda-client" }) as const),
+    ...netrc.map(({ machine = "*" }) => ({ host: machine, kind: "basic", source: "netrc" }) as const),
+  ];
+}
+
+const KINDS = { CondaToken: "token", BearerToken: "bearer", BasicHTTPAuthentication: "basic" } as const;
+
 interface Prefixed {
   prefix: string;
   auth: UrlAuth;

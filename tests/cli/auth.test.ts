@@ -105,6 +105,36 @@ function expectNoSecret(result: CliResult): void {
 const create = (url: string, options: Parameters<Sandbox["taipanWith"]>[0] = {}) =>
   sandbox.taipanWith(options, "create", "-n", "e", "--override-channels", "-c", url, "app", "--json", "-vv");
 
+describe("auth list", () => {
+  it("names hosts, kinds and places, and no secret", async () => {
+    const none = await sandbox.taipan("auth", "list");
+    expect(none).toMatchObject({ code: 0, stdout: "" });
+    await sandbox.taipan("auth", "login", "a.example.com/conda", "--token", TOKEN);
+    await sandbox.taipan("auth", "login", "b.example.com", "-u", USER, "-p", PASSWORD);
+    await sandbox.taipan("auth", "login", "c.example.com", "--bearer", BEARER);
+    writeFileSync(
+      join(sandbox.home, ".netrc"),
+      `machine d.example.com login ${USER} password ${TOKEN}\ndefault login x password ${TOKEN}\n`,
+    );
+    const tokens = join(sandbox.home, ".continuum/anaconda-client/tokens");
+    mkdirSync(tokens, { recursive: true });
+    writeFileSync(join(tokens, `${encodeURIComponent("https://api.e.example.com")}.token`), TOKEN);
+    const text = await sandbox.taipan("auth", "list");
+    expectNoSecret(text);
+    expect(text.stdout).toMatch(/^ {2}b\.example\.com +basic +authentication\.json$/m);
+    const listed = await sandbox.taipan("auth", "list", "--json");
+    expectNoSecret(listed);
+    expect(JSON.parse(listed.stdout).logins).toEqual([
+      { host: "a.example.com/conda", kind: "token", source: "authentication.json" },
+      { host: "b.example.com", kind: "basic", source: "authentication.json" },
+      { host: "c.example.com", kind: "bearer", source: "authentication.json" },
+      { host: "https://conda.e.example.com", kind: "token", source: "anaconda-client" },
+      { host: "d.example.com", kind: "basic", source: "netrc" },
+      { host: "*", kind: "basic", source: "netrc" },
+    ]);
+  });
+});
+
 describe("auth login and logout", () => {
   it("stores each kind as mamba does, readable by its owner only", async () => {
     const results = [

@@ -147,6 +147,7 @@ describe("every document of --json has its schema", () => {
     await runs("shell-init", ["shell", "deinit", "-s", "bash"]);
     await runs("long-paths", ["shell", "enable_long_path_support"]);
     await runs("auth", ["auth", "login", "repo.example.com", "--token", "t"]);
+    await runs("auth", ["auth", "list"]);
     await runs("auth", ["auth", "logout", "repo.example.com"]);
     const started = await sandbox.taipan("run", "-n", "e", "--detach", "--label", "sleeper", "sleep", "60");
     expect(started.code, started.stderr).toBe(0);

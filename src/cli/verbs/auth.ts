@@ -1,13 +1,15 @@
 import { text as readStream } from "node:stream/consumers";
-import { login, logout } from "../../commands/auth.ts";
+import { login, logins, logout } from "../../commands/auth.ts";
 import { ToolError } from "../../errors.ts";
 import { plural } from "../../util/format.ts";
 import { EXIT } from "../exit-codes.ts";
 import { flag, type Invocation, text } from "../invocation.ts";
+import { renderTable } from "../render/table.ts";
 import type { Session } from "../session.ts";
 
-/** `auth login` and `auth logout`. No output ever holds a secret. */
+/** `auth login`, `auth logout` and `auth list`. No output ever holds a secret. */
 export async function run(invocation: Invocation, session: Session): Promise<number> {
+  if (invocation.path.at(-1) === "list") return runList(session);
   return invocation.path.at(-1) === "login" ? runLogin(invocation, session) : runLogout(invocation, session);
 }
 
@@ -59,5 +61,17 @@ async function runLogout(invocation: Invocation, session: Session): Promise<numb
         ? "There was no login to forget."
         : `Forgot ${plural(gone.length, "login")}: ${gone.join(", ")}`,
     );
+  return EXIT.ok;
+}
+
+async function runList(session: Session): Promise<number> {
+  const found = await logins(session.context);
+  if (session.json) session.printJson({ success: true, logins: found });
+  else if (found.length === 0) session.say("There is no login.");
+  else {
+    const titles = [{ title: "Host" }, { title: "Kind" }, { title: "Stored in" }];
+    const rows = found.map(({ host, kind, source }) => [host, kind, source]);
+    session.print(renderTable(titles, rows).join("\n"));
+  }
   return EXIT.ok;
 }
