@@ -3,8 +3,8 @@
  *   tree.json   what there was; written last, so that without it nothing is kept
  *   names/N     another name of the N-th entry's file: it comes back as the same file, shared with whom it was shared with
  *   contents    the bytes of files up to 1 MB, one after the other: writing to a file in place changes it under all its names
- *   copies/N    of a larger file, where the file system shares blocks or has no hard links
- * 40,000 files of 560 MB on tmpfs: 0.5 s for names, 0.45 s more for contents.
+ *   copies/N    of a larger file: it shares blocks where the file system can, and is left out where there is no room for it
+ * 40,000 files of 560 MB on tmpfs: 0.5 s for names, 0.45 s more for contents, 0.1 s for copies of 180 MB.
  */
 import * as fs from "node:fs";
 import { codeOf, fromSystemError, isMissing } from "../errors.ts";
@@ -138,11 +138,15 @@ function keepFile(
     if (offset !== undefined) entry.offset = offset;
     return;
   }
-  const { COPYFILE_FICLONE, COPYFILE_FICLONE_FORCE } = fs.constants;
   const copy = `${to.store}/copies/${to.n}`;
-  const how = entry.named ? COPYFILE_FICLONE_FORCE : COPYFILE_FICLONE;
-  if (attempt(() => fs.copyFileSync(path, copy, how))) entry.copied = true;
-  else fs.rmSync(copy, { force: true });
+  try {
+    fs.copyFileSync(path, copy, fs.constants.COPYFILE_FICLONE);
+    entry.copied = true;
+  } catch (error) {
+    fs.rmSync(copy, { force: true });
+    // What cannot be read, or has no room: all but writing to it in place is undone all the same, if it has a second name.
+    if (codeOf(error) === "ENOSPC" && !entry.named) throw error;
+  }
 }
 
 /** One file that takes the bytes of many: a file for each would cost twice the time, most of it for removing them again. */

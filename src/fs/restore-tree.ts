@@ -188,19 +188,19 @@ function restoreFile({ root, store, entries }: Restoration, n: number, stat: fs.
 
 /** Puts the bytes that were kept into a file that is there: it stays one file under all its names, in the package cache, too. */
 function rewrite(path: string, store: string, n: number, entry: KeptEntry): boolean {
-  const bytes = bytesOf(store, n, entry);
-  if (!bytes) return false;
+  const bytes = entry.copied ? undefined : bytesOf(store, entry);
+  if (!bytes && !entry.copied) return false;
   fs.writeFileSync(rewritingFile(store), String(n));
   fs.chmodSync(path, entry.mode | 0o200);
-  fs.writeFileSync(path, bytes);
+  if (bytes) fs.writeFileSync(path, bytes);
+  else fs.copyFileSync(`${store}/copies/${n}`, path, fs.constants.COPYFILE_FICLONE);
   fs.chmodSync(path, entry.mode);
   // Node cuts times off at a microsecond.
   fs.utimesSync(path, new Date(), (entry.mtimeMs + 0.0005) / 1000);
   return true;
 }
 
-function bytesOf(store: string, n: number, entry: KeptEntry): Buffer | undefined {
-  if (entry.copied) return fs.readFileSync(`${store}/copies/${n}`);
+function bytesOf(store: string, entry: KeptEntry): Buffer | undefined {
   if (entry.offset === undefined) return undefined;
   const bytes = Buffer.alloc(entry.size);
   const fd = fs.openSync(`${store}/contents`, "r");

@@ -10,6 +10,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -102,13 +103,30 @@ test("a shared file that was written to in place, renamed or replaced is the sam
   expect(written.mtimeMs).toBeCloseTo(old.getTime(), 1);
 });
 
-test("a large file that was written to in place is named, not hidden", () => {
+test("a large file that was written to in place is back under all its names", () => {
+  const { root, store, outside } = scratch();
+  const large = "x".repeat(1024 * 1024 + 1);
+  write(root, "large", large);
+  linkSync(join(root, "large"), join(outside, "large"));
+  const { ino, mtimeMs } = statSync(join(root, "large"));
+  keepTree(root, store, new Set());
+  appendFileSync(join(root, "large"), "more");
+  expect(restore(root, store)).toEqual({ changed: [], left: [] });
+  expect(readFileSync(join(outside, "large"), "utf8") === large).toBe(true);
+  const now = statSync(join(root, "large"));
+  expect(now.ino).toBe(ino);
+  expect(Math.abs(now.mtimeMs - mtimeMs)).toBeLessThan(0.01);
+});
+
+test("a large file that there was no room to copy is named when it was written to in place", () => {
   const { root, store } = scratch();
   write(root, "large", "x".repeat(1024 * 1024 + 1));
   keepTree(root, store, new Set());
-  const shares = readdirSync(join(store, "copies")).length > 0;
+  const tree = JSON.parse(readFileSync(join(store, "tree.json"), "utf8"));
+  delete tree.entries[0].copied;
+  writeFileSync(join(store, "tree.json"), JSON.stringify(tree));
   appendFileSync(join(root, "large"), "more");
-  expect(restore(root, store)?.changed).toEqual(shares ? [] : ["large"]);
+  expect(restore(root, store)?.changed).toEqual(["large"]);
 });
 
 test("after a death, what the user did since is left; what the dead did is not", async () => {
