@@ -118,10 +118,11 @@ describe("shell init", () => {
       expect(shell("sh", ["-c", `${elsewhere} --version`]).stdout).toMatch(/^conda \d/);
     }
     // R's reticulate and VS Code find conda by the first command of an environment's history.
-    const made = join(sandbox.root, "envs", "made");
+    const made = join(sandbox.dir, "made");
     await runAs(sandbox, "conda", ["create", "--yes", "-p", made]);
     const history = readFileSync(join(made, "conda-meta", "history"), "utf8");
     expect(history).toContain(`# cmd: ${join(sandbox.root, "bin", "conda")} create --yes`);
+    await runAs(sandbox, "conda", ["env", "remove", "--yes", "-p", made]);
     expect((await runAs(sandbox, "conda", ["init", "--reverse", "bash", "zsh"], env)).code).toBe(0);
     expect(bashrc()).toBe("# before\n");
     for (const file of ["bin/activate", "bin/conda", "condabin/conda"])
