@@ -66,6 +66,7 @@ describe("micromamba's commands", () => {
 
   it("describes keys, and knows the one that was meant", async () => {
     const text = await sandbox.taipan("config", "describe", "channel_priority", "-l");
+    expect((await sandbox.taipan("config", "describe", "channel_priority")).stdout).toBe(text.stdout);
     expect(text.stdout).toContain("strict: packages of a lower channel");
     const json = (await sandbox.taipan("config", "describe", "rollback_enabled", "--json")).json<
       { description: string }[]

@@ -1,4 +1,5 @@
 import { unknownKeyError } from "../../commands/config.ts";
+import { asMicromamba } from "../../commands/context.ts";
 import { type ListOptions, listConfig, listConfigJson, listSources } from "../../config/show.ts";
 import { keyDescriptions } from "../../config/show-conda.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -29,6 +30,9 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     groups: flag(invocation, "groups"),
   };
   if (action === "describe") {
+    // Run by its name, micromamba's list of names; who asks about one key wants to read about it.
+    if (keys.length > 0 && !options.descriptions && !asMicromamba(session.context))
+      options.longDescriptions = true;
     if (session.json) session.printJson(keyDescriptions(keys));
     else printText(listConfig(session.config, { ...options, values: false }), session);
     return EXIT.ok;
