@@ -15,10 +15,14 @@ export function prefixRecordFile(record: Pick<PackageRecord, "name" | "version" 
   return `${distString(record)}.json`;
 }
 
-/** The text of a record as written to conda-meta: the long lists last, so that most commands need not read them (`headOf`). */
+/**
+ * The text of a record as written to conda-meta: the long lists last, so that most commands need not read them (`headOf`), and no key that
+ * a channel has `null` for: libmamba reads a key that is there by its one type, and not the environment otherwise.
+ */
 export function formatPrefixRecord(record: PrefixRecord): string {
   const { requested_spec = "", files, paths_data, ...rest } = record;
-  return `${JSON.stringify({ ...rest, requested_spec, files, paths_data }, null, 2)}\n`;
+  const said = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null));
+  return `${JSON.stringify({ ...said, requested_spec, files, paths_data }, null, 2)}\n`;
 }
 
 const isText = (value: unknown): value is string => typeof value === "string";

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { makePackage, PLACEHOLDER, pythonPackage, sandbox, systemPython } from "../support/extracted.ts";
@@ -65,4 +65,26 @@ env.pack(output=sys.argv[1] + '.tar', format='tar')
 print(sum(1 for f in env if f.is_conda))
 `;
   expect(Number(execFileSync(venv, ["-c", script, prefix], { encoding: "utf8" }))).toBeGreaterThan(6);
+});
+
+test("libmamba reads every record: its keys, where they are there, have one type each", async () => {
+  const box = sandbox();
+  // What channels have in the place of a value that is not there.
+  const record = { license: null, python_site_packages_path: null, track_features: null, noarch: null };
+  await box.set([makePackage(box.pkgs, { name: "a", files: { "lib/a": "a" }, record: record as never })]);
+  const meta = join(box.prefix, "conda-meta");
+  const texts = ["name", "version", "channel", "url", "subdir", "fn", "build", "license", "md5", "sha256"];
+  texts.push("signatures", "python_site_packages_path");
+  for (const name of readdirSync(meta).filter((entry) => entry.endsWith(".json"))) {
+    const read = JSON.parse(readFileSync(join(meta, name), "utf8")) as Record<string, unknown>;
+    for (const key of texts) if (key in read) expect(typeof read[key], key).toBe("string");
+    for (const key of ["size", "timestamp", "build_number"])
+      if (key in read) expect(Number.isSafeInteger(read[key]), key).toBe(true);
+    for (const key of ["depends", "constrains"])
+      for (const spec of (read[key] ?? []) as unknown[]) expect(typeof spec, key).toBe("string");
+    if ("noarch" in read) expect(["python", "generic"]).toContain(read["noarch"]);
+    // Without these it does not know which archive a package is.
+    for (const key of ["name", "version", "build", "subdir", "channel", "fn", "url"])
+      expect(read[key], key).not.toBe("");
+  }
 });
