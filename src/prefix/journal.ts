@@ -90,11 +90,22 @@ export function applyMoves(prefix: string, moves: Steps): void {
 export function undoMoves(prefix: string, journal: Steps): void {
   const staged = stagedDirectory(prefix);
   for (const path of [...journal.in].reverse()) {
-    if (kindAt(join(staged, path)) === undefined) move(join(prefix, path), join(staged, path));
+    if (kindAt(join(staged, path)) === undefined) takeBack(join(prefix, path), join(staged, path));
   }
   for (const { path, mode } of [...journal.emptied].reverse()) makeDirectory(join(prefix, path), mode);
   for (let index = journal.out.length - 1; index >= 0; index--)
     move(oldPath(prefix, index), join(prefix, journal.out[index]!));
+}
+
+/** A directory that has become one of a lower layer (overlayfs) cannot move: it goes, and something in its place says that it has gone. */
+function takeBack(path: string, staged: string): void {
+  try {
+    move(path, staged);
+  } catch (error) {
+    if (kindAt(path) !== "directory") throw error;
+    removeAll(path);
+    makeDirectory(staged);
+  }
 }
 
 /**

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import type { EventSink } from "../events.ts";
-import { kindAt, move, removeAll, removeIfEmpty } from "../fs/tree.ts";
+import { entriesOf, kindAt, move, removeAll, removeIfEmpty } from "../fs/tree.ts";
 import { beside } from "./beside.ts";
 import { discard, journalDirectory, readJournal } from "./journal.ts";
 import { isLocked, type LockOptions, lockPrefix, sweepLocks } from "./lock.ts";
-import { rollBack, scriptGone } from "./script-effects.ts";
+import { NOT_KEPT, rollBack, scriptGone } from "./script-effects.ts";
 
 /** What recovery found: nothing, or a transaction that was taken back or finished. */
 export type Recovery = "clean" | "rolled-back" | "completed";
@@ -44,12 +44,26 @@ export async function recoverLocked(prefix: string, events: EventSink): Promise<
   return result;
 }
 
-/** Makes a whole prefix disappear at once, then deletes it. */
+/** Makes a whole new prefix disappear at once, then deletes it; where it cannot be renamed, it is emptied. */
 export function discardPrefix(prefix: string): void {
   const trash = trashOf(prefix);
   removeAll(trash);
-  move(prefix, trash);
+  try {
+    move(prefix, trash);
+  } catch {
+    // Built into a layer of a container, with its journal: the directory is of a lower layer now.
+    emptyPrefix(prefix);
+  }
   removeAll(trash);
+}
+
+/** The journal, which says that all of it goes, goes last: stopped anywhere, this is done again. The lock stays for who holds it. */
+function emptyPrefix(prefix: string): void {
+  const paths = (directory: string): string[] =>
+    [...(entriesOf(join(prefix, directory)) ?? []).keys()].map((name) => `${directory}${name}`);
+  for (const path of [...paths(""), ...paths("conda-meta/")])
+    if (path !== "conda-meta" && !NOT_KEPT.has(path)) removeAll(join(prefix, path));
+  discard(prefix, false);
 }
 
 /** What every command that changes a prefix calls first. Takes the lock only when there is something to do. */
@@ -58,13 +72,17 @@ export async function recoverPrefix(
   options: LockOptions & { events?: EventSink | undefined },
 ): Promise<Recovery> {
   sweepLocks(prefix);
-  if (!needsRecovery(prefix)) return "clean";
+  // Left by a process that made it for its lock, or removed all else: empty, it is nothing.
+  const meta = join(prefix, "conda-meta");
+  if (!needsRecovery(prefix)) {
+    removeIfEmpty(meta);
+    return "clean";
+  }
   const lock = await lockPrefix(prefix, options);
   try {
     return await recoverLocked(prefix, options.events ?? (() => {}));
   } finally {
     lock.release();
-    // Left by a transaction that made conda-meta: empty, it is nothing.
-    removeIfEmpty(join(prefix, "conda-meta"));
+    removeIfEmpty(meta);
   }
 }

@@ -1,6 +1,6 @@
 /** Environments whose directory, or whose directories, cannot be renamed: mount points, and layers of a container. */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { planTransaction } from "../../src/plan/diff.ts";
@@ -36,10 +36,10 @@ function mounts(type: "tmpfs" | "overlay"): boolean {
   }
 }
 
-/** As Docker does: without redirect_dir, a directory of the lower layer cannot be renamed. */
-function mountLayers(base: string, lower: string): void {
+/** As Docker does: without redirect_dir, a directory of a lower layer cannot be renamed. The topmost of them comes first. */
+function mountLayers(base: string, ...lower: string[]): void {
   const at = (name: string): string => join(base, name);
-  const layers = `lowerdir=${at(lower)},upperdir=${at("upper")},workdir=${at("work")},redirect_dir=off`;
+  const layers = `lowerdir=${lower.map(at).join(":")},upperdir=${at("upper")},workdir=${at("work")},redirect_dir=off`;
   mount("-t", "overlay", "overlay", "-o", layers, at("on"));
 }
 
@@ -69,24 +69,60 @@ async function link(prefix: string, records: PackageCacheRecord[]): Promise<void
   );
 }
 
-/** An empty conda-meta, in which the lock was, makes no environment. */
-function stateOf(prefix: string): Record<string, string> {
-  const state = snapshot(prefix, (path) => path === "conda-meta/history");
-  return Object.keys(state).join() === "conda-meta" ? {} : state;
-}
+const stateOf = (prefix: string): Record<string, string> =>
+  snapshot(prefix, (path) => path === "conda-meta/history");
 
 function packagesIn(pkgs: string) {
   const a = { name: "a", files: { "lib/a/one": "1", "lib/a/deep/two": "2", "bin/a": "a", "share/x": "x" } };
   const script = { content: '#!/bin/sh\necho gone > "$PREFIX/bin/a"; rm "$PREFIX/share/x"\n', mode: 0o755 };
   return {
     a: makePackage(pkgs, a),
-    newer: makePackage(pkgs, { name: "a", version: "2.0", files: { "lib/a": "a file now", "bin/a": "aa" } }),
+    newer: makePackage(pkgs, {
+      name: "a",
+      version: "2.0",
+      files: { "lib/a": "a file now", "bin/a": "aa", "lib/new/deep/x": "x", etc: "e" },
+    }),
     b: makePackage(pkgs, { name: "b", files: { "lib/b": "b", "bin/.b-pre-unlink.sh": script } }),
   };
 }
 
-/** Does the job and is killed at each of its calls in turn: after recovery the state is `before`, or the one that nobody kills ends in. */
-async function killEverywhere(job: Omit<ChildJob, "killAt">, reset: () => Promise<void>): Promise<void> {
+/** A directory in which layers are mounted on `on`: `below` is the upper layer so far, `reset` begins with another one. */
+function layersIn(base: string) {
+  const at = (name: string): string => join(base, name);
+  const renew = (...lower: string[]): void => {
+    for (const name of ["upper", "work"]) {
+      rmSync(at(name), { recursive: true, force: true });
+      mkdirSync(at(name));
+    }
+    mountLayers(base, ...lower);
+  };
+  for (const name of ["empty", "upper", "work", "on"]) mkdirSync(at(name));
+  mountLayers(base, "empty");
+  onTestFinished(() => unmount(at("on")));
+  return {
+    at,
+    below: (lower: string, ...further: string[]): void => {
+      unmount(at("on"));
+      rmSync(at(lower), { recursive: true, force: true });
+      renameSync(at("upper"), at(lower));
+      renew(lower, ...further);
+    },
+    reset: (lower: string): void => {
+      unmount(at("on"));
+      renew(lower);
+    },
+  };
+}
+
+/**
+ * Does the job and is killed at each of its calls in turn: after recovery the state is `before`, or the one that nobody kills ends in.
+ * `killed` is what happens to the environment before the recovery.
+ */
+async function killEverywhere(
+  job: Omit<ChildJob, "killAt">,
+  reset: () => void | Promise<void>,
+  killed?: () => void,
+): Promise<void> {
   await reset();
   const before = stateOf(job.prefix);
   expect(await run({ ...job, killAt: 0 })).toMatchObject({ code: 0, err: "" });
@@ -99,6 +135,7 @@ async function killEverywhere(job: Omit<ChildJob, "killAt">, reset: () => Promis
       expect(result).toMatchObject({ code: 0, err: "" });
       break;
     }
+    killed?.();
     await recoverPrefix(job.prefix, { timeout: 20 });
     const found = stateOf(job.prefix);
     const which = JSON.stringify(found) === JSON.stringify(before) ? "before" : "after";
@@ -136,30 +173,34 @@ describe.runIf(process.platform === "linux")("where the environment cannot be re
     timeout: 120_000,
   }, async ({ skip }) => {
     if (!mounts("overlay")) skip();
-    const base = mkdtempSync(join(work, "layers-"));
-    const at = (name: string): string => join(base, name);
+    const { at, below, reset } = layersIn(mkdtempSync(join(work, "layers-")));
     const prefix = at("on/env");
     const { a, b, newer } = packagesIn(at("pkgs"));
-    for (const name of ["empty", "upper", "work", "on"]) mkdirSync(at(name));
-    mountLayers(base, "empty");
-    onTestFinished(() => unmount(at("on")));
     await link(prefix, [a, b]);
-    unmount(at("on"));
-    execFileSync("mv", [at("upper"), at("lower")]);
-    const reset = async (): Promise<void> => {
-      if (existsSync(prefix)) unmount(at("on"));
-      for (const name of ["upper", "work"]) {
-        rmSync(at(name), { recursive: true, force: true });
-        mkdirSync(at(name));
-      }
-      mountLayers(base, "lower");
-    };
-    mkdirSync(at("upper"));
-    mountLayers(base, "lower");
+    below("lower");
     const transaction = await planned(prefix, [newer, b]);
-    await killEverywhere({ prefix, transaction, packages: [["a", newer]], options }, reset);
-    await reset();
+    const job = { prefix, transaction, packages: [["a", newer]] as ChildJob["packages"], options };
+    const anew = (): void => reset("lower");
+    await killEverywhere(job, anew);
+    await killEverywhere(job, anew, () => below("killed", "lower"));
+    anew();
     expect((await run({ prefix, remove: true, transaction, packages: [], options, killAt: 0 })).err).toBe("");
     expect(readdirSync(at("on"))).toEqual([]);
+  });
+
+  test("a new environment whose link scripts were killed goes from the layer below, too", {
+    timeout: 120_000,
+  }, async ({ skip }) => {
+    if (!mounts("overlay")) skip();
+    const { at, below, reset } = layersIn(mkdtempSync(join(work, "fresh-")));
+    const prefix = at("on/env");
+    const script = { content: '#!/bin/sh\necho made > "$PREFIX/made"\n', mode: 0o755 };
+    const c = makePackage(at("pkgs"), { name: "c", files: { "lib/c": "c", "bin/.c-post-link.sh": script } });
+    const job = { prefix, transaction: await planned(prefix, [c]), options };
+    await killEverywhere(
+      { ...job, packages: [["c", c]] },
+      () => reset("empty"),
+      () => below("killed", "empty"),
+    );
   });
 });
