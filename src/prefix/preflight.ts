@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import { ToolError } from "../errors.ts";
 import { canWrite, deviceOf, nearestExisting, spaceAt } from "../fs/place.ts";
+import { kindAt } from "../fs/tree.ts";
 import { type LinkOptions, linkMethods } from "./options.ts";
 import type { PlannedOperation } from "./transaction.ts";
 
@@ -18,9 +19,17 @@ const size = (bytes: number): string =>
       ? `${(bytes / 1e6).toFixed(1)} MB`
       : `${Math.ceil(bytes / 1000)} kB`;
 
-/** Whether a prefix can be written at all; cheap enough to be asked before anything is fetched. Throws `permission-denied`. */
+/**
+ * Whether a prefix can be written at all; cheap enough to be asked before anything is fetched. Throws `permission-denied`, and
+ * `not-an-environment` where a file stands in the way.
+ */
 export function checkWritable(prefix: string): void {
   const at = nearestExisting(prefix);
+  if (kindAt(at) === "file") {
+    throw new ToolError("not-an-environment", `\`${prefix}\` cannot be made: \`${at}\` is a file`, {
+      hint: "choose another directory with -p or --root-prefix",
+    });
+  }
   if (canWrite(at)) return;
   throw new ToolError(
     "permission-denied",

@@ -88,3 +88,20 @@ test.skipIf(process.platform === "win32")(
     }
   },
 );
+
+test("a root prefix that is a file is named as one, whatever its mode", () => {
+  const { root } = scratch();
+  const file = join(root, "root");
+  for (const mode of [0o644, 0o755]) {
+    writeFileSync(file, "");
+    chmodSync(file, mode);
+    expect(() =>
+      preflightFetch({
+        options: defaultOptions,
+        archives: [1000],
+        prefix: join(file, "envs/env"),
+        pkgs: join(root, "pkgs"),
+      }),
+    ).toThrow(expect.objectContaining({ message: expect.stringContaining(`\`${file}\` is a file`) }));
+  }
+});
