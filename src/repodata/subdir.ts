@@ -156,13 +156,35 @@ async function fromCache(job: Job): Promise<SubdirData | undefined> {
 }
 
 async function fromServer(job: Job): Promise<SubdirData> {
+  let damage: ToolError | undefined;
   for (const kind of candidates(job)) {
-    const data = kind === "shards" ? await askShards(job) : await askFlat(job, kind);
-    if (data) return data;
-    job.state.absent[kind] = job.now;
+    try {
+      const data = kind === "shards" ? await askShards(job) : await askFlat(job, kind);
+      if (data) {
+        if (damage) warnOfDamage(job, damage);
+        return data;
+      }
+      job.state.absent[kind] = job.now;
+    } catch (error) {
+      // What is damaged may be whole on the next day, so it is not taken for absent.
+      if (kind !== "shards" || !(error instanceof ToolError) || error.code !== "repodata-invalid")
+        throw error;
+      damage = error;
+    }
   }
+  if (damage) throw damage;
   await saveState(job);
   return { kind: "missing" };
+}
+
+/** The same server answers for both forms: one that cannot be read is no reason to do without the other. */
+function warnOfDamage(job: Job, { code, message, hint }: ToolError): void {
+  job.context.events({
+    type: "warning",
+    code,
+    message: `${message}; flat repodata is used in its place`,
+    hint,
+  });
 }
 
 async function saveState(job: Job): Promise<void> {

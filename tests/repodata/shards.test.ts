@@ -237,6 +237,27 @@ describe("sharded repodata", () => {
     expect(fileNames(fresh)).toContain("noarch/libblas-4.0-0.conda");
   });
 
+  it("uses flat repodata, with a warning, when the index of shards is damaged", async () => {
+    const flat = JSON.stringify(repodata([libzlib]));
+    const good = under("/ch/linux-64", { ...(await shardFiles(all)), "repodata.json": flat });
+    const broken = { ...good, "/ch/linux-64/repodata_shards.msgpack.zst": "<html>log in</html>" };
+    const cacheDir = temporaryDirectory();
+    const setup = { cacheDir, options: { roots: ["libzlib"] } };
+    const server = await serve(broken);
+    const { indexes, warnings } = await load([`${server.url}/ch`], setup);
+    expect(fileNames(indexes)).toEqual(["linux-64/libzlib-1.3.1-0.conda"]);
+    expect(warnings).toEqual([
+      expect.stringMatching(/its shard index is damaged: .*; flat repodata is used in its place$/),
+    ]);
+
+    const alone = await serve({
+      "/ch/linux-64/repodata_shards.msgpack.zst": "<html>log in</html>",
+    });
+    await expect(
+      load([`${alone.url}/ch`], { ...setup, cacheDir: temporaryDirectory() }),
+    ).rejects.toMatchObject({ code: "repodata-invalid" });
+  });
+
   it("refuses a shard whose hash differs, after one more try", async () => {
     const files = under("/ch/noarch", await shardFiles(all));
     const target = (await shardFiles({ libblas: all.libblas })) as Record<string, Uint8Array>;
