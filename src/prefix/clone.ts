@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { ToolError } from "../errors.ts";
+import { interruption, ToolError } from "../errors.ts";
 import { Linker, readWithMode, writeNew } from "../fs/link.ts";
 import { entriesOf, kindAt, makeDirectory, move, removeAll } from "../fs/tree.ts";
 import { shebangLimit } from "../plan/entry-points.ts";
@@ -113,7 +113,7 @@ function startWork(input: {
 }
 
 function copyDirectory(work: CloneWork, directory: string): void {
-  if (work.signal?.aborted) throw new ToolError("interrupted", "interrupted");
+  if (work.signal?.aborted) throw interruption(work.signal);
   for (const [name, kind] of entriesOf(join(work.source, directory)) ?? []) {
     const path = directory === "" ? name : `${directory}/${name}`;
     if (

@@ -1,4 +1,4 @@
-import { ToolError } from "../errors.ts";
+import { interruption, ToolError } from "../errors.ts";
 import { kindAt, makeDirectory, move } from "../fs/tree.ts";
 import { oldRecords } from "../plan/transaction.ts";
 import { prefixRecordFile } from "./conda-meta.ts";
@@ -107,7 +107,7 @@ export async function commitInPlace(input: CommitInput): Promise<void> {
   try {
     await runPreUnlink(input);
     await runPreLink(input);
-    if (context.signal?.aborted) throw new ToolError("interrupted", "interrupted");
+    if (context.signal?.aborted) throw interruption(context.signal);
     writeJournal(prefix, journal);
     applyMoves(prefix, moves);
     await runPostLink(input);

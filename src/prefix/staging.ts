@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { ToolError } from "../errors.ts";
+import { interruption } from "../errors.ts";
 import type { EventSink } from "../events.ts";
 import { replaceText } from "../fs/link.ts";
 import { createPythonCompiler, type PythonCompiler } from "../host/python-compile.ts";
@@ -58,7 +58,7 @@ export async function stagePackages(input: StageInput, context: StageContext): P
     // Two tasks per worker keep it busy; the rest can still be cancelled.
     const lanes = Array.from({ length: Math.min(order.length, context.pool.size * 2) }, async () => {
       for (let next = waiting.shift(); next; next = waiting.shift()) {
-        if (context.signal?.aborted) throw new ToolError("interrupted", "interrupted");
+        if (context.signal?.aborted) throw interruption(context.signal);
         const current = next;
         const work = linkOne(current, input, context);
         started.set(current, work);

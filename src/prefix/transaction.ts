@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { ToolError } from "../errors.ts";
+import { interruption, ToolError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
 import { kindAt, makeDirectory, removeAll } from "../fs/tree.ts";
 import { pythonInfo } from "../plan/python.ts";
@@ -150,7 +150,7 @@ async function change(
     makeDirectory(root);
     await stagePackages(stageInput(request, planned, conflicts, root), context);
     await writeStagedMeta(request, planned, root);
-    if (context.signal?.aborted) throw new ToolError("interrupted", "interrupted");
+    if (context.signal?.aborted) throw interruption(context.signal);
     if (fresh) await commitFresh(input);
     else await commitInPlace(input);
   } catch (error) {
