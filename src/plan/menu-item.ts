@@ -1,4 +1,6 @@
 /** menuinst v2 documents (CEP 11): what is common to all platforms. */
+import { quotePosix } from "../util/format.ts";
+import { isJsonObject } from "../util/json.ts";
 
 /** Where menus of this user are; only what the platform has. */
 export interface MenuFolders {
@@ -63,8 +65,6 @@ export interface MenuPlan {
 }
 
 export type Json = Record<string, unknown>;
-export const isObject = (value: unknown): value is Json =>
-  value !== null && typeof value === "object" && !Array.isArray(value);
 export const texts = (value: unknown): string[] =>
   Array.isArray(value) ? value.filter((item): item is string => typeof item === "string") : [];
 export const oneLine = (text: string): string => text.replace(/[\r\n\0]+/g, " ");
@@ -153,7 +153,7 @@ export function menuItems(
   context: MenuContext,
   locate: (menu: string, name: string) => string,
 ): MenuItem[] {
-  if (!isObject(document) || typeof document["menu_name"] !== "string") return [];
+  if (!isJsonObject(document) || typeof document["menu_name"] !== "string") return [];
   const items = document["menu_items"];
   const platform = PLATFORM_KEYS[context.platform.split("-", 1)[0]!];
   if (!Array.isArray(items) || platform === undefined) return [];
@@ -169,9 +169,10 @@ export function menuItems(
   };
   const menu = fill(document["menu_name"], {});
   return items.flatMap((item) => {
-    const own = isObject(item) && isObject(item["platforms"]) ? item["platforms"][platform] : undefined;
-    if (!isObject(item) || own === undefined || own === null || own === false) return [];
-    const specific = isObject(own) ? own : {};
+    const own =
+      isJsonObject(item) && isJsonObject(item["platforms"]) ? item["platforms"][platform] : undefined;
+    if (!isJsonObject(item) || own === undefined || own === null || own === false) return [];
+    const specific = isJsonObject(own) ? own : {};
     // What a platform says overrides what the item says.
     const value = (key: string): unknown => specific[key] ?? item[key];
     const name = nameOf(value("name"), context, (text) => fill(text, {}));
@@ -191,11 +192,9 @@ export function menuItems(
 function nameOf(given: unknown, context: MenuContext, render: (text: string) => string): string | undefined {
   const key =
     context.prefix === context.rootPrefix ? "target_environment_is_base" : "target_environment_is_not_base";
-  const name = isObject(given) ? given[key] : given;
+  const name = isJsonObject(given) ? given[key] : given;
   return typeof name === "string" && name !== "" ? oneLine(render(name)) : undefined;
 }
-
-export const shellQuote = (text: string): string => `'${text.replace(/'/g, `'\\''`)}'`;
 
 /** Lines of a POSIX shell that activate the environment; no installer is needed to start an item. */
 export function shellActivation(item: MenuItem, prefix: string): string[] {
@@ -203,9 +202,9 @@ export function shellActivation(item: MenuItem, prefix: string): string[] {
   const precommand = item.text("precommand");
   if (precommand) steps.push(precommand);
   if (item.value("activate") !== false) {
-    const quoted = shellQuote(prefix);
+    const quoted = quotePosix(prefix);
     steps.push(
-      `export CONDA_PREFIX=${quoted} CONDA_SHLVL=1 PATH=${shellQuote(`${prefix}/bin`)}:"$PATH"`,
+      `export CONDA_PREFIX=${quoted} CONDA_SHLVL=1 PATH=${quotePosix(`${prefix}/bin`)}:"$PATH"`,
       `for s in ${quoted}/etc/conda/activate.d/*.sh; do [ ! -e "$s" ] || . "$s"; done`,
     );
   }

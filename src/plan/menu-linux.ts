@@ -1,12 +1,13 @@
 /** Menu items on Linux: freedesktop.org desktop entries, and MIME types for the shared MIME-info database. */
+
+import { quotePosix } from "../util/format.ts";
+import { isJsonObject } from "../util/json.ts";
 import {
-  isObject,
   type MenuCommand,
   type MenuContext,
   type MenuItem,
   type MenuPlan,
   shellActivation,
-  shellQuote,
   slug,
   texts,
 } from "./menu-item.ts";
@@ -75,7 +76,7 @@ const MIME_TYPE = /^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/[a-z0-9][a-z0-9!#$&^_.+-]{
 /** Types of `MimeType` that the item says the names of files for, in `glob_patterns`. */
 function mimeTypes(item: MenuItem): { type: string; pattern: string }[] {
   const patterns = item.value("glob_patterns");
-  if (!isObject(patterns)) return [];
+  if (!isJsonObject(patterns)) return [];
   return listOf(item, "MimeType").flatMap((type) => {
     const pattern = Object.hasOwn(patterns, type) ? patterns[type] : undefined;
     const known = typeof pattern === "string" && pattern !== "" && MIME_TYPE.test(type);
@@ -134,7 +135,7 @@ function desktopEntry(item: MenuItem, context: MenuContext): string {
 function execLine(item: MenuItem, context: MenuContext): string {
   const { command } = item;
   const isField = (part: string): boolean => /^%[a-zA-Z]$/.test(part);
-  const call = command.map((part) => (isField(part) ? '"$@"' : shellQuote(part))).join(" ");
+  const call = command.map((part) => (isField(part) ? '"$@"' : quotePosix(part))).join(" ");
   const field = command.find(isField);
   const escaped = [...shellActivation(item, context.prefix), call]
     .join("; ")

@@ -1,8 +1,10 @@
 /** Menu items on macOS: application bundles (Apple, "Bundle Programming Guide", "Information Property List Key Reference"). */
+
+import { quotePosix } from "../util/format.ts";
+import { isJsonObject } from "../util/json.ts";
 import { compileApplet, eventApplet } from "./apple-events.ts";
 import {
   fileName,
-  isObject,
   type Json,
   type MenuCommand,
   type MenuContext,
@@ -10,7 +12,6 @@ import {
   type MenuItem,
   type MenuPlan,
   shellActivation,
-  shellQuote,
   slug,
 } from "./menu-item.ts";
 import { prefixPathProblem } from "./prefix-path.ts";
@@ -154,14 +155,14 @@ function infoOf(item: MenuItem, program: string): Json {
 function rendered(value: unknown, item: MenuItem): unknown {
   if (typeof value === "string") return item.render(value);
   if (Array.isArray(value)) return value.map((part) => rendered(part, item));
-  if (!isObject(value)) return value;
+  if (!isJsonObject(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, rendered(part, item)]));
 }
 
 /** `link_in_bundle`: symlinks at relative paths inside the bundle; others are left out. */
 function linksInto(bundle: string, item: MenuItem): MenuFile[] {
   const links = item.value("link_in_bundle");
-  if (!isObject(links)) return [];
+  if (!isJsonObject(links)) return [];
   return Object.entries(links).flatMap(([source, target]) => {
     if (typeof target !== "string") return [];
     const path = item.render(target).replace(/^\.\//, "");
@@ -179,9 +180,9 @@ function scriptOf(item: MenuItem, context: MenuContext): string {
       "fi",
     );
   const directory = item.text("working_dir");
-  if (directory) lines.push(`mkdir -p ${shellQuote(directory)} && cd ${shellQuote(directory)}`);
+  if (directory) lines.push(`mkdir -p ${quotePosix(directory)} && cd ${quotePosix(directory)}`);
   lines.push(...shellActivation(item, context.prefix));
-  lines.push(`exec ${item.command.map(shellQuote).join(" ")}`);
+  lines.push(`exec ${item.command.map(quotePosix).join(" ")}`);
   return `${lines.join("\n")}\n`;
 }
 
@@ -212,7 +213,7 @@ function element(value: unknown, indent: string): string[] | undefined {
     ];
   if (Array.isArray(value))
     return [`${indent}<array>`, ...value.flatMap((item) => element(item, inner) ?? []), `${indent}</array>`];
-  if (!isObject(value)) return undefined;
+  if (!isJsonObject(value)) return undefined;
   const entries = Object.keys(value)
     .sort()
     .flatMap((key) => {

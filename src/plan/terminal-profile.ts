@@ -1,4 +1,5 @@
-import { isObject, type Json, type TerminalProfile } from "./menu-item.ts";
+import { isJsonObject } from "../util/json.ts";
+import type { Json, TerminalProfile } from "./menu-item.ts";
 
 /**
  * The settings of Windows Terminal with a profile added, replaced (profiles are known by name) or removed. Undefined when nothing
@@ -15,10 +16,10 @@ export function withTerminalProfile(
   } catch {
     return undefined;
   }
-  if (!isObject(settings)) return undefined;
-  const profiles: Json = isObject(settings["profiles"]) ? settings["profiles"] : {};
+  if (!isJsonObject(settings)) return undefined;
+  const profiles: Json = isJsonObject(settings["profiles"]) ? settings["profiles"] : {};
   const list: unknown[] = Array.isArray(profiles["list"]) ? profiles["list"] : [];
-  const others = list.filter((item) => !isObject(item) || item["name"] !== profile.name);
+  const others = list.filter((item) => !isJsonObject(item) || item["name"] !== profile.name);
   if (action === "remove" && others.length === list.length) return undefined;
   // Keys without a value are left out by JSON.
   const next = action === "add" ? [...others, { ...profile }] : others;

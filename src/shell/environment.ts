@@ -3,9 +3,9 @@ import { ToolError } from "../errors.ts";
 import { isFileSync } from "../fs/sync-files.ts";
 import { exec } from "../host/exec.ts";
 import { cmdLine } from "../host/windows-command.ts";
+import { quotePosix } from "../util/format.ts";
 import { type ActivationContext, activate, pathDirectories, type Step } from "./activation.ts";
 import { readEnvironmentData } from "./environment-data.ts";
-import { quotePosix } from "./syntax.ts";
 
 export interface RunEnvironmentOptions {
   /** `base` is its name. Default: `MAMBA_ROOT_PREFIX`. */

@@ -1,12 +1,5 @@
-import {
-  quoteCsh,
-  quoteFish,
-  quotePosix,
-  quotePowerShell,
-  quotePython,
-  type Shell,
-  shellSyntax,
-} from "./syntax.ts";
+import { quotePosix } from "../util/format.ts";
+import { quoteCsh, quoteFish, quotePowerShell, quotePython, type Shell, shellSyntax } from "./syntax.ts";
 
 export interface HookInput {
   /** The name that users type; the shell function is called so. */

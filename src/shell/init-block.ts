@@ -1,13 +1,6 @@
+import { quotePosix } from "../util/format.ts";
 import { functionName, type HookInput, shellHook } from "./hook.ts";
-import {
-  quoteCsh,
-  quoteFish,
-  quotePosix,
-  quotePowerShell,
-  quotePython,
-  type Shell,
-  shellSyntax,
-} from "./syntax.ts";
+import { quoteCsh, quoteFish, quotePowerShell, quotePython, type Shell, shellSyntax } from "./syntax.ts";
 
 export type InitInput = Pick<HookInput, "name" | "exe" | "rootPrefix">;
 

@@ -1,8 +1,9 @@
 /** What `shell init` puts below the root prefix. */
 import { join } from "node:path";
+import { quotePosix } from "../util/format.ts";
 import { functionName, shellHook } from "./hook.ts";
 import type { InitInput } from "./init-block.ts";
-import { escapeCmd, quotePosix, type Shell, shellSyntax } from "./syntax.ts";
+import { escapeCmd, type Shell, shellSyntax } from "./syntax.ts";
 
 /**
  * Files of the hook below the root prefix, by path, as mamba lays them out. By conda's name some have conda's names, too, since scripts

@@ -1,3 +1,4 @@
+import { quotePosix } from "../util/format.ts";
 import type { Step } from "./activation.ts";
 
 /** Shells by the names that `shell -s` takes. */
@@ -53,11 +54,6 @@ function lines(writers: Writers): (steps: readonly Step[]) => string {
       .join("");
 }
 
-/** Nothing is special between single quotes; a quote itself stands outside of them. */
-export function quotePosix(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
-}
-
 function doubleQuotePosix(text: string): string {
   return `"${text.replace(/[\\"$`]/g, "\\$&")}"`;
 }
@@ -71,7 +67,7 @@ export function quoteFish(text: string): string {
  * backquoted command: a line break in a value becomes a space.
  */
 export function quoteCsh(text: string): string {
-  return `'${text.replaceAll("'", "'\\''").replaceAll("!", "\\!").replace(/\r?\n/g, " ")}'`;
+  return quotePosix(text).replaceAll("!", "\\!").replace(/\r?\n/g, " ");
 }
 
 /** A Python string literal. */

@@ -24,8 +24,13 @@ export function plural(count: number, noun: string, many = `${noun}s`): string {
   return `${count} ${count === 1 ? noun : many}`;
 }
 
+/** A word for a POSIX shell. Nothing is special between single quotes; a quote itself stands outside of them. */
+export function quotePosix(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
 /** A word as it is to be typed: quoted where a POSIX shell, or on Windows cmd.exe and PowerShell, would take it apart. */
 export function typedWord(text: string, windows: boolean): string {
   if (windows) return /[^\w.\\/@%+=:-]/.test(text) ? `"${text}"` : text;
-  return /[^\w./@%+=:,-]/.test(text) ? `'${text.replaceAll("'", `'\\''`)}'` : text;
+  return /[^\w./@%+=:,-]/.test(text) ? quotePosix(text) : text;
 }
