@@ -1,9 +1,8 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import type { Event } from "../../src/events.ts";
-import { ignoresCase } from "../../src/fs/place.ts";
 import { planTransaction } from "../../src/plan/diff.ts";
 import { readPrefix } from "../../src/prefix/prefix.ts";
 import { removeEnvironment } from "../../src/prefix/remove-environment.ts";
@@ -11,17 +10,16 @@ import { applyTransaction } from "../../src/prefix/transaction.ts";
 import type { PackageCacheRecord } from "../../src/specs/records.ts";
 import { handlers } from "../../src/worker.ts";
 import { createPool } from "../../src/workers/pool.ts";
+import { caselessPlace } from "../support/caseless.ts";
 import { defaultOptions, makePackage } from "../support/extracted.ts";
 
-/** TAIPAN_TEST_CASELESS=/dir: a directory whose file system ignores case, such as a mounted exFAT image. macOS has one anyway. */
-const place = process.env["TAIPAN_TEST_CASELESS"] ?? tmpdir();
-const caseless = ignoresCase(place);
-if (!caseless) process.stderr.write("skipped: no file system that ignores case (TAIPAN_TEST_CASELESS)\n");
+const place = caselessPlace();
+afterAll(() => place?.release());
 
-describe.runIf(caseless)("a file system that ignores case", () => {
+describe.runIf(place)("a file system that ignores case", () => {
   test("two spellings are one file: found before, replaced, restored and removed; scripts are taken back", async () => {
     const pkgs = mkdtempSync(join(tmpdir(), "taipan-caseless-"));
-    const root = mkdtempSync(join(place, "taipan-caseless-"));
+    const root = mkdtempSync(join(place!.path, "taipan-caseless-"));
     onTestFinished(() => {
       for (const path of [pkgs, root]) rmSync(path, { recursive: true, force: true });
     });
