@@ -26,12 +26,16 @@ export interface GeneratedFile {
 const COMMAND = /^(?!\.)[A-Za-z0-9_.+-]{1,200}$/;
 const DOTTED = /^[\p{ID_Start}_][\p{ID_Continue}]*(\.[\p{ID_Start}_][\p{ID_Continue}]*)*$/u;
 
-/** Parses `command = module:function`, as link.json writes it; some builds quote what follows the `=`. Throws `unsafe-name`. */
+/**
+ * `command = module:function`; `[extra]` after the function is allowed by setuptools and means nothing to an installer. No two parts that
+ * follow each other can hold the same character: else a text of blanks would be tried in all of their divisions.
+ */
+const ENTRY_POINT =
+  /^[ \t]*([^=\s]+)[ \t]*=[ \t]*(["']?)([^:\s]+)[ \t]*:[ \t]*([^\s["']+)(?:[ \t]*\[[\w\s,.-]*\])?\2[ \t]*$/;
+
+/** Parses an entry point as link.json writes it; some builds quote what follows the `=`. Throws `unsafe-name`. */
 export function parseEntryPoint(text: string, owner: string): EntryPoint {
-  const match = /^[ \t]*([^=]*?)[ \t]*=[ \t]*(["']?)([^:]*?)[ \t]*:[ \t]*(.*?)\2[ \t]*$/s.exec(text);
-  const [, command = "", , module = "", rest = ""] = match ?? [];
-  // `[extra]` after the function is allowed by setuptools and means nothing to an installer.
-  const func = rest.replace(/\s*\[[\w\s,.-]*\]$/, "");
+  const [, command = "", , module = "", func = ""] = ENTRY_POINT.exec(text) ?? [];
   if (!COMMAND.test(command) || !DOTTED.test(module) || !DOTTED.test(func)) {
     throw new ToolError(
       "unsafe-name",

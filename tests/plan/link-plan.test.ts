@@ -1,3 +1,4 @@
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { findClobbers } from "../../src/plan/clobber.ts";
@@ -180,6 +181,17 @@ describe("entry points", () => {
     expect(parseEntryPoint("a = b:c [extra]", "x").func).toBe("c");
     for (const text of ['a = "b.d:c"', "a='b.d:c'"])
       expect(parseEntryPoint(text, "x")).toEqual({ command: "a", module: "b.d", func: "c" });
+  });
+  // A pattern whose parts can share blanks needs their number to the third power: hours for each of these.
+  test.each([
+    " ".repeat(30_000),
+    `a=${" ".repeat(30_000)}`,
+    `a=b:c${" ".repeat(30_000)}d`,
+    `a="b:c${" ".repeat(30_000)}`,
+  ])("many blanks are refused before the day ends", (text) => {
+    const parse = () =>
+      runInNewContext("parse()", { parse: () => parseEntryPoint(text, "p-1-0") }, { timeout: 10_000 });
+    expect(parse).toThrow(expect.objectContaining({ code: "unsafe-name" }));
   });
   test.each([
     "../../evil = m:f",
