@@ -8,7 +8,8 @@ const dependsOn = ({ depends }: RepoDataRecord, name: string): boolean =>
   depends.some((dependency) => dependencyName(dependency) === name);
 
 /**
- * All records that depend on a name. The bytes of flat indexes are searched for it, and records that mention it are outlined. Shards cannot be searched without fetching them all: load with `useShards: false`.
+ * All records that depend on a name. The bytes of flat indexes are searched for it, and records that mention it are outlined.
+ * Shards cannot be searched without fetching them all: load with `useShards: false`.
  */
 export function dependentsOf(indexes: readonly PackageIndex[], name: string): RepoDataRecord[] {
   const found: RepoDataRecord[] = [];

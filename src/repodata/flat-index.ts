@@ -1,6 +1,7 @@
 import type { PackageIndex } from "../specs/package-index.ts";
 import type { RepoDataRecord } from "../specs/records.ts";
 import { FLAG_REMOVED, type IndexFile, type IndexHeader, type Run } from "./index-format.ts";
+import { QUOTE } from "./json-bytes.ts";
 import { parseOr, readRecords } from "./json-records.ts";
 import { ID, recordSpans, spans } from "./json-spans.ts";
 import type { OutlineOrigin } from "./outline.ts";
@@ -9,6 +10,8 @@ import { mergeRecords, type RecordSource, toRecord } from "./record.ts";
 import { FILE_EXTENSIONS, KEY_EXTENSIONS } from "./scan.ts";
 
 const NONE: readonly RepoDataRecord[] = [];
+/** What `recordSpans` stops at where a damaged record does not end. */
+const SENTINEL = Buffer.of(QUOTE);
 const NOTHING_REMOVED: ReadonlySet<string> = new Set();
 
 export interface FlatIndexContext extends RecordSource {
@@ -82,7 +85,8 @@ export class FlatIndex implements PackageIndex {
       if (!runs.some((run) => hits(this.#bytesOf(run), text).next().done === false)) continue;
       // What replaces or removes a record need not mention anything.
       const others = this.#file.flags(position) !== 0;
-      const choose = (run: Run) => dependenciesAt(Buffer.from(this.#bytesOf(run)), run.start, text, others);
+      const choose = (run: Run) =>
+        dependenciesAt(Buffer.concat([this.#bytesOf(run), SENTINEL]), run.start, text, others);
       for (const record of this.#outline(this.#file.nameAt(position), position, choose)) found.push(record);
     }
     return found;
@@ -134,7 +138,6 @@ export class FlatIndex implements PackageIndex {
       complete: (fn, start, end) => this.#complete(name, fn, start, end),
     };
     for (const run of this.#file.runs(position)) {
-      const reader: Partial<RowReader> = choose ? { choose: choose(run) } : {};
       const rows = this.#file.readRows(run) ?? this.#context.onDamage(this.#file);
       const extension = FILE_EXTENSIONS[run.kind]!;
       const odd = (start: number, end: number, key?: string): void => {
@@ -145,7 +148,7 @@ export class FlatIndex implements PackageIndex {
       readRows(
         rows,
         { name, subdir: this.subdir, extension, start: run.start, origin },
-        { ...reader, found, odd },
+        { found, odd, choose: choose?.(run) },
       );
     }
     return this.#merged(found, position);
@@ -196,7 +199,10 @@ export class FlatIndex implements PackageIndex {
   }
 }
 
-/** Reads the dependencies of the records that mention a name, given by their places; equal lists in a row are one. */
+/**
+ * Reads the dependencies of the records that mention a name, given by their places; equal lists in a row are one. `bytes` are
+ * those of a run with SENTINEL behind them, and must stay.
+ */
 function dependenciesAt(
   bytes: Buffer,
   base: number,
@@ -230,7 +236,7 @@ function dependenciesAt(
 function* hits(bytes: Buffer, name: string): Generator<number> {
   for (let at = bytes.indexOf(name); at >= 0; at = bytes.indexOf(name, at + 1)) {
     const before = bytes[at - 1]!;
-    if (before !== 0x22 && before !== 0x3a && before !== 0x20) continue;
+    if (before !== QUOTE && before !== 0x3a && before !== 0x20) continue;
     if (!NAME_BYTE[bytes[at + name.length]!]) yield at;
   }
 }

@@ -237,7 +237,7 @@ export interface RowReader {
   /** Is given the place of each member that has to be looked at, or of its value and its key without extension. */
   odd(start: number, end: number, key?: string): void;
   /** Asked with the place of each record: false leaves it out, a list is what it depends on. All are wanted without it. */
-  choose?(start: number, end: number): boolean | string[];
+  choose?: ((start: number, end: number) => boolean | string[]) | undefined;
 }
 
 /** Makes outlines of the rows of a run. */

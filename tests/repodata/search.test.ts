@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { dependentNames, dependentsOf, firstDependents } from "../../src/repodata/dependents.ts";
 import { matchingNames, searchIndexes } from "../../src/repodata/search.ts";
@@ -18,10 +20,14 @@ const records = [
   record("sphinx", "7"),
 ];
 
-async function indexesOf(files: Record<string, Uint8Array | string>, roots?: string[]) {
+async function serve(files: Record<string, Uint8Array | string>): Promise<string> {
   const server = await startServer({ files });
   servers.push(server);
-  const { indexes } = await load([`${server.url}/ch`], {
+  return `${server.url}/ch`;
+}
+
+async function indexesOf(files: Record<string, Uint8Array | string>, roots?: string[]) {
+  const { indexes } = await load([await serve(files)], {
     cacheDir: temporaryDirectory(),
     options: { roots, recursive: false },
   });
@@ -80,6 +86,19 @@ describe("searching", () => {
     expect(first("a", "numpy")?.version).toBe("4");
     expect(first("a", "numpydoc")?.version).toBe("3");
     expect(first("c", "numpy")).toBeUndefined();
+  });
+
+  it("notices that the record that depends on a name is damaged", async () => {
+    const last = { depends: ["numpy"], summary: "the end" };
+    const url = await serve({
+      "/ch/linux-64/repodata.json": JSON.stringify(repodata([record("a", "1", last)])),
+    });
+    const cacheDir = temporaryDirectory();
+    await load([url], { cacheDir });
+    const path = join(cacheDir, readdirSync(cacheDir).find((name) => name.endsWith(".index"))!);
+    writeFileSync(path, readFileSync(path, "latin1").replace('the end"', "the end "), "latin1");
+    const { indexes } = await load([url], { cacheDir, options: { useIndexCache: true } });
+    expect(() => dependentsOf(indexes, "numpy")).toThrow(/is damaged and was removed/);
   });
 
   it("fetches only the shards of names that match", async () => {
