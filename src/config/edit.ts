@@ -5,6 +5,7 @@ import type { KeyDefinition } from "./key-types.ts";
 import { FOREIGN_KEYS, findKey, type KeyName, keyDefinition } from "./keys.ts";
 import { nearestKey } from "./nearest.ts";
 import { LENIENT, parseRc, parseValue } from "./rc-parse.ts";
+import { redactValue } from "./redact.ts";
 
 /** What conda calls a wrong key, or one of another kind. */
 const KEY_ERROR = { exception_name: "CondaKeyError" };
@@ -106,14 +107,14 @@ export function removeValue(text: string, key: string, value: string): string | 
   return print(document);
 }
 
-/** A key as the file has it: its YAML text without comments, and its value. Undefined when it is not there. */
+/** A key as the file has it: its YAML text without comments and secrets, and its value. Undefined when it is not there. */
 export function getValue(text: string, key: string): { text: string; value: unknown } | undefined {
   const document = open(text);
   if (!document.has(key)) return undefined;
   const node = document.get(key, true);
   const value: unknown = (document.toJS() as Record<string, unknown>)[key];
   const flow = (isSeq(node) || isMap(node)) && node.flow === true;
-  const alone = new Document({ [key]: value });
+  const alone = new Document({ [key]: redactValue(value) });
   const copy = alone.get(key, true);
   if (flow && (isSeq(copy) || isMap(copy))) copy.flow = true;
   return { text: alone.toString(PRINT).trimEnd(), value };

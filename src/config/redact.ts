@@ -17,9 +17,12 @@ export function redactValue<T>(value: T): T {
   if (typeof value === "string") return redactSecrets(value) as T;
   if (Array.isArray(value)) return value.map(redactValue) as T;
   if (value !== null && typeof value === "object") {
-    // Of `channel_settings`; a channel may be called `token` in a map of URLs.
+    // Those of `channel_settings` have these names; elsewhere a map of URLs may have a channel with such a name.
+    const settings = "channel" in value || "auth" in value;
     const secret = (key: string, item: unknown) =>
-      /^(password|token)$/.test(key) && typeof item === "string" && !item.includes("://");
+      /^(password|token)$/.test(key) &&
+      typeof item !== "object" &&
+      (settings || !String(item).includes("://"));
     return Object.fromEntries(
       Object.entries(value).map(([key, item]) => [key, secret(key, item) ? "*****" : redactValue(item)]),
     ) as T;

@@ -83,7 +83,8 @@ export function getCommands(values: ReadonlyMap<string, unknown>): string {
 function listCommands(key: string, values: readonly unknown[]): string[] {
   return [...values].reverse().map((value, i) => {
     const rank = i === 0 ? "   # lowest priority" : i === values.length - 1 ? "   # highest priority" : "";
-    return `--add ${key} '${String(value)}'${key === "channels" ? rank : ""}`;
+    const shown = typeof value === "object" ? JSON.stringify(value) : String(value);
+    return `--add ${key} '${shown}'${key === "channels" ? rank : ""}`;
   });
 }
 

@@ -198,6 +198,29 @@ it("lists settings of single channels as they are written, but for secrets", asy
   expect(stdout).toBe('channel_settings:\n  - channel: x\n    auth: y\n    token: "*****"\n  - channel: z\n');
 });
 
+it("hides secrets of single channels in every form, whatever they look like", async () => {
+  const settings = `
+  - {channel: x, auth: token, token: 1234567}
+  - {channel: z, auth: http-basic, username: u, password: "1234567://x"}
+`;
+  writeFileSync(rc, `channel_settings:${settings}custom_channels: {token: "https://shown.example/c"}\n`);
+  for (const words of [
+    ["list", "channel_settings"],
+    ["list", "channel_settings", "--json"],
+    ["get", "channel_settings"],
+    ["get", "channel_settings", "--json"],
+    ["--show", "channel_settings"],
+    ["--get", "channel_settings"],
+    ["--get", "channel_settings", "--json"],
+    ["--show-sources"],
+  ]) {
+    const { code, stdout } = await sandbox.taipan("config", ...words);
+    expect([words, code, stdout]).toEqual([words, 0, expect.stringMatching(/\*{5}[^]*\*{5}/)]);
+    expect(stdout).not.toContain("1234567");
+  }
+  expect((await sandbox.taipan("config", "get", "custom_channels")).stdout).toContain("shown.example");
+});
+
 it("hides secrets wherever configuration is shown", async () => {
   const secret = "s3cr3t-token";
   writeFileSync(

@@ -36,7 +36,7 @@ export async function run(invocation: Invocation, session: Session): Promise<num
 async function get(target: RcTarget, key: string, session: Session): Promise<number> {
   const found = await readRcKey(target, key, session.context);
   if (session.json) session.printJson(found ? { [key]: redactValue(found.value) } : {});
-  else session.print(found ? redactValue(found.text) : NOT_PRESENT);
+  else session.print(found ? found.text : NOT_PRESENT);
   return EXIT.ok;
 }
 
