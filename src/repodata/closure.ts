@@ -57,7 +57,7 @@ export class Closure {
   #ask(index: PackageIndex, name: string): void {
     if (this.#failure || !index.has(name)) return;
     if (!(index instanceof ShardedIndex)) {
-      this.#follow(index.records(name));
+      if (this.#texts) this.#follow(index.records(name));
       return;
     }
     this.#pending++;
@@ -73,7 +73,6 @@ export class Closure {
   }
 
   #follow(records: readonly RepoDataRecord[]): void {
-    if (!this.#texts) return;
     for (const record of records) {
       this.#followList(record.depends);
       if (record.extra_depends)

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { dependentNames, dependentsOf, firstDependents } from "../../src/repodata/dependents.ts";
+import { OutlineRecord } from "../../src/repodata/outline.ts";
 import { matchingNames, searchIndexes } from "../../src/repodata/search.ts";
 import { parseMatchSpec } from "../../src/specs/match-spec.ts";
 import { type ChannelServer, startServer } from "../support/channel-server.ts";
@@ -114,5 +115,14 @@ describe("searching", () => {
       "numpydoc-1-0.conda",
     ]);
     expect(servers.at(-1)!.requests.filter(({ path }) => path.includes("/shards/"))).toHaveLength(2);
+  });
+
+  it("reads no whole records of a flat subdir beside shards", async () => {
+    const files = under("/ch/linux-64", await shardFiles({ numpy: shard(records[0]!) }));
+    const flat = repodata([record("numpy", "3", { subdir: "noarch" })]);
+    const indexes = await indexesOf({ ...files, "/ch/noarch/repodata.json": JSON.stringify(flat) }, []);
+    const some = await searchIndexes(indexes, parseMatchSpec("numpy"));
+    expect(found(some)).toEqual(["numpy-1.26-0.conda", "numpy-3-0.conda"]);
+    for (const each of some) expect(each).toBeInstanceOf(OutlineRecord);
   });
 });
