@@ -21,6 +21,9 @@ export interface CredentialSources {
 export type AuthStore = Record<string, StoredAuth>;
 
 export const defaultAuthFile = (home: string): string => join(home, ".mamba", "auth", "authentication.json");
+const authFileOf = ({ authFile, home }: CredentialSources): string => authFile ?? defaultAuthFile(home);
+const tokenDirsOf = ({ tokenDirs, home }: CredentialSources): readonly string[] =>
+  tokenDirs ?? [join(home, ".continuum", "anaconda-client", "tokens")];
 
 /**
  * Reads every place that may hold secrets, once, and returns the look-up for HttpOptions. First found wins: the channel's
@@ -30,13 +33,12 @@ export async function loadCredentials(
   sources: CredentialSources,
   events: EventSink,
 ): Promise<(url: string) => UrlAuth | undefined> {
-  const authFile = sources.authFile ?? defaultAuthFile(sources.home);
   const [store, tokens, netrc] = await Promise.all([
-    readAuthStore(authFile).catch((error: unknown) => {
+    readAuthStore(authFileOf(sources)).catch((error: unknown) => {
       events({ type: "warning", code: "auth-file", message: (error as Error).message });
       return {};
     }),
-    readAnacondaTokens(sources.tokenDirs ?? [join(sources.home, ".continuum", "anaconda-client", "tokens")]),
+    readAnacondaTokens(tokenDirsOf(sources)),
     readNetrc(sources),
   ]);
   // Longest first: a channel below another one has its own secret.
@@ -66,8 +68,8 @@ export interface StoredCredential {
 
 /** What is stored for which host, first found first, and no secret. Throws `config-invalid` for a broken authentication.json. */
 export async function listCredentials(sources: CredentialSources): Promise<StoredCredential[]> {
-  const store = await readAuthStore(sources.authFile ?? defaultAuthFile(sources.home));
-  const tokens = await readAnacondaTokens(sources.tokenDirs ?? []);
+  const store = await readAuthStore(authFileOf(sources));
+  const tokens = await readAnacondaTokens(tokenDirsOf(sources));
   const netrc = await readNetrc(sources);
   return [
     ...Object.entries(store).map(

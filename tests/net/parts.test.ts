@@ -4,7 +4,13 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { ignoreEvents } from "../../src/events.ts";
-import { loadCredentials, readAuthStore, removeLogin, storeLogin } from "../../src/net/credentials.ts";
+import {
+  listCredentials,
+  loadCredentials,
+  readAuthStore,
+  removeLogin,
+  storeLogin,
+} from "../../src/net/credentials.ts";
 import { describeAttempts, describeFailure, statusError } from "../../src/net/failures.ts";
 import { createMirrors } from "../../src/net/mirrors.ts";
 import { parseNetrc } from "../../src/net/netrc.ts";
@@ -164,6 +170,13 @@ describe("stored credentials", () => {
     expect(find("https://conda.anaconda.org/me/noarch")).toEqual({ token: "ana" });
     expect(find("https://n.example/")).toEqual({ user: "nu", password: "np" });
     expect(find("no url")).toBeUndefined();
+    expect((await listCredentials({ home })).map(({ host, source }) => [host, source])).toEqual([
+      ["h.example", "authentication.json"],
+      ["t.example/chan", "authentication.json"],
+      ["https://conda.anaconda.org", "anaconda-client"],
+      ["n.example", "netrc"],
+      ["h.example", "netrc"],
+    ]);
   });
 
   it("of a channel below another one come first, in whatever order they are given", async () => {
