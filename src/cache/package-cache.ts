@@ -3,8 +3,9 @@ import { readIndexJson } from "../archive/info.ts";
 import { ToolError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
 import { fileFacts, fileIdentity, listNames } from "../fs/cache-files.ts";
-import { ensureDir, isWritable, readText } from "../fs/files.ts";
+import { ensureCacheDir, isWritable, readText } from "../fs/files.ts";
 import type { PackageCacheRecord, RepoDataRecord } from "../specs/records.ts";
+import { isStubRecord, withoutEmpty } from "../specs/stub-record.ts";
 import type { WorkerPool } from "../workers/protocol.ts";
 import { archiveName, placesOf } from "./layout.ts";
 import { sweepStale } from "./temporary.ts";
@@ -74,7 +75,7 @@ export class PackageCache {
           },
         );
       }
-      await ensureDir(first);
+      await ensureCacheDir(first);
       return first;
     });
     return this.target;
@@ -202,22 +203,11 @@ export async function readEntry(place: string): Promise<RepoDataRecord | undefin
     const usable =
       typeof value?.name === "string" && typeof value.version === "string" && typeof value.build === "string";
     if (!usable) return undefined;
-    const known = isStub(value) ? { ...readIndexJson(place), ...withoutEmpty(value) } : value;
+    const known = isStubRecord(value) ? { ...readIndexJson(place), ...withoutEmpty(value) } : value;
     return { depends: [], fn: "", url: "", channel: "", ...known } as RepoDataRecord;
   } catch {
     return undefined;
   }
-}
-
-/** micromamba 2.1.1 to 2.3.2 wrote of packages named by URL what it did not know as empty: a package without dependencies. */
-function isStub(record: Partial<RepoDataRecord>): boolean {
-  return record.timestamp === 0 && record.license === "" && record.depends?.length === 0;
-}
-
-function withoutEmpty(record: Partial<RepoDataRecord>): Partial<RepoDataRecord> {
-  const empty = (value: unknown) =>
-    value === 0 || value === "" || (Array.isArray(value) && value.length === 0);
-  return Object.fromEntries(Object.entries(record).filter(([, value]) => !empty(value)));
 }
 
 /**

@@ -7,6 +7,7 @@ import { matchSpecMatches, tryParseMatchSpec } from "../specs/match-spec.ts";
 import { distString, type PackageRecord } from "../specs/records.ts";
 import type { CommandContext } from "./context.ts";
 import { readEnvironment } from "./list.ts";
+import { findStubs, mendStubs, type StubRecord } from "./stub-records.ts";
 import type { TargetOptions } from "./target.ts";
 import { findProblems, relink } from "./verify.ts";
 import { virtualPackages } from "./virtual-packages.ts";
@@ -15,6 +16,7 @@ import { virtualPackages } from "./virtual-packages.ts";
 export const CHECKS = {
   "missing-files": "files of packages that are not there",
   "altered-files": "files of packages that are not as they were installed",
+  records: "records of packages that another tool left without dependencies",
   consistency: "packages whose dependencies are missing or of another version",
   pinned: "packages that are not as conda-meta/pinned has them",
   "environment-txt": "whether environments.txt knows the environment",
@@ -45,8 +47,10 @@ export async function doctor(
 ): Promise<DoctorResult> {
   const { prefix, state } = await readEnvironment(intent.target, context);
   const problems = await findProblems(prefix, state.records, "full", context.signal);
+  const stubs = await findStubs(state.records, context);
   const checks = [
     ...fileChecks(problems),
+    stubRecords(stubs),
     consistency(state, context),
     pinned(state),
     await environmentTxt(prefix, context),
@@ -55,7 +59,7 @@ export async function doctor(
     await caBundle(context),
   ];
   if (!intent.fix) return { prefix, checks };
-  return { prefix, checks: await fix(checks, { prefix, state, problems }, context) };
+  return { prefix, checks: await fix(checks, { prefix, state, problems, stubs }, context) };
 }
 
 function check(
@@ -84,6 +88,20 @@ function fileChecks(problems: readonly VerifyProblem[]): HealthCheck[] {
       lines(false),
     ),
   ];
+}
+
+function stubRecords(stubs: readonly StubRecord[]): HealthCheck {
+  const details = stubs.map(({ record, whole }) =>
+    whole
+      ? `${distString(record)} needs ${whole.depends.map((text) => `\`${text}\``).join(", ")}`
+      : `${distString(record)} is in no package cache: \`install --force-reinstall ${record.name}\` gets its record`,
+  );
+  return check(
+    "records",
+    "no record of a package lacks its dependencies",
+    "records of packages lack their dependencies",
+    details,
+  );
 }
 
 /** Every dependency and constraint of every package holds. */
@@ -188,11 +206,12 @@ interface Findings {
   prefix: string;
   state: PrefixState;
   problems: readonly VerifyProblem[];
+  stubs: readonly StubRecord[];
 }
 
 async function fix(
   checks: readonly HealthCheck[],
-  { prefix, state, problems }: Findings,
+  { prefix, state, problems, stubs }: Findings,
   context: CommandContext,
 ): Promise<HealthCheck[]> {
   const fixed = new Set<CheckName>();
@@ -200,6 +219,13 @@ async function fix(
     const { state: now } = await readEnvironment({ prefix }, context);
     const left = fileChecks(await findProblems(prefix, now.records, "full", context.signal));
     for (const { name, status } of left) if (status === "ok") fixed.add(name);
+  }
+  // After the files: linking a package again writes its record again.
+  if (stubs.length > 0 && !context.config.dryRun) {
+    const { state: now } = await readEnvironment({ prefix }, context);
+    const found = await findStubs(now.records, context);
+    await mendStubs(prefix, found, context);
+    if (found.every(({ whole }) => whole !== undefined)) fixed.add("records");
   }
   const unregistered = checks.some(({ name, status }) => name === "environment-txt" && status !== "ok");
   if (

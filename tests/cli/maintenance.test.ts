@@ -295,7 +295,23 @@ describe("care of environments", () => {
     it("is content with a good environment", async () => {
       expect(await checks()).toMatchObject({ success: true, code: 0, bad: [] });
       const told = await sandbox.taipan("doctor", "-n", "one");
-      expect(told.stdout.split("\n").filter((line) => line.startsWith("✔"))).toHaveLength(8);
+      expect(told.stdout.split("\n").filter((line) => line.startsWith("✔"))).toHaveLength(9);
+    });
+
+    it("finds records that micromamba left without dependencies, and mends them", async () => {
+      const path = join(prefixOf("one"), "conda-meta", "app-1.0-0.json");
+      const before = text(path);
+      const whole = JSON.parse(before) as Record<string, unknown>;
+      const stub = { ...whole, depends: [], license: "", timestamp: 0, build_number: 0 };
+      writeFileSync(path, JSON.stringify(stub));
+      const found = await checks();
+      expect(found).toMatchObject({ code: 1, bad: ["records"] });
+      expect(found.checks.find(({ name }) => name === "records")!.details).toEqual(["app-1.0-0 needs `lib`"]);
+      expect(await checks("--fix", "--dry-run")).toMatchObject({ code: 1, bad: ["records"] });
+      expect(await checks("--fix")).toMatchObject({ success: true, code: 0, bad: [] });
+      expect(JSON.parse(text(path))).toMatchObject({ depends: ["lib"], files: whole["files"] });
+      expect(await checks()).toMatchObject({ code: 0, bad: [] });
+      writeFileSync(path, before);
     });
 
     it("finds what is wrong, and mends what it can", async () => {
