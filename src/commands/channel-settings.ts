@@ -3,7 +3,7 @@ import type { ConfigValues } from "../config/keys.ts";
 import type { EventSink } from "../events.ts";
 import { readText } from "../fs/files.ts";
 import { exec } from "../host/exec.ts";
-import type { UrlAuth } from "../specs/credentials.ts";
+import { redactText, type UrlAuth } from "../specs/credentials.ts";
 import type { Platform } from "../specs/platform.ts";
 import { parseStringMatcher, stringMatches } from "../specs/string-matcher.ts";
 import { objectOf, parseJson } from "../util/json.ts";
@@ -15,41 +15,49 @@ interface Context {
   events: EventSink;
 }
 
-/** One map of conda's `channel_settings`, and the secret that was found for it. */
+/** One map of conda's `channel_settings`. */
 interface Entry {
   settings: Readonly<Record<string, string>>;
   /** Names that the channel has in a keyring. */
   names: readonly string[];
   covers(url: string): boolean;
-  secret?: Promise<UrlAuth | undefined>;
+  /** Its user has been told that it does not help. */
+  warned?: boolean;
+}
+
+/** Where secrets lie outside of the settings. Undefined for one that is not there. */
+interface Vault {
+  keyring(service: string, user: string): Promise<string | undefined>;
+  /** anaconda-auth's own file, in which secrets are as in a keyring. */
+  anacondaAuth(): Promise<Record<string, unknown> | undefined>;
 }
 
 /**
  * The secret of a URL by `channel_settings`, from where conda's plug-ins conda-auth and anaconda-auth have put it: the settings
  * themselves, the keyring of the system, which the program `keyring` is asked for (as pip does), and anaconda-auth's own file.
- * Of several settings that cover a URL the last counts (conda/gateways/connection/session.py). Asked for once each.
+ * Of several settings that cover a URL the last counts (conda/gateways/connection/session.py). Each place is asked once for what it has;
+ * what is sent is chosen for each URL, since the settings of a pattern cover hosts that have secrets of their own.
  */
 export function channelSettings(
   config: ConfigValues,
   context: Context,
 ): (url: string) => Promise<UrlAuth | undefined> {
   let entries: Entry[] | undefined;
+  const vault = openVault(context);
   return async (url) => {
     entries ??= config.channelSettings
       .filter(({ auth }) => auth)
       .flatMap((item) => entry(item, config, context));
     const found = entries.findLast(({ covers }) => covers(url));
-    if (!found) return undefined;
-    found.secret ??= secretOf(found, url, context);
-    return found.secret;
+    return found && secretOf(found, url, { vault, events: context.events });
   };
 }
 
 function entry(settings: Entry["settings"], config: ConfigValues, context: Context): Entry[] {
   const { channel = "" } = settings;
-  const covers = patternOf(channel);
-  if (covers) return [{ settings, names: [channel], covers }];
   try {
+    const covers = patternOf(channel);
+    if (covers) return [{ settings, names: [channel], covers }];
     const { home } = context;
     const places = { config, home, cwd: home, hostPlatform: config.platform as Platform };
     const channels = channelsNamed([channel], places);
@@ -57,7 +65,8 @@ function entry(settings: Entry["settings"], config: ConfigValues, context: Conte
     const names = [...new Set([...channels.map(({ name }) => name), channel])];
     return [{ settings, names, covers: (url) => prefixes.some((prefix) => url.startsWith(prefix)) }];
   } catch (error) {
-    warn(`an entry of \`channel_settings\` is left out: ${(error as Error).message}`, context);
+    const message = `an entry of \`channel_settings\` is left out: ${redactText((error as Error).message)}`;
+    context.events({ type: "warning", code: "channel-settings", message });
     return [];
   }
 }
@@ -82,27 +91,28 @@ function patternOf(text: string): Entry["covers"] | undefined {
   };
 }
 
-type Finder = (entry: Entry, url: string, context: Context) => Promise<UrlAuth | undefined>;
+type Finder = (entry: Entry, url: string, vault: Vault) => Promise<UrlAuth | undefined>;
 
 /** By the value of `auth`. The first three are conda-auth's. */
 const FINDERS: Readonly<Record<string, Finder>> = {
-  "http-basic": async ({ settings, names }, _, context) => {
-    const stored = await ofCondaAuth(names, "http-basic", settings["username"], context);
+  "http-basic": async ({ settings, names }, _, vault) => {
+    const said = settings["username"] !== undefined && settings["password"] !== undefined;
+    const stored = said ? {} : await ofCondaAuth(names, "http-basic", settings["username"], vault);
     const user = settings["username"] ?? stored?.["username"];
     const password = settings["password"] ?? stored?.["password"];
     if (typeof user !== "string" || typeof password !== "string") return undefined;
     return { user: encodeURIComponent(user), password: encodeURIComponent(password) };
   },
-  token: async ({ settings, names }, url, context) => {
-    const token = settings["token"] ?? (await ofCondaAuth(names, "token", "token", context))?.["token"];
+  token: async ({ settings, names }, url, vault) => {
+    const token = settings["token"] ?? (await ofCondaAuth(names, "token", "token", vault))?.["token"];
     if (typeof token !== "string") return undefined;
     // anaconda.org takes it in the path.
     return /(^|\.)anaconda\.org$/.test(new URL(url).hostname)
       ? { token: encodeURIComponent(token) }
       : { bearer: token };
   },
-  oauth2: async ({ names }, _, context) => {
-    const stored = await ofCondaAuth(names, "oauth2", undefined, context);
+  oauth2: async ({ names }, _, vault) => {
+    const stored = await ofCondaAuth(names, "oauth2", undefined, vault);
     const token = stored?.["access_token"];
     const expires = stored?.["expires_at"];
     if (typeof token !== "string" || (typeof expires === "number" && expires * 1000 < Date.now()))
@@ -113,26 +123,27 @@ const FINDERS: Readonly<Record<string, Finder>> = {
   "anaconda-cloud-auth": ofAnacondaAuth,
 };
 
-async function secretOf(entry: Entry, url: string, context: Context): Promise<UrlAuth | undefined> {
-  const { auth = "", channel } = entry.settings;
-  if (!Object.hasOwn(FINDERS, auth)) {
-    const known = Object.keys(FINDERS).join(", ");
-    warn(
-      `\`auth: ${auth}\` of \`${channel}\` in \`channel_settings\` is not known`,
-      context,
-      `known are ${known}`,
-    );
-    return undefined;
-  }
-  const found = await FINDERS[auth]!(entry, url, context);
+async function secretOf(
+  entry: Entry,
+  url: string,
+  { vault, events }: Pick<Context, "events"> & { vault: Vault },
+): Promise<UrlAuth | undefined> {
+  const { auth = "", channel = "" } = entry.settings;
+  const finder = Object.hasOwn(FINDERS, auth) ? FINDERS[auth] : undefined;
+  const found = await finder?.(entry, url, vault);
   // Who has no account of Anaconda's has the setting all the same: its installers write it.
-  if (!found && FINDERS[auth] !== ofAnacondaAuth)
-    warn(
-      `nothing was found for \`auth: ${auth}\` of \`${channel}\` in \`channel_settings\``,
-      context,
-      "the program `keyring` is asked for what `conda auth login` has stored; `auth login` stores a login without it",
-    );
-  return found;
+  if (found || finder === ofAnacondaAuth || entry.warned) return found;
+  entry.warned = true;
+  const what = `\`auth: ${auth}\` of \`${redactText(channel)}\` in \`channel_settings\``;
+  events({
+    type: "warning",
+    code: "channel-settings",
+    message: finder ? `nothing was found for ${what}` : `${what} is not known`,
+    hint: finder
+      ? "the program `keyring` is asked for what `conda auth login` has stored; `auth login` stores a login without it"
+      : `known are ${Object.keys(FINDERS).join(", ")}`,
+  });
+  return undefined;
 }
 
 /** What conda-auth has stored: a record of all, or, in versions before 0.3, the password of a user. */
@@ -140,14 +151,13 @@ async function ofCondaAuth(
   names: readonly string[],
   type: string,
   user: string | undefined,
-  context: Context,
+  vault: Vault,
 ): Promise<Record<string, unknown> | undefined> {
   for (const name of names) {
-    const record = objectOf(
-      parseJson((await fromKeyring(`conda-auth::credential::${name}`, "credential", context)) ?? ""),
-    );
+    const text = await vault.keyring(`conda-auth::credential::${name}`, "credential");
+    const record = objectOf(parseJson(text ?? ""));
     if (record?.["auth_type"] === type) return record;
-    const secret = user && (await fromKeyring(`conda-auth::${type}::${name}`, user, context));
+    const secret = user && (await vault.keyring(`conda-auth::${type}::${name}`, user));
     if (secret) return { password: secret, token: secret };
   }
   return undefined;
@@ -159,18 +169,11 @@ const OF_ANACONDA = new Set(["repo.anaconda.cloud", "repo.anaconda.com", "repo.c
  * anaconda-auth keeps a key for each site, which all of Anaconda's own hosts share, and, of old, tokens of organisations:
  * the first directory of the path, behind `/repo/`, names one.
  */
-async function ofAnacondaAuth(
-  { settings }: Entry,
-  url: string,
-  context: Context,
-): Promise<UrlAuth | undefined> {
+async function ofAnacondaAuth({ settings }: Entry, url: string, vault: Vault): Promise<UrlAuth | undefined> {
   const { host, pathname } = new URL(url);
   const domain = settings["auth_domain"] ?? (OF_ANACONDA.has(host) ? "anaconda.com" : host);
-  const own = objectOf(
-    parseJson((await readText(join(context.home, ".anaconda", "keyring")).catch(() => "")) ?? ""),
-  );
-  const stored =
-    objectOf(own?.["Anaconda Cloud"])?.[domain] ?? (await fromKeyring("Anaconda Cloud", domain, context));
+  const own = objectOf((await vault.anacondaAuth())?.["Anaconda Cloud"]);
+  const stored = own?.[domain] ?? (await vault.keyring("Anaconda Cloud", domain));
   const info =
     typeof stored === "string" ? objectOf(parseJson(Buffer.from(stored, "base64").toString())) : undefined;
   const key = info?.["api_key"];
@@ -181,15 +184,33 @@ async function ofAnacondaAuth(
   return typeof token === "string" ? { token: encodeURIComponent(token) } : undefined;
 }
 
-/** Undefined where the keyring has none, or there is no such program. */
-async function fromKeyring(service: string, user: string, { env }: Context): Promise<string | undefined> {
-  // One that waits for somebody to unlock it must not keep the command for ever.
-  const result = await exec("keyring", ["get", service, user], { env, timeout: 60_000 }).catch(
-    () => undefined,
-  );
-  return result?.code === 0 ? result.stdout.replace(/\r?\n$/, "") : undefined;
+function openVault({ env, home }: Context): Vault {
+  const answers = new Map<string, Promise<string | undefined>>();
+  let file: Promise<Record<string, unknown> | undefined> | undefined;
+  return {
+    keyring: (service, user) => {
+      const key = `${service}\n${user}`;
+      const answer = answers.get(key) ?? askKeyring(service, user, { env, home });
+      answers.set(key, answer);
+      return answer;
+    },
+    anacondaAuth: () =>
+      (file ??= readText(join(home, ".anaconda", "keyring")).then(
+        (text = "") => objectOf(parseJson(text)),
+        () => undefined,
+      )),
+  };
 }
 
-function warn(message: string, { events }: Context, hint?: string): void {
-  events({ type: "warning", code: "channel-settings", message, hint });
+/** Undefined where the keyring has none, or there is no such program. */
+async function askKeyring(
+  service: string,
+  user: string,
+  { env, home }: Pick<Context, "env" | "home">,
+): Promise<string | undefined> {
+  // One that waits for somebody to unlock it must not keep the command for ever. Windows, and a PATH with `.`, look for programs
+  // in the working directory, which may be anybody's: a fresh clone, a folder of downloads.
+  const options = { env, cwd: home, timeout: 60_000 };
+  const result = await exec("keyring", ["get", service, user], options).catch(() => undefined);
+  return result?.code === 0 ? result.stdout.replace(/\r?\n$/, "") : undefined;
 }

@@ -22,9 +22,9 @@ function keyring(secrets: Record<string, string>): void {
   chmodSync(join(home, "bin", "keyring"), 0o755);
 }
 
-function lookup(condarc: string): ReturnType<typeof channelSettings> {
+function lookup(condarc: string, path = ""): ReturnType<typeof channelSettings> {
   writeFileSync(join(home, ".condarc"), condarc);
-  const env = { PATH: `${join(home, "bin")}:/usr/bin:/bin` };
+  const env = { PATH: `${path}${join(home, "bin")}:/usr/bin:/bin` };
   const { values } = loadConfig({ env, home, cwd: home, platform: "linux-64" });
   return channelSettings(values, {
     env,
@@ -80,6 +80,49 @@ it("sends the secret of a pattern to no other host and over no other scheme", as
     "https://conda.lab.example@evil.example/x.lab.example/",
   ])
     expect(await find(url)).toBeUndefined();
+});
+
+it("hides what a channel's URL has of secrets from those who read a warning", async () => {
+  const find = lookup("channel_settings: [{channel: https://u:s3cr3t@a.example/c, auth: kerberos}]");
+  expect(await find("https://a.example/c/noarch")).toBeUndefined();
+  expect(warnings).toEqual([expect.stringMatching(/`auth: kerberos` of `https:\/\/\S*a\.example\/c`/)]);
+  expect(warnings[0]).not.toContain("s3cr3t");
+});
+
+it.skipIf(process.platform === "win32")("runs no `keyring` of the working directory", async () => {
+  const own = process.cwd();
+  const elsewhere = join(home, "clone");
+  mkdirSync(elsewhere);
+  writeFileSync(join(elsewhere, "keyring"), "#!/bin/sh\necho stolen\n", { mode: 0o755 });
+  try {
+    process.chdir(elsewhere);
+    const find = lookup("channel_settings: [{channel: https://a.example/c, auth: token}]", ".:");
+    expect(await find("https://a.example/c/noarch")).toBeUndefined();
+  } finally {
+    process.chdir(own);
+  }
+});
+
+it("sends each host of a pattern the key that is stored for it, and each organisation its token", async () => {
+  const encode = (info: object) => Buffer.from(JSON.stringify(info)).toString("base64");
+  const orgs = ["acme", "other"].map((org_name) => ({ org_name, token: `of-${org_name}` }));
+  mkdirSync(join(home, ".anaconda"));
+  writeFileSync(
+    join(home, ".anaconda", "keyring"),
+    JSON.stringify({
+      "Anaconda Cloud": {
+        "one.example": encode({ api_key: "one" }),
+        "two.example": encode({ api_key: "two" }),
+        "orgs.example": encode({ repo_tokens: orgs }),
+      },
+    }),
+  );
+  const find = lookup('channel_settings: [{channel: "https://*.example/*", auth: anaconda-auth}]');
+  expect(await find("https://one.example/c/noarch")).toEqual({ bearer: "one" });
+  expect(await find("https://two.example/c/noarch")).toEqual({ bearer: "two" });
+  expect(await find("https://three.example/c/noarch")).toBeUndefined();
+  expect(await find("https://orgs.example/repo/acme/noarch")).toEqual({ token: "of-acme" });
+  expect(await find("https://orgs.example/repo/other/noarch")).toEqual({ token: "of-other" });
 });
 
 it("reads the file of anaconda-auth: a key of the site, or the token of an organisation", async () => {
