@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { ToolError } from "../errors.ts";
-import { ensureDir, isWritable } from "../fs/files.ts";
+import { ensureCacheDir, ensureDir, isWritable } from "../fs/files.ts";
 import { loadChannels } from "../repodata/load.ts";
 import type { Channel } from "../specs/channel.ts";
 import { type MatchSpec, tryParseMatchSpec } from "../specs/match-spec.ts";
@@ -71,9 +71,13 @@ function furtherChannels(specs: readonly string[], channels: readonly Channel[])
   );
 }
 
-/** First package cache that can be written; its `cache` directory holds repodata. */
+/** First package cache that can be written, created when it is not there; its `cache` directory holds repodata. */
 export async function writablePkgsDir(pkgsDirs: readonly string[]): Promise<string> {
-  for (const dir of pkgsDirs) if (await isWritable(dir)) return dir;
+  for (const dir of pkgsDirs) {
+    if (!(await isWritable(dir))) continue;
+    await ensureCacheDir(dir);
+    return dir;
+  }
   throw new ToolError(
     "permission-denied",
     `no package cache can be written: ${pkgsDirs.map((dir) => `\`${dir}\``).join(", ")}`,

@@ -63,6 +63,22 @@ export async function ensureDir(path: string): Promise<void> {
   makeDirectory(path);
 }
 
+const CACHE_TAG = `Signature: 8a477f597d28d172789f06886806bc55
+# This directory was made by taipan, and holds what can be downloaded again. Backup programs may leave it out:
+# see https://bford.info/cachedir/
+`;
+
+/**
+ * Makes a directory of what can be had again, and tags it so that backup programs leave it out. One that is there already may hold
+ * other things: it is taken as it is.
+ */
+export async function ensureCacheDir(path: string): Promise<void> {
+  const isNew = (await pathKind(path)) === undefined;
+  makeDirectory(path);
+  // A cache works as well without.
+  if (isNew) await writeAtomic(join(path, "CACHEDIR.TAG"), CACHE_TAG).catch(() => {});
+}
+
 /** What a path is, without following a final symlink. */
 export async function pathKind(path: string): Promise<EntryKind | undefined> {
   try {

@@ -28,7 +28,7 @@ describe("bad input", () => {
   /** Names below the package cache, but for repodata. */
   const cached = () =>
     existsSync(join(sandbox.root, "pkgs"))
-      ? readdirSync(join(sandbox.root, "pkgs")).filter((name) => name !== "cache" && !name.startsWith("urls"))
+      ? readdirSync(join(sandbox.root, "pkgs")).filter((name) => !/^(cache$|CACHEDIR\.TAG$|urls)/.test(name))
       : [];
 
   beforeAll(async () => {

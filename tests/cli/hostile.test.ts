@@ -29,7 +29,8 @@ function snapshot(directory: string): string[] {
   walk(directory, "");
   // Repodata may be cached and the cache directory made; neither is a change.
   return found.filter(
-    (line) => !/^\/root(\/pkgs(\/(cache|urls)\S*)?)? /.test(line) && !/^\/root\/pkgs\/cache\//.test(line),
+    (line) =>
+      !/^\/root(\/pkgs(\/(cache|urls|CACHEDIR)\S*)?)? /.test(line) && !/^\/root\/pkgs\/cache\//.test(line),
   );
 }
 
@@ -211,7 +212,7 @@ describe("where writing is impossible", () => {
       refused(result, /space/);
       expect(existsSync(join(sandbox.root, "envs", "env"))).toBe(false);
       expect(
-        readdirSync(join(mount, "pkgs")).filter((name) => name !== "cache" && name !== "urls.txt"),
+        readdirSync(join(mount, "pkgs")).filter((name) => !/^(cache|CACHEDIR\.TAG|urls\.txt)$/.test(name)),
       ).toEqual([]);
       const target = join(mount, "env");
       refused(

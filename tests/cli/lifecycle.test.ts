@@ -333,5 +333,7 @@ describe("the life of an environment", () => {
     expect(
       readdirSync(join(sandbox.root, "pkgs")).filter((name) => /\.(conda|tar\.bz2)$/.test(name)),
     ).toEqual([]);
+    // What told backup programs of a cache still does.
+    expect(existsSync(join(sandbox.root, "pkgs", "CACHEDIR.TAG"))).toBe(true);
   });
 });

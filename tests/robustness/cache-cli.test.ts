@@ -70,7 +70,7 @@ async function checkEnvironment(prefix: string, wanted: readonly ServedPackage[]
 async function checkClean(): Promise<void> {
   const done = await sandbox.taipan("clean", "--tempfiles", "--locks", "--trash", "--dry-run", "--json");
   expect(done.json()).toMatchObject({ tempfiles: [], locks: [], trash: [] });
-  const known = /^(urls(\.txt)?|cache|pkg-\d+-1\.\d+-0(\.conda|\.tar\.bz2)?)$/;
+  const known = /^(urls(\.txt)?|cache|CACHEDIR\.TAG|pkg-\d+-1\.\d+-0(\.conda|\.tar\.bz2)?)$/;
   expect(readdirSync(join(sandbox.root, "pkgs")).filter((name) => !known.test(name))).toEqual([]);
 }
 

@@ -38,6 +38,6 @@ export function checkVisible(pkgs: string, packages: readonly ServedPackage[]): 
 /** Names in a cache directory that are neither packages, archives nor the cache's own files. */
 export function litter(pkgs: string): string[] {
   if (!existsSync(pkgs)) return [];
-  const known = /^(urls(\.txt)?|cache|pkg-\d+-1\.\d+-0(\.conda|\.tar\.bz2)?)$/;
+  const known = /^(urls(\.txt)?|cache|CACHEDIR\.TAG|pkg-\d+-1\.\d+-0(\.conda|\.tar\.bz2)?)$/;
   return readdirSync(pkgs).filter((name) => !known.test(name));
 }
