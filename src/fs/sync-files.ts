@@ -15,10 +15,10 @@ export function readTextSync(path: string): string | undefined {
   }
 }
 
-/** Bytes of a file as characters of the same numbers, for finding text in a program; undefined when it cannot be read. */
-export function readLatin1Sync(path: string): string | undefined {
+/** Text of a file, or undefined when it cannot be read, for whatever reason. `latin1` is for finding text in a program. */
+export function tryReadSync(path: string, encoding: "utf8" | "latin1" = "utf8"): string | undefined {
   try {
-    return readFileSync(path, "latin1");
+    return readFileSync(path, encoding);
   } catch {
     return undefined;
   }

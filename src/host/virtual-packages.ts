@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { release } from "node:os";
 import { ToolError } from "../errors.ts";
-import { readLatin1Sync, readTextSync } from "../fs/sync-files.ts";
+import { readTextSync, tryReadSync } from "../fs/sync-files.ts";
 import type { PackageRecord } from "../specs/records.ts";
 import { isValidVersion } from "../specs/version.ts";
 import { archspecFromCpuinfo } from "./archspec.ts";
@@ -85,7 +85,7 @@ function threeParts(text: string): string {
 function glibcVersion(): string | undefined {
   const maps = readTextSync("/proc/self/maps") ?? "";
   const path = /\s(\/\S*\/libc(?:\.so\.6|-2\.\d+\.so))$/m.exec(maps)?.[1];
-  const banner = /GNU C Library [^\n]*version (\d+\.\d+)/.exec((path && readLatin1Sync(path)) ?? "");
+  const banner = /GNU C Library [^\n]*version (\d+\.\d+)/.exec((path && tryReadSync(path, "latin1")) ?? "");
   return banner?.[1] ?? getconf();
 }
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { ToolError } from "../errors.ts";
+import { readTextSync } from "../fs/files.ts";
 import { forgetTree, isKept } from "../fs/kept-tree.ts";
-import { readTextSync } from "../fs/link.ts";
 import { kindAt, makeDirectory, move, removeAll, removeIfEmpty, writeDurable } from "../fs/tree.ts";
 import { prefixPathProblem } from "../plan/prefix-path.ts";
 import type { Moves } from "./moves.ts";

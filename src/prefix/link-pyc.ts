@@ -1,6 +1,7 @@
 /** The worker's part of the byte code cache: taking compiled files from it and putting new ones there (see pyc-cache.ts). */
 import { dirname, join } from "node:path";
-import { fileIdentity, Linker, linkAll, moveIntoPlace, readTextSync } from "../fs/link.ts";
+import { fileIdentity, Linker, linkAll, moveIntoPlace } from "../fs/link.ts";
+import { tryReadSync } from "../fs/sync-files.ts";
 import { makeDirectory } from "../fs/tree.ts";
 import type { PycFile } from "../plan/link-plan.ts";
 import type { LinkPackageInput, StorePycInput } from "../workers/link-tasks.ts";
@@ -40,7 +41,7 @@ export function linkCachedPyc(
 }
 
 function readManifest(entry: string, directory: string): PycManifest | undefined {
-  return parsePycManifest(readTextSync(`${entry}.json`), fileIdentity(join(directory, "info/index.json")));
+  return parsePycManifest(tryReadSync(`${entry}.json`), fileIdentity(join(directory, "info/index.json")));
 }
 
 /** Keeps freshly compiled byte code for later environments. False when the cache cannot be written: nothing is lost but time. */

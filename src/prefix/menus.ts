@@ -2,7 +2,8 @@ import { dirname, join } from "node:path";
 import type { ToolError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
 import { readBytes } from "../fs/files.ts";
-import { readTextSync, replaceFile } from "../fs/link.ts";
+import { replaceFile } from "../fs/link.ts";
+import { tryReadSync } from "../fs/sync-files.ts";
 import {
   copyInto,
   entriesOf,
@@ -66,7 +67,7 @@ async function plansOf(files: readonly string[], input: MenuInput): Promise<Menu
   };
   return documents.flatMap((path) => {
     try {
-      return menuPlans(JSON.parse(readTextSync(join(prefix, path)) ?? "null"), context);
+      return menuPlans(JSON.parse(tryReadSync(join(prefix, path)) ?? "null"), context);
     } catch {
       return [];
     }
@@ -152,7 +153,7 @@ async function changeProfiles(plan: MenuPlan, action: "add" | "remove", input: M
   if (!plan.profile) return;
   for (const path of (await menuFolders(input.options))?.terminalSettings ?? []) {
     if (kindAt(dirname(path)) !== "directory") continue;
-    const text = withTerminalProfile(readTextSync(path), plan.profile, action);
+    const text = withTerminalProfile(tryReadSync(path), plan.profile, action);
     if (text !== undefined) replaceFile(path, text, 0o644);
   }
 }

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EventSink } from "../events.ts";
 import { keepTree, signOfLife } from "../fs/kept-tree.ts";
-import { readTextSync } from "../fs/link.ts";
 import { hasEnded } from "../fs/lock-file.ts";
 import { type Restored, restoreTree } from "../fs/restore-tree.ts";
+import { tryReadSync } from "../fs/sync-files.ts";
 import { processExists } from "../host/system.ts";
 import { discard, type Journal, keptDirectory, scriptFile, undoMoves, withdraw } from "./journal.ts";
 
@@ -52,7 +52,7 @@ export async function rollBack(
  * seconds: the number may have become another group's, which is nothing to us.
  */
 export async function scriptGone(prefix: string): Promise<void> {
-  const group = Number(readTextSync(scriptFile(prefix)) ?? "");
+  const group = Number(tryReadSync(scriptFile(prefix)) ?? "");
   if (!Number.isInteger(group) || group <= 1) return;
   // Any of the group may be a zombie for ever: where the system tells, it is its leader that counts.
   const lives = (): boolean => !(hasEnded(group) ?? !processExists(-group));

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { ToolError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
-import { readTextSync } from "../fs/link.ts";
+import { tryReadSync } from "../fs/sync-files.ts";
 import { entriesOf, kindAt, removeAll } from "../fs/tree.ts";
 import { exec } from "../host/exec.ts";
 import { cmdLine } from "../host/windows-command.ts";
@@ -109,7 +109,7 @@ export async function runLinkScript(
 
 /** The interpreter that the first line names; conda runs scripts with a shell even when they are not executable. */
 function shellOf(path: string): string {
-  const line = (readTextSync(path) ?? "").slice(0, 256).split("\n", 1)[0]!;
+  const line = (tryReadSync(path) ?? "").slice(0, 256).split("\n", 1)[0]!;
   const named = /^#!\s*(\/\S+)/.exec(line)?.[1];
   return named && !named.endsWith("/env") && kindAt(named) !== undefined
     ? named
@@ -120,7 +120,7 @@ function shellOf(path: string): string {
 
 function takeMessages(prefix: string): string {
   const path = join(prefix, ".messages.txt");
-  const text = readTextSync(path) ?? "";
+  const text = tryReadSync(path) ?? "";
   if (text !== "") removeAll(path);
   return text;
 }

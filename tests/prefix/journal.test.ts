@@ -35,6 +35,15 @@ describe("the journal of an unfinished transaction", () => {
     expect(emptied).toHaveLength(1);
   });
 
+  it("that cannot be read is not taken for none", () => {
+    const path = join(journalDirectory(prefix), "journal.json");
+    rmSync(path, { force: true });
+    expect(readJournal(prefix)).toBeUndefined();
+    mkdirSync(path, { recursive: true });
+    expect(() => readJournal(prefix)).toThrow(expect.objectContaining({ code: "io-error" }));
+    rmSync(path, { recursive: true });
+  });
+
   // Undoing moves and removes what it names: no path may lead out of the prefix.
   it.each([
     ["a path to take back that leaves the prefix", { ...journal, out: ["../x"] }],
