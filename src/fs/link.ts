@@ -187,15 +187,6 @@ export function fileIdentity(path: string): string | undefined {
   }
 }
 
-/** Text of a small file, or undefined when it cannot be read. */
-export function readTextSync(path: string): string | undefined {
-  try {
-    return fs.readFileSync(path, "utf8");
-  } catch {
-    return undefined;
-  }
-}
-
 /**
  * Publishes a directory and then the manifest that makes it valid, replacing an older pair. Readers see either pair or, for a moment,
  * none. False when another process was faster; the staged directory is gone in any case.

@@ -4,8 +4,8 @@ import { dirname } from "node:path";
 import { fromSystemError, isMissing, ToolError } from "../errors.ts";
 import { kindOf } from "./entry-kind.ts";
 import { isKept, type KeptEntry, treeFile, walk } from "./kept-tree.ts";
-import { readTextSync } from "./link.ts";
-import { removeIfEmpty } from "./tree.ts";
+import { tryReadSync } from "./sync-files.ts";
+import { removeIfEmpty, sizeOf } from "./tree.ts";
 
 export interface RestoreOptions {
   /** Paths that are somebody else's business, as when the tree was kept. */
@@ -188,12 +188,14 @@ function restoreFile({ root, store, entries }: Restoration, n: number, stat: fs.
 
 /** Puts the bytes that were kept into a file that is there: it stays one file under all its names, in the package cache, too. */
 function rewrite(path: string, store: string, n: number, entry: KeptEntry): boolean {
+  const copy = `${store}/copies/${n}`;
   const bytes = entry.copied ? undefined : bytesOf(store, entry);
-  if (!bytes && !entry.copied) return false;
+  // Shorter after a power loss: what is kept is not flushed.
+  if (entry.copied ? sizeOf(copy) !== entry.size : !bytes) return false;
   fs.writeFileSync(rewritingFile(store), String(n));
   fs.chmodSync(path, entry.mode | 0o200);
   if (bytes) fs.writeFileSync(path, bytes);
-  else fs.copyFileSync(`${store}/copies/${n}`, path, fs.constants.COPYFILE_FICLONE);
+  else fs.copyFileSync(copy, path, fs.constants.COPYFILE_FICLONE);
   fs.chmodSync(path, entry.mode);
   // Node cuts times off at a microsecond.
   fs.utimesSync(path, new Date(), (entry.mtimeMs + 0.0005) / 1000);
@@ -205,7 +207,6 @@ function bytesOf(store: string, entry: KeptEntry): Buffer | undefined {
   const bytes = Buffer.alloc(entry.size);
   const fd = fs.openSync(`${store}/contents`, "r");
   try {
-    // Shorter after a power loss: contents are not flushed.
     return fs.readSync(fd, bytes, 0, entry.size, entry.offset) === entry.size ? bytes : undefined;
   } catch (error) {
     if (isMissing(error)) return undefined;
@@ -219,6 +220,6 @@ const rewritingFile = (store: string): string => `${store}/rewriting`;
 
 /** Nothing is being written as long as this does not say of which entry. */
 function rewritten(store: string): number | undefined {
-  const text = readTextSync(rewritingFile(store));
+  const text = tryReadSync(rewritingFile(store));
   return text ? Number(text) : undefined;
 }

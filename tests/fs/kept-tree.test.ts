@@ -12,6 +12,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -116,6 +117,17 @@ test("a large file that was written to in place is back under all its names", ()
   const now = statSync(join(root, "large"));
   expect(now.ino).toBe(ino);
   expect(Math.abs(now.mtimeMs - mtimeMs)).toBeLessThan(0.01);
+});
+
+test("a copy that a power loss cut short does not replace what is there", () => {
+  const { root, store } = scratch();
+  const large = "x".repeat(1024 * 1024 + 1);
+  write(root, "large", large);
+  keepTree(root, store, new Set());
+  truncateSync(join(store, "copies/0"), 0);
+  appendFileSync(join(root, "large"), "more");
+  expect(restore(root, store)?.changed).toEqual(["large"]);
+  expect(readFileSync(join(root, "large"), "utf8") === `${large}more`).toBe(true);
 });
 
 test("a large file that there was no room to copy is named when it was written to in place", () => {
