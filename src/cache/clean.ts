@@ -1,6 +1,7 @@
 import { basename, join, relative } from "node:path";
 import { fileFacts, listEntries, measureTree, type TreeEntry, tryRename } from "../fs/cache-files.ts";
 import { isWritable, removeTree } from "../fs/files.ts";
+import { type CacheEntry, type CacheLimits, expendable, totalOf } from "./limits.ts";
 import { createTemporary, findStale } from "./temporary.ts";
 
 /** Package directories or archives by cache directory, in conda's shape (`clean --json`). Sizes are bytes. */
@@ -16,6 +17,8 @@ export interface CleanReport {
   tarballs?: SizedItems;
   index_cache?: { files: string[] };
   packages?: SizedItems;
+  /** Where limits were given: bytes that the archives and packages which stay take. */
+  remaining_size?: number;
   /** Whole cache directories (`--force-pkgs-dirs`). */
   pkgs_dirs?: string[];
   locks?: string[];
@@ -38,6 +41,8 @@ export interface CleanRequest {
   /** conda's logs in the cache directories. */
   logfiles?: boolean | undefined;
   forcePkgsDirs?: boolean | undefined;
+  /** Of archives and packages only what is beyond these goes. */
+  limits?: CacheLimits | undefined;
 }
 
 /** Directories below a cache directory that are looked into for mamba's `<channel>/<subdir>` layout. */
@@ -45,31 +50,12 @@ const DEPTH = 6;
 
 /** Finds what can go from the cache directories that this user may write. Nothing is removed. */
 export async function findCleanable(dirs: readonly string[], request: CleanRequest): Promise<CleanReport> {
-  const report: CleanReport = {};
   const present: string[] = [];
   for (const dir of dirs) if ((await fileFacts(dir)) && (await isWritable(dir))) present.push(dir);
-  const found = new Map<string, Contents>();
-  if (request.tarballs || request.packages) for (const dir of present) found.set(dir, await contentsOf(dir));
-  if (request.tarballs) {
-    report.tarballs = await sized(
-      found,
-      (contents) => contents.archives,
-      async (path) => (await fileFacts(path))?.size,
-    );
-  }
+  const report: CleanReport = request.tarballs || request.packages ? await findEntries(present, request) : {};
   if (request.indexCache) {
     const caches = present.map((dir) => join(dir, "cache"));
     report.index_cache = { files: await existing(caches) };
-  }
-  if (request.packages) {
-    report.packages = await sized(
-      found,
-      (contents) => contents.packages,
-      async (path) => {
-        const { bytes, maxLinks } = await measureTree(path);
-        return maxLinks > 1 ? undefined : bytes;
-      },
-    );
   }
   if (request.locks)
     report.locks = await namesIn(
@@ -154,24 +140,48 @@ async function contentsOf(dir: string): Promise<Contents> {
   return contents;
 }
 
-async function sized(
-  found: ReadonlyMap<string, Contents>,
-  pick: (contents: Contents) => readonly string[],
-  sizeOf: (path: string) => Promise<number | undefined>,
-): Promise<SizedItems> {
+async function findEntries(
+  dirs: readonly string[],
+  { tarballs, packages, limits = {} }: CleanRequest,
+): Promise<CleanReport> {
+  const archives: CacheEntry[] = [];
+  const extracted: CacheEntry[] = [];
+  for (const dir of dirs) {
+    const contents = await contentsOf(dir);
+    if (tarballs) for (const path of contents.archives) archives.push(await measureArchive(dir, path));
+    if (packages) for (const path of contents.packages) extracted.push(await measurePackage(dir, path));
+  }
+  const all = [...archives, ...extracted];
+  const going = new Set(expendable(all, limits));
+  const limited = limits.usedSince !== undefined || limits.maxBytes !== undefined;
+  return {
+    ...(tarballs ? { tarballs: sized(archives.filter((entry) => going.has(entry))) } : {}),
+    ...(packages ? { packages: sized(extracted.filter((entry) => going.has(entry))) } : {}),
+    ...(limited ? { remaining_size: totalOf(all.filter((entry) => !going.has(entry))) } : {}),
+  };
+}
+
+async function measureArchive(dir: string, path: string): Promise<CacheEntry> {
+  const facts = await fileFacts(path);
+  return { dir, path, bytes: facts?.size ?? 0, used: facts?.modified ?? 0, linked: false };
+}
+
+async function measurePackage(dir: string, path: string): Promise<CacheEntry> {
+  const { bytes, maxLinks } = await measureTree(path);
+  const times = [path, join(path, "info", "repodata_record.json")].map(
+    async (place) => (await fileFacts(place))?.modified ?? 0,
+  );
+  return { dir, path, bytes, used: Math.max(...(await Promise.all(times))), linked: maxLinks > 1 };
+}
+
+function sized(entries: readonly CacheEntry[]): SizedItems {
   const items: SizedItems = { warnings: [], pkg_sizes: {}, pkgs_dirs: {}, total_size: 0 };
-  for (const [dir, contents] of found) {
-    const sizes: Record<string, number> = {};
-    for (const path of pick(contents)) {
-      const size = await sizeOf(path);
-      if (size === undefined) continue;
-      sizes[relative(dir, path)] = size;
-      items.total_size += size;
-    }
-    const names = Object.keys(sizes);
-    if (names.length === 0) continue;
-    items.pkg_sizes[dir] = sizes;
-    items.pkgs_dirs[dir] = names;
+  for (const dir of new Set(entries.map((entry) => entry.dir))) {
+    const own = entries.filter((entry) => entry.dir === dir);
+    const sizes = own.map(({ path, bytes }) => [relative(dir, path), bytes] as const);
+    items.pkg_sizes[dir] = Object.fromEntries(sizes);
+    items.pkgs_dirs[dir] = sizes.map(([name]) => name);
+    items.total_size += totalOf(own);
   }
   return items;
 }

@@ -146,7 +146,9 @@ export const COMMANDS: readonly CommandSpec[] = [
       ...GROUPS.change.filter(({ flags }) => flags === "--dev"),
       { flags: "--keep-env", help: "with --all: remove the packages, keep the environment" },
       ...IN_VAIN,
-      refused("--features", "features are gone from conda packages; name the packages"),
+      refused("--features", "features are gone from conda packages; name the packages", {
+        also: ["--feature"],
+      }),
     ],
     examples: ["remove -n sci scipy", "remove -n sci --all"],
     load: () => import("./verbs/remove.ts"),
@@ -279,8 +281,16 @@ export const COMMANDS: readonly CommandSpec[] = [
       inVain("-s, --source-cache", "only conda-build keeps a source cache"),
       { flags: "--trash", help: "files that could not be removed earlier" },
       { flags: "-f, --force-pkgs-dirs", help: "whole package caches, in use or not" },
+      {
+        flags: "--older-than <age>",
+        help: "archives and unused packages that came so long ago (30d, 6M, 2026-01-31)",
+      },
+      {
+        flags: "--max-size <size>",
+        help: "the oldest of them, until the rest takes no more (5G, 500M, 4Gi)",
+      },
     ],
-    examples: ["clean --all --yes", "clean --index-cache"],
+    examples: ["clean --all --yes", "clean --index-cache", "clean --older-than 30d --max-size 5G --dry-run"],
     load: () => import("./verbs/clean.ts"),
   },
   ...LOCK_COMMANDS,

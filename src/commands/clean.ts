@@ -10,9 +10,14 @@ import { ToolError } from "../errors.ts";
 import { pathKind } from "../fs/files.ts";
 import { isEnvironment } from "../prefix/environment-marks.ts";
 import { asMicromamba, type CommandContext } from "./context.ts";
+import { parseWhen } from "./when.ts";
 
-export interface CleanIntent extends Omit<CleanRequest, "tempfilesIn"> {
+export interface CleanIntent extends Omit<CleanRequest, "tempfilesIn" | "limits"> {
   all: boolean;
+  /** Of archives and packages only what was not used for so long: an age, or a date. Alone, it means both. */
+  olderThan?: string | undefined;
+  /** Of archives and packages, the least recently used until the rest takes so much. Alone, it means both. */
+  maxSize?: string | undefined;
   /** Environments to look for left-overs in, as written. */
   tempfilesIn?: readonly string[] | undefined;
 }
@@ -32,7 +37,19 @@ export async function clean(
   agree: (report: CleanReport, bytes: number) => Promise<boolean>,
   context: Pick<CommandContext, "config" | "cwd" | "dialect" | "env" | "home">,
 ): Promise<CleanOutcome> {
-  const { all, tempfilesIn = [], ...asked } = intent;
+  const { all, tempfilesIn = [], olderThan, maxSize, ...named } = intent;
+  const limits = { usedSince: momentOf(olderThan), maxBytes: sizeOf(maxSize) };
+  const limited = olderThan !== undefined || maxSize !== undefined;
+  if (limited && named.forcePkgsDirs)
+    throw new ToolError(
+      "usage",
+      "--force-pkgs-dirs removes whole package caches, whatever their age and size",
+      {
+        hint: "leave out --older-than and --max-size, or --force-pkgs-dirs",
+      },
+    );
+  const both = limited && !named.tarballs && !named.packages;
+  const asked = both ? { ...named, tarballs: true, packages: true } : named;
   const prefixes: string[] = [];
   for (const text of tempfilesIn) prefixes.push(await placeToClean(resolve(context.cwd, text), context));
   const kinds: CleanRequest = all
@@ -48,6 +65,7 @@ export async function clean(
       }
     : asked;
   const request: CleanRequest = { ...kinds, ...(prefixes.length > 0 ? { tempfilesIn: prefixes } : {}) };
+  if (limited) request.limits = limits;
   if (!Object.values(request).some(Boolean)) {
     const conda = context.dialect === "conda";
     throw new ToolError(
@@ -67,6 +85,36 @@ export async function clean(
   if (context.config.dryRun || !(await agree(report, bytes))) return { report, bytes, done: false };
   await removeCleanable(report);
   return { report, bytes, done: true };
+}
+
+/** Of a bare number it cannot be told what it counts: seconds, as elsewhere, would take nearly everything. */
+function momentOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const now = Date.now();
+  const moment = /^\s*\d+\s*$/.test(text) ? undefined : parseWhen(text, now);
+  if (moment !== undefined && moment <= now) return moment;
+  throw new ToolError(
+    "usage",
+    `--older-than takes an age with a unit, or a date in the past, not \`${text}\``,
+    {
+      hint: "write an age such as 30d, 12h or 6M (months), or a date such as 2026-01-31",
+    },
+  );
+}
+
+const SIZE = /^(\d{1,15}(?:\.\d{1,6})?)\s*([kMGT])(i?)B?$/i;
+const POWERS = "kmgt";
+
+/** Bytes. */
+function sizeOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (text.trim() === "0") return 0;
+  const [, amount, unit = "", binary] = SIZE.exec(text.trim()) ?? [];
+  if (amount !== undefined)
+    return Number(amount) * (binary ? 1024 : 1000) ** (POWERS.indexOf(unit.toLowerCase()) + 1);
+  throw new ToolError("usage", `--max-size takes a size with a unit, not \`${text}\``, {
+    hint: "write a size such as 5G or 500M (decimal), or 4Gi (binary)",
+  });
 }
 
 /** Only environments and package caches are searched, so that a slip does not remove somebody's `x.trash`. */

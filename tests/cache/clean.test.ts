@@ -6,12 +6,14 @@ import {
   readdirSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
-import { cleanableBytes, findCleanable, removeCleanable } from "../../src/cache/clean.ts";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type CleanReport, cleanableBytes, findCleanable, removeCleanable } from "../../src/cache/clean.ts";
+import type { CacheLimits } from "../../src/cache/limits.ts";
 
 let sandbox: string;
 let pkgs: string;
@@ -96,4 +98,70 @@ it("symbolic links are neither followed nor measured through", async () => {
   await removeCleanable(await findCleanable([pkgs], { tarballs: true, packages: true, indexCache: true }));
   expect(readdirSync(outside)).toEqual(["precious"]);
   expect(existsSync(join(pkgs, "unused-1-0"))).toBe(false);
+});
+
+describe("limits", () => {
+  const DAY = 24 * 3600;
+  /** Packages of 104 bytes with a record, by the days since they came. */
+  const age = (place: string, days: number): void => {
+    const time = Date.now() / 1000 - days * DAY;
+    const record = join(pkgs, place, "info/repodata_record.json");
+    if (existsSync(join(pkgs, place, "info"))) {
+      writeFileSync(record, "{}");
+      utimesSync(record, time, time);
+    }
+    utimesSync(join(pkgs, place), time, time);
+  };
+  const names = (report: CleanReport) => [
+    ...(report.tarballs?.pkgs_dirs[pkgs] ?? []),
+    ...(report.packages?.pkgs_dirs[pkgs] ?? []),
+  ];
+  const find = (limits: CacheLimits) => findCleanable([pkgs], { tarballs: true, packages: true, limits });
+
+  beforeEach(() => {
+    age("used-1-0", 300);
+    age("unused-1-0", 90);
+    age("conda-forge/noarch/nested-1-0", 10);
+    age("used-1-0.conda", 80);
+    age("old-1-0.tar.bz2", 200);
+    age("conda-forge/noarch/nested-1-0.conda", 5);
+  });
+
+  it("of age: what is linked stays however old it is", async () => {
+    const report = await find({ usedSince: Date.now() - 85 * DAY * 1000 });
+    expect(names(report)).toEqual(["old-1-0.tar.bz2", "unused-1-0"]);
+    expect(report.remaining_size).toBe(50 + 50 + 104 + 104);
+    await removeCleanable(report);
+    expect(readdirSync(pkgs).sort()).toEqual([
+      "cache",
+      "conda-forge",
+      "urls.txt",
+      "used-1-0",
+      "used-1-0.conda",
+    ]);
+  });
+
+  it("a record that was written again counts as use", async () => {
+    writeFileSync(join(pkgs, "unused-1-0/info/repodata_record.json"), "{ }");
+    expect(names(await find({ usedSince: Date.now() - 85 * DAY * 1000 }))).toEqual(["old-1-0.tar.bz2"]);
+  });
+
+  it("of size: the oldest go until the rest fits", async () => {
+    const total = 3 * 104 + 3 * 50;
+    expect(names(await find({ maxBytes: total }))).toEqual([]);
+    expect(names(await find({ maxBytes: total - 1 }))).toEqual(["old-1-0.tar.bz2"]);
+    expect(names(await find({ maxBytes: total - 51 }))).toEqual(["old-1-0.tar.bz2", "unused-1-0"]);
+    const all = await find({ maxBytes: 0 });
+    expect(names(all)).not.toContain("used-1-0");
+    expect([names(all).length, all.remaining_size]).toEqual([5, 104]);
+  });
+
+  it("of both: what is too old goes first, and counts", async () => {
+    const limits = { usedSince: Date.now() - 100 * DAY * 1000, maxBytes: 3 * 104 + 2 * 50 };
+    expect(names(await find(limits))).toEqual(["old-1-0.tar.bz2"]);
+    expect(names(await find({ ...limits, maxBytes: limits.maxBytes - 1 }))).toEqual([
+      "old-1-0.tar.bz2",
+      "unused-1-0",
+    ]);
+  });
 });

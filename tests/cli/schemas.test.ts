@@ -214,6 +214,7 @@ describe("every document of --json has its schema", () => {
 
   it.sequential("clean and removal", async () => {
     await runs("clean", ["clean", "--all", "--dry-run"]);
+    await runs("clean", ["clean", "--older-than", "1d", "--max-size", "1k", "--dry-run"]);
     await runs("clean", ["clean", "--index-cache"]);
     await runs("clean", ["clean", "--all"]);
     await runs("env-remove", ["env", "remove", "-n", "e", "--dry-run"]);

@@ -3,7 +3,7 @@ import { clean } from "../../commands/clean.ts";
 import { ToolError } from "../../errors.ts";
 import { formatBytes, plural } from "../../util/format.ts";
 import { EXIT } from "../exit-codes.ts";
-import { flag, type Invocation } from "../invocation.ts";
+import { flag, type Invocation, text } from "../invocation.ts";
 import type { Session } from "../session.ts";
 
 export async function run(invocation: Invocation, session: Session): Promise<number> {
@@ -19,10 +19,13 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     tempfilesIn: prefixesOf(invocation),
     logfiles: flag(invocation, "logfiles"),
     forcePkgsDirs: flag(invocation, "forcePkgsDirs"),
+    olderThan: text(invocation, "olderThan"),
+    maxSize: text(invocation, "maxSize"),
   };
   // No sources are kept, which the options' table says; old scripts clean them alone.
-  const { tempfilesIn, ...flags } = intent;
-  if (flag(invocation, "sourceCache") && tempfilesIn.length === 0 && !Object.values(flags).includes(true)) {
+  const { tempfilesIn, ...others } = intent;
+  const nothingElse = tempfilesIn.length === 0 && !Object.values(others).some(Boolean);
+  if (flag(invocation, "sourceCache") && nothingElse) {
     if (session.json) session.printJson({ success: true, dry_run: dryRun });
     return EXIT.ok;
   }
@@ -71,6 +74,12 @@ function isEmpty(report: CleanReport): boolean {
 
 function describe(report: CleanReport, bytes: number): string[] {
   const found = counts(report).filter(([, count]) => count > 0);
-  if (found.length === 0) return ["There is nothing to remove."];
-  return [...found.map(([what, count]) => `  ${plural(count, what)}`), `  ${formatBytes(bytes)} in all`];
+  const rest = report.remaining_size;
+  const stays = rest === undefined ? [] : [`  ${formatBytes(rest)} of archives and packages stay`];
+  if (found.length === 0) return ["There is nothing to remove.", ...stays];
+  return [
+    ...found.map(([what, count]) => `  ${plural(count, what)}`),
+    `  ${formatBytes(bytes)} in all`,
+    ...stays,
+  ];
 }
