@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import type { ToolError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
-import { readBytes } from "../fs/files.ts";
+import { readBytes, readText } from "../fs/files.ts";
 import { replaceFile } from "../fs/link.ts";
 import { tryReadSync } from "../fs/sync-files.ts";
 import {
@@ -148,12 +148,24 @@ async function runAll(commands: MenuPlan["afterCreate"], input: MenuInput): Prom
   }
 }
 
-/** Windows Terminal writes its settings when it is first opened: a directory without them is enough. */
 async function changeProfiles(plan: MenuPlan, action: "add" | "remove", input: MenuInput): Promise<void> {
   if (!plan.profile) return;
-  for (const path of (await menuFolders(input.options))?.terminalSettings ?? []) {
+  const settings = (await menuFolders(input.options))?.terminalSettings ?? [];
+  await changeTerminalSettings(settings, plan.profile, action);
+}
+
+/**
+ * Windows Terminal writes its settings when it is first opened: a directory without them is enough. Settings that are there but cannot
+ * be read are not replaced: the error is thrown.
+ */
+export async function changeTerminalSettings(
+  paths: readonly string[],
+  profile: NonNullable<MenuPlan["profile"]>,
+  action: "add" | "remove",
+): Promise<void> {
+  for (const path of paths) {
     if (kindAt(dirname(path)) !== "directory") continue;
-    const text = withTerminalProfile(tryReadSync(path), plan.profile, action);
+    const text = withTerminalProfile(await readText(path), profile, action);
     if (text !== undefined) replaceFile(path, text, 0o644);
   }
 }

@@ -1,8 +1,17 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { menuPlans, slug } from "../../src/plan/menu.ts";
+import { changeTerminalSettings } from "../../src/prefix/menus.ts";
 import { removeEnvironment } from "../../src/prefix/remove-environment.ts";
 import { handlers } from "../../src/worker.ts";
 import { createPool } from "../../src/workers/pool.ts";
@@ -34,6 +43,22 @@ const entriesOf = (from: unknown, more: object = {}) =>
     const [file] = plan.files;
     return { path: file!.path, text: "content" in file! ? String(file.content) : "" };
   });
+
+test("settings of Windows Terminal get a profile; those that cannot be read are left alone", async () => {
+  const { prefix } = sandbox();
+  mkdirSync(prefix, { recursive: true });
+  const [fresh, other, missing] = ["fresh.json", "other.json", "none/settings.json"].map((name) =>
+    join(prefix, name),
+  );
+  await changeTerminalSettings([fresh!, missing!], { name: "A", commandline: "a" }, "add");
+  expect(JSON.parse(readFileSync(fresh!, "utf8")).profiles.list).toEqual([{ name: "A", commandline: "a" }]);
+  expect(existsSync(missing!)).toBe(false);
+  // A link in a circle is there, but nobody can read it, not even root.
+  symlinkSync(other!, other!);
+  const change = changeTerminalSettings([other!], { name: "A", commandline: "a" }, "add");
+  await expect(change).rejects.toMatchObject({ code: "io-error" });
+  expect(readlinkSync(other!)).toBe(other);
+});
 
 describe("menuinst documents on Linux", () => {
   test("become desktop entries; values stay in their line", () => {
