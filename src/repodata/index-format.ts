@@ -272,11 +272,6 @@ export class IndexFile {
     return bytes?.includes(0) ? undefined : bytes?.toString("utf8", 1, bytes.length - 1);
   }
 
-  /** Whether the bytes of a run contain others. */
-  runIncludes(run: Run, needle: Buffer): boolean {
-    return this.#runBytes(run)?.includes(needle) ?? false;
-  }
-
   #runBytes(run: Pick<Run, "start" | "length">): Buffer | undefined {
     const length = run.length + 2;
     if (this.#scratch.length < length) this.#scratch = Buffer.allocUnsafeSlow(length * 2);
