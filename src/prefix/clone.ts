@@ -35,7 +35,8 @@ interface CloneWork {
   linker: Linker;
   /** Entries that hold the prefix, by path, with the extracted package they came from. */
   patched: Map<string, { entry: PrefixPathsEntry; record: PrefixRecord }>;
-  owned: Set<string>;
+  /** Bytes of the files of packages, by path; 0 where the record does not say. */
+  owned: Map<string, number>;
   hashes: Map<string, string>;
   result: CloneResult;
   signal?: AbortSignal | undefined;
@@ -88,10 +89,11 @@ function startWork(input: {
 }): CloneWork {
   const { source, target, root, options } = input;
   const patched: CloneWork["patched"] = new Map();
-  const owned = new Set<string>();
+  const owned = new Map<string, number>();
   for (const record of input.records) {
-    for (const path of record.files) owned.add(path);
+    for (const path of record.files) owned.set(path, 0);
     for (const entry of record.paths_data.paths) {
+      if (owned.has(entry._path)) owned.set(entry._path, entry.size_in_bytes ?? 0);
       const generated = entry.path_type.includes("entry_point");
       if (entry.prefix_placeholder !== undefined || generated) patched.set(entry._path, { entry, record });
     }
@@ -134,8 +136,9 @@ function copyFile(work: CloneWork, path: string): void {
   const to = join(work.root, path);
   work.result.files++;
   const known = work.patched.get(path);
-  if (!known && work.owned.has(path)) {
-    work.linker.file(from, to, 0, path.endsWith(".py"));
+  const size = work.owned.get(path);
+  if (!known && size !== undefined) {
+    work.linker.file(from, to, size, path.endsWith(".py"));
     return;
   }
   const { data, mode } = readWithMode(from);

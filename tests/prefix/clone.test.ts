@@ -1,10 +1,12 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import fs, { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
+import { basename, join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { planTransaction } from "../../src/plan/diff.ts";
 import { cloneEnvironment, renameEnvironment } from "../../src/prefix/clone.ts";
 import { readPrefix } from "../../src/prefix/prefix.ts";
+import { removeEnvironment } from "../../src/prefix/remove-environment.ts";
 import { listRevisions, packagesAtRevision } from "../../src/prefix/revisions.ts";
 import { applyTransaction } from "../../src/prefix/transaction.ts";
 import { damagedPackages, verifyPrefix } from "../../src/prefix/verify.ts";
@@ -71,6 +73,28 @@ describe("clone", () => {
     expect(snapshot(copy, (path) => path === "conda-meta/history")).toEqual(cloned);
   });
 
+  test("shares the blocks of large files where the file system can", async () => {
+    const box = sandbox();
+    await box.set([
+      makePackage(box.pkgs, { name: "a", files: { "lib/large": "x".repeat(70_000), small: "s" } }),
+    ]);
+    const real = fs.copyFileSync;
+    const shared: string[] = [];
+    fs.copyFileSync = (from, to, mode) => {
+      if (mode && mode & fs.constants.COPYFILE_FICLONE_FORCE) shared.push(basename(String(to)));
+      real(from, to);
+    };
+    syncBuiltinESMExports();
+    onTestFinished(() => {
+      fs.copyFileSync = real;
+      syncBuiltinESMExports();
+    });
+    const copy = join(box.root, "envs", "copy");
+    await cloneEnvironment(box.prefix, copy, defaultOptions, context);
+    expect(shared).toEqual(["large"]);
+    expect(statSync(join(copy, "small")).ino).toBe(statSync(join(box.prefix, "small")).ino);
+  });
+
   test("works without the package cache, for shorter paths", async () => {
     const box = sandbox("a-rather-long-name");
     await box.set(packages(box));
@@ -97,6 +121,24 @@ describe("clone", () => {
     await renameEnvironment(box.prefix, target, defaultOptions, context);
     expect(existsSync(box.prefix)).toBe(false);
     expect(execFileSync(join(target, "bin/app"), { encoding: "utf8" })).toBe("hi\n");
+  });
+
+  test("a frozen environment (CEP 22) is neither renamed nor removed", async () => {
+    const box = sandbox();
+    await box.set(packages(box));
+    writeFileSync(join(box.prefix, "conda-meta/frozen"), "");
+    const before = snapshot(box.root);
+    const target = join(box.root, "envs", "moved");
+    const frozen = { code: "environment-frozen" };
+    await expect(renameEnvironment(box.prefix, target, defaultOptions, context)).rejects.toMatchObject(
+      frozen,
+    );
+    await expect(removeEnvironment(box.prefix, defaultOptions, context)).rejects.toMatchObject(frozen);
+    expect(snapshot(box.root)).toEqual(before);
+    const override = { ...defaultOptions, overrideFrozen: true };
+    await renameEnvironment(box.prefix, target, override, context);
+    await removeEnvironment(target, override, context);
+    expect(readdirSync(join(box.root, "envs"))).toEqual([]);
   });
 
   test("an existing path is refused and left alone", async () => {
