@@ -1,5 +1,5 @@
 import type { PackageRecord } from "../specs/records.ts";
-import { pythonMinor } from "./python.ts";
+import { isFreeThreaded, pythonMinor } from "./python.ts";
 
 /** For which python on which machine pip has to resolve. */
 export interface PipTarget {
@@ -44,7 +44,7 @@ export function pipTarget(
   const machine = machineOf(platform, (name) => virtual.find((each) => each.name === name)?.version);
   if (!machine || /pypy|graalpy/.test(python.build)) return undefined;
   const minor = pythonMinor(python.version);
-  const threaded = /_cp\d+t$/.test(python.build) ? "t" : "";
+  const threaded = isFreeThreaded(python.build) ? "t" : "";
   const old = /^(2\.|3\.[0-7]$)/.test(minor) ? "m" : "";
   return {
     pythonVersion: python.version,

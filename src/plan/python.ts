@@ -38,13 +38,28 @@ export function sitePackagesPath(version: string, platform: string, override?: s
     : `lib/python${pythonMinor(version)}/site-packages`;
 }
 
+/** Whether a build of python is one without the global interpreter lock. */
+export const isFreeThreaded = (build = ""): boolean => /_cp3\d+t$/.test(build);
+
+/**
+ * Records of free-threaded builds name the directory of the ordinary build, none, or that of Unix on Windows. What is installed
+ * there is not on sys.path: such a python looks into `lib/python3.14t/site-packages`, on Windows into `Lib/site-packages`.
+ */
+function onSysPath(path: string, minor: string, build: { platform: string; freeThreaded: boolean }): string {
+  if (!build.freeThreaded) return path;
+  if (isWindowsPlatform(build.platform))
+    return /^lib\/python[\d.]+t?\/site-packages$/.test(path) ? "Lib/site-packages" : path;
+  return path === `lib/python${minor}/site-packages` ? `lib/python${minor}t/site-packages` : path;
+}
+
 /** What noarch packages need to know of the python that a prefix has, from its record. */
 export function pythonInfo(
-  record: Pick<PackageRecord, "version" | "python_site_packages_path">,
+  record: Pick<PackageRecord, "version" | "python_site_packages_path"> & { build?: string | undefined },
   platform: string,
 ): PythonInfo {
   const minor = pythonMinor(record.version);
-  const sitePackages = sitePackagesPath(record.version, platform, record.python_site_packages_path);
+  const said = sitePackagesPath(record.version, platform, record.python_site_packages_path);
+  const sitePackages = onSysPath(said, minor, { platform, freeThreaded: isFreeThreaded(record.build) });
   // A free-threaded build has python3.13t in both places (CEP 17).
   const name = /^lib\/(python\d+\.\d+t)\//.exec(sitePackages)?.[1] ?? `python${minor}`;
   return {

@@ -139,6 +139,17 @@ describe("python", () => {
     ).toBe("bin/python3.13t");
     expect(pythonInfo({ version: "3.9.1" }, "win-64").executable).toBe("python.exe");
   });
+
+  test.each([
+    ["linux-64", "h1_0_cp314t", "lib/python3.14/site-packages", "lib/python3.14t/site-packages"],
+    ["linux-64", "h1_0_cp314t", undefined, "lib/python3.14t/site-packages"],
+    ["linux-64", "h1_0_cp314t", "opt/py/site-packages", "opt/py/site-packages"],
+    ["linux-64", "h1_0_cp314", "lib/python3.14/site-packages", "lib/python3.14/site-packages"],
+    ["win-64", "h1_0_cp314t", "lib/python3.14t/site-packages", "Lib/site-packages"],
+  ])("installs for a python on %s of build %s where it looks (%s)", (platform, build, path, expected) => {
+    const info = pythonInfo({ version: "3.14.0", build, python_site_packages_path: path }, platform);
+    expect(info.sitePackages).toBe(expected);
+  });
   test("only the exact directory names are mapped", () => {
     expect(noarchTarget("site-packages-x/foo", python, "linux-64")).toBe("site-packages-x/foo");
     expect(noarchTarget("python-scripts/foo", python, "win-64")).toBe("Scripts/foo");
