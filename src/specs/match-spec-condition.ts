@@ -65,7 +65,7 @@ export function formatCondition(condition: SpecCondition, format: (spec: MatchSp
     .join(` ${condition.kind} `);
 }
 
-/** Words `and`, `or` and parentheses count only outside brackets and quotes. */
+/** Words `and`, `or` (in any case, as libmamba reads them) and parentheses count only outside brackets and quotes. */
 function tokenize(source: string): Token[] {
   const tokens: Token[] = [];
   let i = 0;
@@ -76,9 +76,9 @@ function tokenize(source: string): Token[] {
       tokens.push(char);
       i++;
     } else {
-      const word = /^(?:and|or)(?=[\s(]|$)/.exec(source.slice(i, i + 4))?.[0];
+      const word = /^(?:and|or)(?=[\s(]|$)/i.exec(source.slice(i, i + 4))?.[0];
       if (word !== undefined) {
-        tokens.push(word as "and" | "or");
+        tokens.push(word.toLowerCase() as "and" | "or");
         i += word.length;
       } else {
         const end = endOfSpec(source, i);
@@ -102,7 +102,7 @@ function endOfSpec(source: string, start: number): number {
     else if (char === "]") depth--;
     else if (
       depth === 0 &&
-      (char === ")" || (/\s/.test(char) && /^\s+(?:and|or)(?:[\s(]|$)/.test(source.slice(i, i + 64))))
+      (char === ")" || (/\s/.test(char) && /^\s+(?:and|or)(?:[\s(]|$)/i.test(source.slice(i, i + 64))))
     )
       return i;
   }

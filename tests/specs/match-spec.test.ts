@@ -153,6 +153,9 @@ describe("keys", () => {
       kind: "and",
       operands: [{ spec: { name: "a" } }, { spec: { name: "b" } }],
     });
+    expect(parseMatchSpec("pkg[when='a AND (b Or c)']").when).toEqual(
+      parseMatchSpec("pkg[when='a and (b or c)']").when,
+    );
     expect(() => parseMatchSpec("pkg[when='a[when='__unix']']")).toThrow(ToolError);
   });
 
