@@ -19,6 +19,15 @@ export interface PipSection {
   directory: string;
   /** What conda installs beside them. */
   records: readonly RepoDataRecord[];
+  names: PypiNames;
+}
+
+/** PyPI's names of conda's packages as they are configured. Throws what `parsePypiNames` and `readTextSource` throw. */
+export async function pypiNames(context: CommandContext): Promise<PypiNames> {
+  const { pypiNameMapping } = context.config;
+  return pypiNameMapping
+    ? parsePypiNames(await readTextSource(pypiNameMapping, context), redactUrl(pypiNameMapping))
+    : USUAL_PYPI_NAMES;
 }
 
 /**
@@ -42,16 +51,12 @@ export async function lockPip(
       "pip-failed",
       `pip knows no wheels for python ${python.version} ${python.build} on ${platform}`,
     );
-  const { pypiNameMapping } = context.config;
-  const names = pypiNameMapping
-    ? parsePypiNames(await readTextSource(pypiNameMapping, context), redactUrl(pypiNameMapping))
-    : USUAL_PYPI_NAMES;
   const file = join(section.directory, `.taipan-${process.pid}-requirements.txt`);
   await writeAtomic(file, `${section.requirements.join("\n")}\n`);
   try {
     const question = {
       target,
-      provided: provided(section, names),
+      provided: provided(section),
       requirements: file,
       directory: section.directory,
     };
@@ -79,7 +84,7 @@ export async function lockPip(
  * Packages that need python may be python distributions, others are not. What the section names itself is pip's to
  * choose, as it is when it installs the section (`pip install -U`).
  */
-function provided({ records, requirements }: PipSection, names: PypiNames): [string, string][] {
+function provided({ records, requirements, names }: PipSection): [string, string][] {
   const named = new Set(
     requirements.map((line) => pypiName(/^[A-Za-z0-9][A-Za-z0-9._-]*/.exec(line.trim())?.[0] ?? "")),
   );

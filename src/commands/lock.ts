@@ -13,7 +13,7 @@ import { chooseChannels } from "./channels.ts";
 import { type CommandContext, platformOf } from "./context.ts";
 import { namesPackages } from "./explicit.ts";
 import { gatherInputs, type InputSources, type Inputs } from "./inputs.ts";
-import { lockPip } from "./lock-pip.ts";
+import { lockPip, pypiNames } from "./lock-pip.ts";
 import { findPip } from "./pip-resolver.ts";
 import { solveChange } from "./solve-change.ts";
 
@@ -68,11 +68,10 @@ export async function lock(intent: LockIntent, context: CommandContext): Promise
     });
   }
   const solved: LockedSolve[] = [];
-  let found: ReturnType<typeof findPip> | undefined;
-  const pip = () => (found ??= findPip(context));
+  const forPip = onceForPip(context);
   for (const platform of platforms)
-    solved.push(await solveFor(platform, solved.length === 0, { ...intent, format, findPip: pip }, context));
-  const files = render(format, solved, { files: intent.files ?? [], output });
+    solved.push(await solveFor(platform, solved.length === 0, { ...intent, ...forPip, format }, context));
+  const files = render(format, solved, { files: intent.files ?? [], output, cwd: context.cwd });
   const written = output !== "-" && !context.config.dryRun;
   for (const { path, text } of written ? files : []) {
     const absolute = resolve(context.cwd, path);
@@ -104,7 +103,7 @@ export function checkPlatform(platform: string): void {
 async function solveFor(
   platform: string,
   first: boolean,
-  intent: LockIntent & PipFinder,
+  intent: LockIntent & ForPip,
   outer: CommandContext,
 ): Promise<LockedSolve> {
   const context: CommandContext = { ...outer, config: { ...outer.config, platform } };
@@ -146,9 +145,19 @@ async function solveFor(
   }
 }
 
-/** Looks for pip when the first `pip:` section is met, once for all platforms. */
-interface PipFinder {
+/** What `pip:` sections need: looked for when the first is met, once for all platforms. */
+interface ForPip {
   findPip(): ReturnType<typeof findPip>;
+  pypiNames(): ReturnType<typeof pypiNames>;
+}
+
+function onceForPip(context: CommandContext): ForPip {
+  let pip: ReturnType<typeof findPip> | undefined;
+  let names: ReturnType<typeof pypiNames> | undefined;
+  return {
+    findPip: () => (pip ??= findPip(context)),
+    pypiNames: () => (names ??= pypiNames(context)),
+  };
 }
 
 interface PypiRequest {
@@ -156,7 +165,7 @@ interface PypiRequest {
   records: readonly RepoDataRecord[];
   /** Of several platforms, the one that is warned for. */
   first: boolean;
-  intent: Pick<LockIntent, "format"> & PipFinder;
+  intent: Pick<LockIntent, "format"> & ForPip;
 }
 
 async function pypiFor(request: PypiRequest, context: CommandContext): Promise<LockedPypiPackage[]> {
@@ -165,7 +174,8 @@ async function pypiFor(request: PypiRequest, context: CommandContext): Promise<L
   const pip = intent.format === "explicit" ? undefined : await intent.findPip();
   if (pip !== undefined) {
     const directory = inputs.pipDirectory ?? context.cwd;
-    return lockPip(pip, { requirements: inputs.pip, directory, records }, context);
+    const names = await intent.pypiNames();
+    return lockPip(pip, { requirements: inputs.pip, directory, records, names }, context);
   }
   if (first)
     context.events({
@@ -183,13 +193,11 @@ async function pypiFor(request: PypiRequest, context: CommandContext): Promise<L
 function render(
   format: LockFormatName,
   solved: readonly LockedSolve[],
-  intent: { files: readonly string[]; output: string },
+  intent: { files: readonly string[]; output: string; cwd: string },
 ): { path: string; text: string }[] {
   const channels = solved[0]!.channels;
   if (format === "conda-lock") {
-    const sources = intent.files
-      .filter((file) => file !== "-")
-      .map((file) => sourcePath(file, intent.output));
+    const sources = intent.files.filter((file) => file !== "-").map((file) => sourcePath(file, intent));
     return [
       {
         path: intent.output,
@@ -219,7 +227,7 @@ function render(
   }));
 }
 
-function sourcePath(file: string, output: string): string {
+function sourcePath(file: string, { output, cwd }: { output: string; cwd: string }): string {
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(file)) return redactUrl(file);
-  return relative(dirname(resolve(output)), resolve(file)).replaceAll("\\", "/");
+  return relative(dirname(resolve(cwd, output)), resolve(cwd, file)).replaceAll("\\", "/");
 }

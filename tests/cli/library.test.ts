@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
@@ -99,6 +99,24 @@ describe("the Node library", () => {
     } finally {
       await context.resources.close();
     }
+  });
+
+  it("locks below the directory that it is given, wherever this process is", async () => {
+    const cwd = join(sandbox.dir, "project");
+    mkdirSync(cwd);
+    const file = join(cwd, "environment.yml");
+    writeFileSync(file, "dependencies: [tool]\n");
+    const context = library.createContext({
+      cwd,
+      env: { HOME: sandbox.home },
+      config: { rootPrefix: sandbox.root, channels: [server.url] },
+    });
+    try {
+      await library.lock({ files: [file], output: "locks/conda-lock.yml" }, context);
+    } finally {
+      await context.resources.close();
+    }
+    expect(readFileSync(join(cwd, "locks/conda-lock.yml"), "utf8")).toContain("- ../environment.yml\n");
   });
 
   it("throws failures with their code and leaves nothing behind", async () => {

@@ -119,6 +119,7 @@ describe.skipIf(!python?.pip)("lock of a pip section", () => {
         const url = request.url!.split("?")[0]!;
         const page = answer(wheels, url, String(request.headers.accept));
         if (page) response.writeHead(200, { "content-type": page[0] }).end(page[1]);
+        else if (url === "/names.json") response.end('{"base_tool": null}');
         else if (url.startsWith("/files/")) response.end(readFileSync(join(wheels, url.slice(7))));
         else return false;
         return true;
@@ -204,14 +205,18 @@ describe.skipIf(!python?.pip)("lock of a pip section", () => {
     },
   );
 
-  it("is told by a file of names which conda packages are none of PyPI's", async () => {
+  it("is told by a file or a URL of names which conda packages are none of PyPI's, and reads it once", async () => {
     writeFileSync(path("names.json"), JSON.stringify({ base_tool: null }));
-    const result = await sandbox.taipanWith(
-      { env: { ...env, TAIPAN_PYPI_NAME_MAPPING: "names.json" } },
-      ...["lock", "-f", "environment.yml", "--platform", host, "--json"],
-    );
-    const { pip } = result.json<{ pip: Record<string, { name: string; version: string }[]> }>();
-    expect(pip[host]!.map(({ name, version }) => `${name} ${version}`)).toContain("base-tool 9.0");
+    for (const mapping of ["names.json", `${index.url}/names.json`]) {
+      const result = await sandbox.taipanWith(
+        { env: { ...env, TAIPAN_PYPI_NAME_MAPPING: mapping } },
+        ...["lock", "-f", "environment.yml", "--platform", host, "--platform", other, "--json"],
+      );
+      const { pip } = result.json<{ pip: Record<string, { name: string; version: string }[]> }>();
+      for (const platform of [host, other])
+        expect(pip[platform]!.map(({ name, version }) => `${name} ${version}`)).toContain("base-tool 9.0");
+    }
+    expect(index.requests.filter(({ path: asked }) => asked === "/names.json")).toHaveLength(1);
   });
 
   it("says what pip says where there is no wheel", async () => {
