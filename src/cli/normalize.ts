@@ -13,10 +13,16 @@ import { COMMANDS, type CommandSpec } from "./verbs.ts";
 export function normalizeArguments(args: readonly string[], name = "taipan"): string[] {
   const { leading, rest } = splitLeading(shellCommand(args));
   const found = findCommand(rest);
-  if (!found) return [...args];
+  if (!found) return withoutHelp(args, rest[0]);
   const { spec, path, tail } = found;
   const words = [...leading, ...tail];
   return [...path, ...rewriteOptions(words, spec, name)];
+}
+
+/** `build --help` asks whether there is a `build`: where there is none, help of the whole would say yes. */
+function withoutHelp(args: readonly string[], word: string | undefined): string[] {
+  if (word === undefined || word === "help" || isOption(word)) return [...args];
+  return args.filter((arg) => arg !== "--help" && arg !== "-h");
 }
 
 /** What a word becomes once its option is known; two values of an option are joined by the one character no argument holds. */
@@ -114,14 +120,37 @@ const SHELL_WORDS = "'activate', 'deactivate', 'hook', 'commands', or 'reactivat
 
 /** conda's `shell.bash hook` and `shell.posix activate x`. */
 function shellCommand(args: readonly string[]): readonly string[] {
+  if (args[0] === "shell" && args.includes("--shell")) return helpOfFunction(args);
   const match = /^shell\.([\w.]+?)(\+json)?$/.exec(args[0] ?? "");
   if (!match) return args;
   const [operation, ...rest] = args.slice(1);
-  if (operation === undefined)
+  const known = COMMANDS.find(({ name }) => name === "shell")?.commands;
+  if (operation !== "commands" && !known?.some(({ name }) => name === operation))
     throw new ToolError("usage", SHELL_WORDS, { hint: `such as \`${args[0]} hook\`` });
   if (operation === "commands") return ["commands", ...rest];
-  return ["shell", operation, "--shell", match[1]!, ...(match[2] ? ["--json"] : []), ...rest];
+  return helpOfFunction([
+    "shell",
+    operation!,
+    "--shell",
+    match[1]!,
+    ...(match[2] ? ["--json"] : []),
+    ...rest,
+  ]);
 }
+
+/**
+ * `conda activate --help` in a shell that is set up: the function passes it on as `shell activate --help --shell bash`, and what
+ * helps is the help of what was typed. `--shell` stays, as the mark of text that a shell evaluates.
+ */
+function helpOfFunction(args: readonly string[]): readonly string[] {
+  const [, operation, ...rest] = args;
+  if (!/^(?:de|re)?activate$/.test(operation ?? "") || !rest.some((word) => HELP_WORDS.has(word)))
+    return args;
+  return [operation!, "--help", "--shell"];
+}
+
+/** conda knows the last, too. */
+const HELP_WORDS = new Set(["-h", "--help", "/?"]);
 
 /** Options in front of a command, of those that the given options know. */
 function splitLeading(

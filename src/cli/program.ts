@@ -42,7 +42,8 @@ Run \`${name} COMMAND --help\` for the options and examples of a command.`,
 
 /** What a shell's function asks for is evaluated: `activate --help` must not become commands. */
 function isEvaluated(words: readonly string[]): boolean {
-  return words[0] === "shell" && /activate$/.test(words[1] ?? "") && words.includes("--shell");
+  const operation = words[0] === "shell" ? words[1] : words[0];
+  return /activate$/.test(operation ?? "") && words.includes("--shell");
 }
 
 const HELP_ON_STDERR = { writeOut: (text: string) => void process.stderr.write(text) };

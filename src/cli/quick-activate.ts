@@ -13,7 +13,7 @@ interface Request {
   name?: string;
   prefix?: string;
   rootPrefix?: string;
-  stack: boolean;
+  stack?: boolean;
 }
 
 /**
@@ -86,7 +86,7 @@ function readWords(words: readonly string[]): Request | undefined {
   const ofConda = /^shell\.([a-z]+)$/.exec(command ?? "");
   if (command !== "shell" && !ofConda) return undefined;
   if (operation !== "activate" && operation !== "deactivate" && operation !== "reactivate") return undefined;
-  const request: Request = { operation, stack: false, ...(ofConda ? { shell: ofConda[1]! } : {}) };
+  const request: Request = { operation, ...(ofConda ? { shell: ofConda[1]! } : {}) };
   for (let i = 0; i < rest.length; i++) {
     const word = rest[i]!;
     const key = VALUES[word];

@@ -8,9 +8,10 @@ const SHELL: OptionSpec = {
 const STACK: OptionSpec = { flags: "--stack", help: "keep the environment below active, too" };
 const NO_STACK: OptionSpec = {
   flags: "--no-stack",
-  help: "leave the environment below (default)",
+  help: "leave the environment below, whatever auto_stack says",
   hidden: true,
 };
+const DEV: OptionSpec = inVain("--dev", "only conda's own developers start it otherwise");
 
 const loadActivate = () => import("./verbs/shell-activate.ts");
 const loadInit = () => import("./verbs/shell-init.ts");
@@ -31,7 +32,7 @@ export const shell: CommandSpec = {
       args: "[environment]",
       argsHelp: "name or path",
       groups: ["prefix", "general", "looking"],
-      options: [SHELL, STACK],
+      options: [SHELL, STACK, NO_STACK, DEV],
       examples: ["shell activate sci -s bash"],
       load: loadActivate,
     },
@@ -40,7 +41,7 @@ export const shell: CommandSpec = {
       summary: "print what a shell evaluates to leave an environment",
       args: null,
       groups: ["general", "looking"],
-      options: [SHELL],
+      options: [SHELL, DEV],
       examples: ["shell deactivate -s bash"],
       load: loadActivate,
     },
@@ -49,7 +50,7 @@ export const shell: CommandSpec = {
       summary: "print what a shell evaluates after packages changed",
       args: null,
       groups: ["general", "looking"],
-      options: [SHELL],
+      options: [SHELL, DEV],
       examples: ["shell reactivate -s bash"],
       load: loadActivate,
     },
@@ -123,8 +124,6 @@ export const init: CommandSpec = {
   examples: ["init bash", "init zsh --dry-run", "init bash --reverse", "init bash --system"],
   load: loadInit,
 };
-
-const DEV: OptionSpec = inVain("--dev", "only conda's own developers start it otherwise");
 
 const loadOutside = () => import("./verbs/activate.ts");
 

@@ -25,7 +25,8 @@ export interface ActivationIntent {
   /** Name or path; with neither this nor a target, the default environment. */
   environment?: string | undefined;
   target: TargetOptions;
-  stack: boolean;
+  /** Without a word, `auto_stack` decides. */
+  stack?: boolean | undefined;
 }
 
 /** The text that a shell evaluates to change its own environment. Throws `environment-not-found` and `usage`. */

@@ -7,6 +7,7 @@ import { removeEnvironment } from "../prefix/remove-environment.ts";
 import { linkOrder } from "../solve/order.ts";
 import type { ChangeOutcome, ChangePlan } from "./change.ts";
 import { type CommandContext, platformOf } from "./context.ts";
+import { refuseAsConda } from "./create.ts";
 import { requireEnvironment, targetContext } from "./environment.ts";
 import { historyCommand } from "./history-command.ts";
 import { linkOptions } from "./link-options.ts";
@@ -28,6 +29,7 @@ export async function clone(intent: CloneIntent, context: CommandContext): Promi
   const { prefix: source, state } = await readEnvironment(asTarget(intent.source), context);
   const target = await resolveTarget(intent.target, { ...targetContext(context), activePrefix: undefined });
   if (target === undefined) throw unnamed(context.dialect);
+  if (context.dialect === "conda") await refuseAsConda(target);
   await refuseExisting(target);
   const solved = {
     records: linkOrder(state.records),
@@ -104,6 +106,7 @@ export async function rename(
       { hint: "deactivate it first", details },
     );
   const to = (await resolveTarget(asTarget(intent.destination), { ...where, activePrefix: undefined }))!;
+  if (context.dialect === "conda") await refuseAsConda(to);
   const exists = (await pathKind(to)) !== undefined;
   // conda's --yes gives way to nothing but environments, as --force does.
   const force = intent.force || (context.dialect === "conda" && context.config.alwaysYes);

@@ -44,6 +44,17 @@ export async function create(intent: CreateIntent, context: CommandContext): Pro
       details: { path: prefix },
     });
   if (context.dialect === "conda") await refuseAsConda(prefix);
+  // `env create --dry-run` of conda does not look at what is there.
+  if (
+    context.dialect === "conda" &&
+    context.config.dryRun &&
+    !intent.onlyNew &&
+    (await isEnvironment(prefix))
+  )
+    throw new ToolError("usage", "Cannot `create --dry-run` with an existing conda environment", {
+      hint: "`install --dry-run` shows what would change in it",
+      details: { exception_name: "CondaValueError", location: prefix },
+    });
   await refuseForeignDirectory(prefix, context);
   await refuseRoot(prefix, context);
   const state = await readForChange(prefix, context);
@@ -121,7 +132,7 @@ export async function newPrefix(
 }
 
 /** Places that conda refuses: PATH cannot hold the one, and the other is somebody's directory of that environment. */
-async function refuseAsConda(prefix: string): Promise<void> {
+export async function refuseAsConda(prefix: string): Promise<void> {
   const problem =
     prefix.slice(1).includes(":") && !/^[A-Za-z]:[\\/][^:]*$/.test(prefix)
       ? `Environment paths cannot contain ':'. Prefix: ${prefix}`

@@ -6,12 +6,18 @@ import { nearestKey } from "./nearest.ts";
 import { redactValue } from "./redact.ts";
 import { keyDescription } from "./show.ts";
 
+/** Where conda's name of a key is another one. */
+const CONDA_NAMES: Partial<Record<KeyName, string>> = {
+  auto_activate_base: "auto_activate",
+  platform: "subdir",
+};
+
 /** Keys as the user spelt them, each with what it stands for. Throws `usage` for names that nobody knows. */
 function resolveKeys(names: readonly string[]): [shown: string, key: KeyName][] {
   if (names.length === 0) {
     return KEY_NAMES.filter((key) => keyDefinition(key).rc)
-      .sort()
-      .map((key) => [key, key]);
+      .map((key): [string, KeyName] => [CONDA_NAMES[key] ?? key, key])
+      .sort(([a], [b]) => (a < b ? -1 : 1));
   }
   const unknown = names.filter((name) => !findKey(name) && !FOREIGN_KEYS.has(name));
   if (unknown.length > 0) {
@@ -155,8 +161,13 @@ function heading(group: string): string {
   return `${bar}# ##${group.padStart(left).padEnd(HEADING_WIDTH)}##\n${bar}`;
 }
 
+function otherNames(shown: string, key: KeyName): string[] {
+  return [key, ...keyDefinition(key).aliases].filter((name) => name !== shown);
+}
+
 function describeKey(shown: string, key: KeyName): string {
-  const { aliases, default: value, description, details } = keyDefinition(key);
+  const { default: value, description, details } = keyDefinition(key);
+  const aliases = otherNames(shown, key);
   const { type, elements, delimiter } = shapeOf(key);
   const types = [...new Set(elements)].sort().join(", ");
   const lines = [
@@ -174,15 +185,15 @@ function describeKey(shown: string, key: KeyName): string {
 
 /** What conda's `config --describe [KEYS]` prints under `--json`, with exactly its keys. */
 export function describeConfigJson(names: readonly string[]): Record<string, unknown>[] {
-  return resolveKeys(names).map(([, key]) => {
-    const { aliases, default: value, description, details } = keyDefinition(key);
+  return resolveKeys(names).map(([shown, key]) => {
+    const { default: value, description, details } = keyDefinition(key);
     const { type, elements, delimiter } = shapeOf(key);
     return {
-      aliases,
+      aliases: otherNames(shown, key),
       default_value: value,
       description: (details ?? description).replaceAll("\n", " "),
       element_types: elements,
-      name: key,
+      name: shown,
       parameter_type: type,
       ...(delimiter === undefined ? {} : { string_delimiter: delimiter }),
     };

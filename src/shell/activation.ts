@@ -29,7 +29,7 @@ export interface ActivationContext {
 
 /** `auto_stack`: environments up to this level are stacked without being asked. */
 export interface ActivateOptions {
-  stack?: boolean;
+  stack?: boolean | undefined;
   autoStack?: number;
 }
 
@@ -60,7 +60,7 @@ export function activate(prefix: string, context: ActivationContext, options: Ac
   const depth = level(env);
   const old = depth > 0 ? env["CONDA_PREFIX"] : undefined;
   if (old === prefix) return reactivate(context);
-  const stack = options.stack || (depth > 0 && depth <= (options.autoStack ?? 0));
+  const stack = options.stack ?? (depth > 0 && depth <= (options.autoStack ?? 0));
   if (depth > 1 && env[`CONDA_PREFIX_${depth - 1}`] === prefix && !stack) return deactivate(context);
 
   const data = context.read(prefix);

@@ -59,6 +59,6 @@ function chooseSteps(
 ): Step[] {
   if (request.operation === "deactivate") return deactivate(activation);
   if (request.operation === "reactivate") return reactivate(activation);
-  const options = { stack: request.stack ?? false, autoStack: context.autoStack ?? 0 };
+  const options = { stack: request.stack, autoStack: context.autoStack ?? 0 };
   return activate(request.prefix ?? context.rootPrefix, activation, options);
 }

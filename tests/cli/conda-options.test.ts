@@ -333,3 +333,35 @@ describe("shell enable_long_path_support", () => {
     expect(result.json()).toEqual({ success: true, long_paths: "unneeded" });
   });
 });
+
+describe("what conda's activation takes", () => {
+  const activate = (...words: string[]) => runAs("conda", ["shell.posix", "activate", ...words]);
+
+  it("no word, --dev, and --no-stack in spite of auto_stack", async () => {
+    const target = (text: string) => /CONDA_PREFIX='(.*)'/.exec(text)?.[1];
+    expect(target((await activate("")).stdout)).toBe(target((await activate()).stdout));
+    expect(target((await activate("--dev", "e")).stdout)).toBe(join(sandbox.root, "envs", "e"));
+    expect((await runAs("conda", ["shell.posix", "deactivate", "--dev"])).code).toBe(0);
+    const stacked = async (...words: string[]) => {
+      const script = 'CONDA_SHLVL=1 CONDA_PREFIX=/x conda shell.posix activate "$@"';
+      const file = join(sandbox.home, ".condarc");
+      writeFileSync(file, "auto_stack: 1\n");
+      const { stdout } = await runAs("conda", ["run", "-n", "e", "sh", "-c", script, "-", ...words]);
+      rmSync(file);
+      return stdout.includes("CONDA_STACKED_2");
+    };
+    expect([await stacked("e"), await stacked("--no-stack", "e")]).toEqual([true, false]);
+  });
+
+  it("known operations only, and helps with what was typed", async () => {
+    expect((await runAs("conda", ["shell.posix", "bogus"])).stderr).toContain(
+      "or 'reactivate' command must be given",
+    );
+    for (const word of ["-h", "--help", "/?"])
+      expect(await activate(word)).toMatchObject({
+        code: 0,
+        stdout: "",
+        stderr: expect.stringMatching(/^Usage: conda activate/),
+      });
+  });
+});

@@ -131,6 +131,8 @@ describe("run as conda", () => {
       `Dry run action: clone ${at("old")},${at("newer")}\nDry run action: rm_rf ${at("old")}\n`,
     );
     expect((await conda("rename", "-n", "old", "new")).code).toBe(1);
+    const nested = await failure("rename", "-n", "old", join(at("one"), "below"));
+    expect(nested).toMatchObject({ name: "CondaValueError" });
     expect((await conda("rename", "-n", "old", "new", "--yes")).code).toBe(0);
     expect([existsSync(at("old")), existsSync(at("new"))]).toEqual([false, true]);
     // What is no environment gives way to nothing.
@@ -263,6 +265,23 @@ describe("conda's sentences", () => {
 });
 
 describe("what conda prints and takes", () => {
+  it("create --dry-run refuses an environment that is there, env create does not", async () => {
+    const there = await failure(
+      "create",
+      "-n",
+      "one",
+      "--dry-run",
+      "-c",
+      channel,
+      "--override-channels",
+      "app",
+    );
+    expect(there.name).toBe("CondaValueError");
+    const file = join(sandbox.dir, "there.yml");
+    writeFileSync(file, `channels: ["${channel}", nodefaults]\ndependencies: [app]\n`);
+    expect((await conda("env", "create", "-n", "one", "-f", file, "--dry-run", "--yes")).code).toBe(0);
+  });
+
   it("env create --dry-run is the solved environment as a file; no place is needed to try", async () => {
     const file = join(sandbox.dir, "dry.yml");
     writeFileSync(file, `name: dry\nchannels: ["${channel}", nodefaults]\ndependencies: [app]\n`);
@@ -392,6 +411,8 @@ describe("what scripts for conda count on", () => {
     const { stdout } = await conda("commands");
     expect(stdout.split("\n")).toEqual(expect.arrayContaining(["activate", "commands", "doctor", "rename"]));
     expect((await conda("shell.posix", "commands")).stdout).toBe(stdout);
+    // Scripts ask so whether conda-build is there.
+    expect(await conda("build", "--help")).toMatchObject({ code: 2, stdout: "" });
     expect((await conda("--json")).stderr).toMatch(
       /^conda: error: the following arguments are required: COMMAND\n/,
     );
@@ -403,7 +424,7 @@ describe("what scripts for conda count on", () => {
     const script = `${hook}\nconda activate --help\nconda activate one\necho "$CONDA_EXE $CONDA_DEFAULT_ENV"`;
     const run = await runAs(sandbox, "conda", ["run", "-p", at("one"), "bash", "-c", script]);
     expect(run.stdout).toBe(`${join(sandbox.dir, "bin", "conda")} one\n`);
-    expect(run.stderr).toMatch(/^Usage: /);
+    expect(run.stderr).toMatch(/^Usage: conda activate \[options\]/);
     for (const shell of ["bash", "fish", "tcsh"]) await conda("init", shell);
     const below = ["bin/activate", "bin/deactivate", "etc/profile.d/conda.sh", "etc/profile.d/conda.csh"];
     for (const file of [...below, "etc/fish/conf.d/conda.fish"])

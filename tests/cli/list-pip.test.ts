@@ -8,6 +8,7 @@ import { buildPackage, writeChannel } from "../../fixtures/index.ts";
 import { hostPlatform } from "../../src/specs/platform.ts";
 import { type ChannelServer, startServer } from "../support/channel-server.ts";
 import { createSandbox, type Sandbox } from "../support/cli.ts";
+import { runAs } from "../support/names.ts";
 import { pipPackage, pythonPackage, systemPython } from "../support/python-package.ts";
 
 const platform = hostPlatform(process.platform, process.arch);
@@ -121,6 +122,14 @@ describe("what pip installed", () => {
     expect(
       parse((await sandbox.taipan("env", "export", "-n", "py", "--from-history")).stdout).dependencies,
     ).toEqual(["owned"]);
+    const said = /3rd party Python packages, which pip installed: .*my-wheel==2\.0/;
+    const words = ["export", "-n", "py"];
+    expect((await runAs(sandbox, "conda", words)).stderr).toMatch(said);
+    expect((await runAs(sandbox, "conda", [...words, "-q"])).stderr).toBe("");
+    const file = ["-f", join(sandbox.dir, "py.yml"), "--json"];
+    const written = await runAs(sandbox, "conda", [...words, ...file]);
+    expect(written.stderr).toBe("");
+    expect(JSON.parse(written.stdout)).toMatchObject({ warnings: [expect.stringMatching(said)] });
     const lock = await sandbox.taipan("export", "-n", "py", "--format", "conda-lock");
     expect(lock.stderr).toContain("my-wheel");
   });

@@ -29,20 +29,22 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     );
   const hash = invocation.options["md5"] === false ? "none" : invocation.path[0] === "env" ? "md5" : "sha256";
   const { text: content, result } = await exportAs(format, { ...intent, hash }, session.context);
-  if (invocation.name === "conda") refuseAsConda(format, result.installed);
+  const conda = invocation.name === "conda";
+  if (conda) refuseAsConda(format, result.installed);
   session.settle();
+  const warnings = conda ? pipWarnings(result.installed) : [];
+  // Under --json with a file, they are in the document.
+  if (!session.config.values.quiet && !(session.json && file !== undefined))
+    for (const message of warnings)
+      session.context.events({ type: "warning", code: "pip-packages", message });
   if (file !== undefined) {
     const path = resolve(file);
     await ensureDir(dirname(path));
     await writeAtomic(path, content);
-    if (session.json) session.printJson({ success: true, format, file: path });
+    if (session.json) session.printJson({ success: true, format, file: path, ...(conda && { warnings }) });
     // conda says nothing where all went well.
-    else if (invocation.name !== "conda") session.say(`Wrote ${path}`);
-  } else if (
-    !session.json ||
-    format.endsWith("-json") ||
-    (invocation.name === "conda" && text(invocation, "format"))
-  )
+    else if (!conda) session.say(`Wrote ${path}`);
+  } else if (!session.json || format.endsWith("-json") || (conda && text(invocation, "format")))
     session.print(content.trimEnd());
   else if (format === "environment-yml") session.printJson(result.document);
   else if (format === "explicit")
@@ -70,4 +72,11 @@ function refuseAsConda(format: ExportFormat, { records, pip }: ListResult): void
     hint: "--format environment-yaml holds everything",
     details: { exception_name: "CondaValueError" },
   });
+}
+
+/** conda's first sentence: such a file may make another environment elsewhere, as PyPI's packages have no builds. */
+function pipWarnings({ pip }: ListResult): string[] {
+  if (pip.length === 0) return [];
+  const packages = pip.map(({ name, version }) => `${name}==${version}`).join(", ");
+  return [`The exported environment contains 3rd party Python packages, which pip installed: ${packages}`];
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { activationScript } from "../../commands/activation.ts";
 import { writeAtomic } from "../../fs/files.ts";
 import { EXIT } from "../exit-codes.ts";
-import { flag, type Invocation, text } from "../invocation.ts";
+import { type Invocation, text } from "../invocation.ts";
 import type { Session } from "../session.ts";
 
 /** `shell activate`, `deactivate`, `reactivate`: prints what the shell's function evaluates, and nothing else. */
@@ -12,13 +12,15 @@ export async function run(
   session: Pick<Session, "json" | "print" | "printJson" | "context">,
 ): Promise<number> {
   const operation = invocation.path.at(-1) as "activate" | "deactivate" | "reactivate";
+  // conda passes over empty words, so that `conda activate "$UNSET"` is `conda activate`.
+  const [named] = invocation.args;
   const script = await activationScript(
     {
       operation,
       shell: text(invocation, "shell"),
-      environment: invocation.args[0],
+      environment: named === "" && session.context.dialect === "conda" ? undefined : named,
       target: { name: text(invocation, "name"), prefix: text(invocation, "prefix") },
-      stack: flag(invocation, "stack"),
+      stack: invocation.options["stack"] as boolean | undefined,
     },
     session.context,
   );
