@@ -33,6 +33,7 @@ export async function main(argv: readonly string[]): Promise<void> {
       invocation = found;
       const { openSession } = await import("./session.ts");
       session = await openSession(found, argv, interrupt);
+      if (found.options["timings"]) session = (await import("./render/timings.ts")).withTimings(session);
       const run = found.options["printConfigOnly"] ? (await import("./print-config.ts")).run : verb.run;
       process.exitCode = await run(found, session);
     });

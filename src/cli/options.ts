@@ -244,6 +244,7 @@ const change: OptionSpec[] = [
   { flags: "--environment <name>", help: "environment of a pixi.lock to install (default `default`)" },
   ...dry,
   ...offline,
+  { flags: "--timings", help: "say at the end where the time went (on stderr; `timings` with --json)" },
   { flags: "--download-only", help: "fetch and extract into the package cache, link nothing" },
 ];
 

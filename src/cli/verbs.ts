@@ -125,7 +125,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ),
       { flags: "--update-specs", help: "the same without it", hidden: true },
     ],
-    examples: ["update -n sci numpy", "update -n sci --all"],
+    examples: ["update -n sci numpy", "update -n sci --all --timings"],
     load: () => import("./verbs/update.ts"),
   },
   {
@@ -143,7 +143,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       },
       { flags: "--prune-deps", help: "remove dependencies that nothing needs any more (default)" },
       { flags: "--no-prune-deps", help: "keep them" },
-      ...GROUPS.change.filter(({ flags }) => flags === "--dev"),
+      ...GROUPS.change.filter(({ flags }) => flags === "--dev" || flags === "--timings"),
       { flags: "--keep-env", help: "with --all: remove the packages, keep the environment" },
       ...IN_VAIN,
       refused("--features", "features are gone from conda packages; name the packages", {

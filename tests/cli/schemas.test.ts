@@ -46,7 +46,7 @@ describe("every document of --json has its schema", () => {
     const dry = await runs("transaction", ["create", "-n", "e", "app=1", "libx", ...channel, "--dry-run"]);
     expect(dry.document).toMatchObject({ dry_run: true });
     await runs("transaction", ["create", "-n", "e", "app=1", "libx", ...channel]);
-    await runs("transaction", ["create", "-n", "empty"]);
+    await runs("transaction", ["create", "-n", "empty", "--timings"]);
     const again = await runs("transaction", ["create", "-n", "e", "app=1", "libx", ...channel]);
     expect(again.document).toMatchObject({ actions: { LINK: [{ name: "libx" }, { name: "app" }] } });
     await runs("transaction", ["install", "-n", "e", "app=2", "tool", ...channel, "--dry-run"]);
