@@ -92,8 +92,8 @@ async function authorize(
   options: HttpOptions,
 ): Promise<{ url: URL; headers: Record<string, string> }> {
   const { url: clean, auth: own } = splitCredentials(url);
-  const stored =
-    own?.user === undefined && own?.token === undefined ? await options.credentials?.(clean) : undefined;
+  const given = headers.authorization ?? own?.user ?? own?.token;
+  const stored = given === undefined ? await options.credentials?.(clean) : undefined;
   const auth = stored ?? own;
   const query = own?.query ?? stored?.query;
   const inUrl: UrlAuth = {

@@ -323,6 +323,14 @@ describe("credentials", () => {
     expect(server.requests.at(-1)!.headers.authorization).toBe("Basic dTpw");
   });
 
+  it("of a request's own keep stored ones out", async () => {
+    const server = await serve();
+    const http = client({ credentials: () => ({ token: "stored" }) });
+    await http.fetch(`${server.url}/small`, { headers: { authorization: "Bearer own" } });
+    const [{ path, headers }] = server.requests as [(typeof server.requests)[number]];
+    expect([path, headers.authorization]).toEqual(["/small", "Bearer own"]);
+  });
+
   it("no secret reaches errors or retry events", async () => {
     const server = await serve({ faults: [{ status: 500, times: Infinity }] });
     const seen: unknown[] = [];
