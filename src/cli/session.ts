@@ -10,6 +10,7 @@ import { redactText } from "../specs/credentials.ts";
 import { hostPlatform } from "../specs/platform.ts";
 import { configure } from "./configure.ts";
 import type { Invocation } from "./invocation.ts";
+import { writePaced } from "./paced-output.ts";
 import { askYesNo } from "./prompt.ts";
 import { type Backtrace, keepBacktrace } from "./render/backtrace.ts";
 import { renderError } from "./render/error.ts";
@@ -29,10 +30,12 @@ export interface Session {
   verbosity: number;
   /** Writes a line (or lines) to stdout. */
   print(text: string): void;
-  /** Writes lines to stdout while they are made. */
-  printLines(lines: Iterable<string>): void;
-  /** Writes the one JSON document to stdout; an iterator in it is a list. */
+  /** Writes lines to stdout while they are made, no faster than they are read. */
+  printLines(lines: Iterable<string>): Promise<void>;
+  /** Writes the one JSON document to stdout. */
   printJson(value: unknown): void;
+  /** The same for one that may be longer than a text can be: iterators in it are lists, written as `printLines` does. */
+  printLongJson(value: unknown): Promise<void>;
   /** Writes to stderr, unless quiet. */
   say(text: string): void;
   /** Asks for agreement; --yes, --json and --quiet agree. A `usage` error where nobody can answer a careful question. */
@@ -171,6 +174,7 @@ interface Parts extends Kept {
 function makeSession(parts: Parts): Session {
   const { name, config, mode, progress, resources, out, err, interrupt } = parts;
   const { values } = config;
+  const stdout = { stream: process.stdout, signal: interrupt.signal };
   return {
     config,
     context: undefined as unknown as CommandContext,
@@ -185,10 +189,11 @@ function makeSession(parts: Parts): Session {
     },
     printLines: (lines) => {
       progress.erase();
-      writePieces(lines, "\n");
+      return writePaced(lines, "\n", stdout);
     },
-    printJson: (value) => {
-      writePieces(jsonPieces(value), "");
+    printJson: (value) => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
+    printLongJson: async (value) => {
+      await writePaced(jsonPieces(value), "", stdout);
       process.stdout.write("\n");
     },
     say: (line) => {
@@ -210,20 +215,6 @@ function makeSession(parts: Parts): Session {
       await resources.close();
     },
   };
-}
-
-const CHUNK = 1 << 16;
-
-/** Few writes, and never a text of the whole: it may be longer than a string can be. */
-function writePieces(pieces: Iterable<string>, end: string): void {
-  let chunk = "";
-  for (const piece of pieces) {
-    chunk += piece + end;
-    if (chunk.length < CHUNK) continue;
-    process.stdout.write(chunk);
-    chunk = "";
-  }
-  process.stdout.write(chunk);
 }
 
 /** -q and --json show warnings only; a terminal gets a live line; everything else a plain log. */

@@ -40,27 +40,27 @@ export async function run(invocation: Invocation, session: Session): Promise<num
   const parts = asConda && !flag(invocation, "fullName") ? partsOfNames(invocation.args) : undefined;
   if (parts && result.records.length === 0) {
     const more = await ask(parts);
-    const unwanted = more.records.length > 0 ? result : more;
-    if (unwanted === result) result = more;
-    unwanted.close();
+    const found = more.records.length > 0;
+    (found ? result : more).close();
+    if (found) result = more;
   }
   try {
-    return show(result, invocation, session);
+    return await show(result, invocation, session);
   } finally {
     result.close();
   }
 }
 
-function show(result: RepoqueryResult, invocation: Invocation, session: Session): number {
+async function show(result: RepoqueryResult, invocation: Invocation, session: Session): Promise<number> {
   const asConda = invocation.name === "conda" && result.kind === "search";
   session.settle();
   if (asConda && result.records.length === 0) throw nothingFound(result);
   if (session.json) {
-    session.printJson(asConda ? condaDocument(result) : queryDocument(result));
+    await session.printLongJson(asConda ? condaDocument(result) : queryDocument(result));
     return EXIT.ok;
   }
   if (result.records.length === 0) return sayNone(result, session);
-  session.printLines(render(result, invocation, session));
+  await session.printLines(render(result, invocation, session));
   return EXIT.ok;
 }
 
