@@ -105,7 +105,16 @@ export function historyDate(date: Date): string {
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
-/** One block of history: removals before additions, then what was asked for, as JSON lists, which every reader takes. */
+/**
+ * As JSON or, where that would escape a quote, as Python writes it: libmamba cuts a spec with escaped quotes at its first `]`, or fails;
+ * older ones never return.
+ */
+function quoted(text: string): string {
+  const json = JSON.stringify(text);
+  return json.includes('\\"') && !json.includes("'") ? `'${json.slice(1, -1).replace(/\\"/g, '"')}'` : json;
+}
+
+/** One block of history: removals before additions, then what was asked for, as lists that every reader takes. */
 export function formatRevision(input: RevisionInput): string {
   const oneLine = (text: string): string => text.replace(/[\r\n]+/g, " ");
   const lines = [
@@ -123,7 +132,7 @@ export function formatRevision(input: RevisionInput): string {
   ];
   for (const [action, list] of specs)
     if (list?.length)
-      lines.push(`# ${action} specs: [${list.map((spec) => JSON.stringify(oneLine(spec))).join(", ")}]`);
+      lines.push(`# ${action} specs: [${list.map((spec) => quoted(oneLine(spec))).join(", ")}]`);
   return `${lines.join("\n")}\n`;
 }
 

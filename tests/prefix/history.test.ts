@@ -40,7 +40,8 @@ describe("conda-meta/history", () => {
         "# conda version: 3.8.0",
         "+https://host/chan/linux-64::numpy-1.0-0",
         "+https://host/chan/linux-64::python-3.11-0",
-        '# update specs: ["numpy >=1,<2", "pandas[version=\\">=0.25,<3\\"]"]',
+        // An escaped quote would stop libmamba.
+        `# update specs: ["numpy >=1,<2", 'pandas[version=">=0.25,<3"]']`,
         "",
       ].join("\n"),
     );
@@ -75,6 +76,15 @@ describe("conda-meta/history", () => {
     expect(parseHistory(text).revisions[0]?.linked).toEqual([]);
     expect(parseHistory(text).revisions[0]?.unlinked).toEqual([]);
   });
+
+  test.each(["a", 'a[build="x[12]"]', "a[build='x']", `a[build='x', version="1"]`, 'a[fn="b\\c"]', 'a"\\"'])(
+    "a spec with quotes and backslashes is read as it was: %s",
+    (spec) => {
+      const input = { date: new Date(), command: [], linked: [], unlinked: [], removeSpecs: [] };
+      const text = formatRevision({ ...input, updateSpecs: [spec, "b"] });
+      expect(parseHistory(text).revisions[0]?.specs).toEqual([{ action: "update", specs: [spec, "b"] }]);
+    },
+  );
 
   test("spec lists in Python, JSON and the old comma form", () => {
     expect(parseSpecList("['numpy', \"pandas[version='>=1']\"]")).toEqual(["numpy", "pandas[version='>=1']"]);

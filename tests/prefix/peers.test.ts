@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import type { PrefixRecord } from "../../src/specs/records.ts";
 import { makePackage, PLACEHOLDER, pythonPackage, sandbox, systemPython } from "../support/extracted.ts";
 import { repoRoot } from "../support/shared.ts";
 
@@ -86,5 +87,23 @@ test("libmamba reads every record: its keys, where they are there, have one type
     // Without these it does not know which archive a package is.
     for (const key of ["name", "version", "build", "subdir", "channel", "fn", "url"])
       expect(read[key], key).not.toBe("");
+  }
+});
+
+test("libmamba unlinks all of a package: it finds the record by its name and removes the paths of paths_data", async () => {
+  const prefix = python
+    ? await environment()
+    : await (async () => {
+        const box = sandbox();
+        await box.set([makePackage(box.pkgs, { name: "a", files: { "lib/a": "a" } })]);
+        return box.prefix;
+      })();
+  const meta = join(prefix, "conda-meta");
+  for (const file of readdirSync(meta).filter((entry) => entry.endsWith(".json"))) {
+    const record = JSON.parse(readFileSync(join(meta, file), "utf8")) as PrefixRecord;
+    expect(file).toBe(`${record.name}-${record.version}-${record.build}.json`);
+    const paths = record.paths_data.paths.map((entry) => entry._path);
+    expect(paths.every((path) => typeof path === "string" && path !== "")).toBe(true);
+    expect(paths).toEqual(expect.arrayContaining(record.files));
   }
 });
