@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildPackage, writeChannel } from "../../fixtures/index.ts";
@@ -364,4 +364,18 @@ describe("what conda's activation takes", () => {
         stderr: expect.stringMatching(/^Usage: conda activate/),
       });
   });
+});
+
+it("a damaged record is conda's CorruptedEnvironmentError, with the file's name", async () => {
+  const file = join(sandbox.dir, "damaged", "conda-meta", "x-1-0.json");
+  mkdirSync(dirname(file), { recursive: true });
+  for (const content of ['{"name": "x",', '{"name": "x"}']) {
+    writeFileSync(file, content);
+    const words = ["list", "-p", join(sandbox.dir, "damaged")];
+    expect((await runAs("conda", words)).stderr).toMatch(
+      /^CorruptedEnvironmentError: The target environment has been corrupted\.\n {2}corrupted file: .*x-1-0\.json\n/,
+    );
+    const { stdout } = await runAs("conda", [...words, "--json"]);
+    expect(JSON.parse(stdout)).toMatchObject({ exception_name: "CorruptedEnvironmentError" });
+  }
 });

@@ -13,6 +13,7 @@ const EXCEPTION_NAMES: Partial<Record<ToolError["code"], string>> = {
   "signature-invalid": "SignatureError",
   "environment-not-found": "EnvironmentLocationNotFound",
   "not-an-environment": "EnvironmentLocationNotFound",
+  "environment-corrupt": "CorruptedEnvironmentError",
   "environment-exists": "CondaValueError",
   "environment-frozen": "EnvironmentIsFrozenError",
   "package-not-installed": "PackagesNotFoundError",
@@ -83,6 +84,10 @@ const WORDS: Readonly<Record<string, (error: ToolError) => string | undefined>> 
   EnvironmentLocationNotFound: (error) => {
     const location = text(error, "location");
     return location === undefined ? undefined : `Not a conda environment: ${location}`;
+  },
+  CorruptedEnvironmentError: (error) => {
+    const path = text(error, "path");
+    return path && `The target environment has been corrupted.\n  corrupted file: ${path}\n${error.message}`;
   },
   DirectoryNotACondaEnvironmentError: (error) =>
     [
