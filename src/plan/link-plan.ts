@@ -1,4 +1,4 @@
-import type { PathsEntry, PrefixPathsEntry } from "../specs/records.ts";
+import { nameOfDist, type PathsEntry, type PrefixPathsEntry } from "../specs/records.ts";
 import { type EntryPoint, entryPointFiles, type GeneratedFile, parseEntryPoint } from "./entry-points.ts";
 import { checkPrefixPath } from "./prefix-path.ts";
 import { noarchTarget, pycPath } from "./python.ts";
@@ -68,7 +68,7 @@ export function planPackage(info: ExtractedInfo, context: PlanContext): PackageL
   };
   const win = platform.startsWith("win-");
   const scriptName = (action: string): string => {
-    const name = owner.split("-").slice(0, -2).join("-");
+    const name = nameOfDist(owner);
     return win ? `Scripts/.${name}-${action}.bat` : `bin/.${name}-${action}.sh`;
   };
   const [preLink, postLink, preUnlink] = [

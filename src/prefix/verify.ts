@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { readWithMode } from "../fs/link.ts";
 import { kindAt, sizeOf } from "../fs/tree.ts";
-import { distString, type PrefixPathsEntry, type PrefixRecord } from "../specs/records.ts";
+import { distString, nameOfDist, type PrefixPathsEntry, type PrefixRecord } from "../specs/records.ts";
 
 export type ProblemKind = "missing" | "changed" | "wrong-type";
 
@@ -69,5 +69,5 @@ function check(
 
 /** Names of the packages that must be linked again to mend what was found. */
 export function damagedPackages(problems: readonly VerifyProblem[]): Set<string> {
-  return new Set(problems.map((problem) => problem.package.split("-").slice(0, -2).join("-")));
+  return new Set(problems.map((problem) => nameOfDist(problem.package)));
 }

@@ -112,6 +112,11 @@ export function distString(record: Pick<PackageRecord, "name" | "version" | "bui
   return `${record.name}-${record.version}-${record.build}`;
 }
 
+/** The name in a dist string or the file name of a package; empty for what is neither. */
+export function nameOfDist(dist: string): string {
+  return dist.split("-").slice(0, -2).join("-");
+}
+
 /** Where the channel of a record is, by the record's URL; its `channel` may be a name. */
 export function channelUrl(record: Pick<RepoDataRecord, "url" | "subdir">): string {
   const path = record.url.slice(0, record.url.lastIndexOf("/"));

@@ -1,4 +1,5 @@
 import type { Event, Phase } from "../../events.ts";
+import { nameOfDist } from "../../specs/records.ts";
 import { formatBytes, formatSeconds, plural } from "../../util/format.ts";
 import { clip, displayWidth, printable, type TerminalFacts } from "../terminal.ts";
 
@@ -192,7 +193,10 @@ export class ProgressState {
     const { phase } = this;
     if (phase === undefined) return "";
     const totals = this.of(phase);
-    const names = [...totals.current.keys()].slice(0, 4).map(packageName).join(", ");
+    const names = [...totals.current.keys()]
+      .slice(0, 4)
+      .map((file) => nameOfDist(file) || file)
+      .join(", ");
     const seconds = Math.max(0.001, (this.options.now() - totals.started) / 1000);
     if (phase === "repodata")
       return this.layout(columns, undefined, [PHASE_WORDS.repodata, ...this.subdirParts()]);
@@ -249,11 +253,6 @@ export function warningText(
 ): string {
   const hint = event.hint ? `\n${colors.cyan("hint:")} ${printable(event.hint)}` : "";
   return `${colors.yellow("warning:")} ${printable(event.message)}${hint}`;
-}
-
-/** `numpy` of `numpy-2.1.0-py311_0.conda`. */
-function packageName(fileName: string): string {
-  return fileName.split("-").slice(0, -2).join("-") || fileName;
 }
 
 /** Many reasons name the package themselves. */

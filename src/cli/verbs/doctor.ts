@@ -1,4 +1,5 @@
 import { CHECKS, doctor, type HealthCheck } from "../../commands/doctor.ts";
+import { nameOfDist } from "../../specs/records.ts";
 import { EXIT } from "../exit-codes.ts";
 import { flag, type Invocation, text } from "../invocation.ts";
 import { renderTable } from "../render/table.ts";
@@ -78,7 +79,7 @@ function describeAsConda(check: HealthCheck, session: Session): string[] {
 function countByPackage(lines: readonly string[]): string[] {
   const counts = new Map<string, number>();
   for (const line of lines) {
-    const name = line.slice(0, line.indexOf(": ")).split("-").slice(0, -2).join("-");
+    const name = nameOfDist(line.slice(0, line.indexOf(": ")));
     counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   return [...counts].map(([name, count]) => `${name}: ${count}`);
