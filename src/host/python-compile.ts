@@ -74,120 +74,144 @@ const BATCH = 12;
 /** An interpreter that dies (a crash on one file) is started again this many times in all. */
 const RESTARTS = 4;
 
-/** Starts nothing before the first job. `env` is the whole environment of the interpreters. */
-export function createPythonCompiler(options: {
+/** A batch in smaller ones; it is done when all of them are. */
+function partsOf({ jobs, done }: Batch, size: number): Batch[] {
+  const results: boolean[] = new Array(jobs.length);
+  const parts: Batch[] = [];
+  let left = 0;
+  for (let from = 0; from < jobs.length; from += size) {
+    left++;
+    parts.push({
+      jobs: jobs.slice(from, from + size),
+      done: (part) => {
+        for (let i = 0; i < part.length; i++) results[from + i] = part[i]!;
+        if (--left === 0) done(results);
+      },
+    });
+  }
+  return parts;
+}
+
+const fail = ({ jobs, done }: Batch): void => done(jobs.map(() => false));
+
+interface CompilerOptions {
   executable: string;
   processes: number;
+  /** The whole environment of the interpreters. */
   env: Record<string, string | undefined>;
   signal?: AbortSignal | undefined;
-}): PythonCompiler {
+}
+
+/** One process, which has one batch at a time. */
+interface Interpreter {
+  child: ChildProcessByStdio<Writable, Readable, null>;
+  give(batch: Batch): void;
+}
+
+interface InterpreterEvents {
+  /** It has answered, and takes another batch. */
+  free(interpreter: Interpreter): void;
+  /** It has ended; `unanswered` is the batch that it had. */
+  gone(interpreter: Interpreter, unanswered: Batch | undefined): void;
+}
+
+function startInterpreter(options: CompilerOptions, events: InterpreterEvents): Interpreter {
+  const child = spawn(options.executable, ["-E", "-s", "-S", "-B", "-W", "ignore", "-c", SCRIPT], {
+    stdio: ["pipe", "pipe", "ignore"],
+    env: options.env as NodeJS.ProcessEnv,
+    signal: options.signal,
+  });
+  let current: Batch | undefined;
+  let text = "";
+  let ended = false;
+  const interpreter: Interpreter = {
+    child,
+    give: (batch) => {
+      current = batch;
+      const fields = batch.jobs.map((job) => `${job.source}\0${job.target}\0${job.name}`);
+      child.stdin.write(`${fields.join("\0")}\n`);
+    },
+  };
+  const gone = (): void => {
+    if (ended) return;
+    ended = true;
+    events.gone(interpreter, current);
+  };
+  child.on("error", gone);
+  child.on("close", gone);
+  child.stdin.on("error", () => {});
+  child.stdout.setEncoding("utf8");
+  child.stdout.on("data", (chunk: string) => {
+    text += chunk;
+    const end = text.indexOf("\n");
+    if (end < 0 || !current) return;
+    const answer = text.slice(0, end);
+    text = text.slice(end + 1);
+    const batch = current;
+    current = undefined;
+    batch.done(batch.jobs.map((_, i) => answer[i] === "1"));
+    if (!ended) events.free(interpreter);
+  });
+  return interpreter;
+}
+
+/** Starts nothing before the first job. */
+export function createPythonCompiler(options: CompilerOptions): PythonCompiler {
   const queue: Batch[] = [];
-  const children = new Set<ChildProcessByStdio<Writable, Readable, null>>();
-  const idle: ((batch: Batch) => void)[] = [];
+  const running = new Set<Interpreter>();
+  const idle: Interpreter[] = [];
   let restarts = 0;
   let closed = false;
 
+  const free = (interpreter: Interpreter): void => {
+    const batch = queue.shift();
+    if (batch) interpreter.give(batch);
+    else idle.push(interpreter);
+  };
+  const gone = (interpreter: Interpreter, unanswered: Batch | undefined): void => {
+    running.delete(interpreter);
+    const at = idle.indexOf(interpreter);
+    if (at >= 0) idle.splice(at, 1);
+    if (unanswered) tryAlone(unanswered);
+    if (running.size > 0 && (closed || !unanswered)) return;
+    const other = idle.pop();
+    if (other) free(other);
+    else if (!closed && restarts++ < RESTARTS) start();
+    else if (running.size === 0) queue.splice(0).forEach(fail);
+  };
+  /** What killed the interpreter is one file: the others of its batch are tried one by one. */
+  const tryAlone = (batch: Batch): void => {
+    if (batch.jobs.length === 1 || closed || restarts >= RESTARTS) fail(batch);
+    else queue.push(...partsOf(batch, 1));
+  };
   const start = (): void => {
-    const child = spawn(options.executable, ["-E", "-s", "-S", "-B", "-W", "ignore", "-c", SCRIPT], {
-      stdio: ["pipe", "pipe", "ignore"],
-      env: options.env as NodeJS.ProcessEnv,
-      signal: options.signal,
-    });
-    children.add(child);
-    let current: Batch | undefined;
-    let text = "";
-    const give = (batch: Batch): void => {
-      current = batch;
-      child.stdin.write(
-        `${batch.jobs.map((job) => `${job.source}\0${job.target}\0${job.name}`).join("\0")}\n`,
-      );
-    };
-    const next = (): void => {
-      const batch = queue.shift();
-      if (batch) give(batch);
-      else idle.push(give);
-    };
-    const gone = (): void => {
-      if (!children.delete(child)) return;
-      const at = idle.indexOf(give);
-      if (at >= 0) idle.splice(at, 1);
-      const batch = current;
-      current = undefined;
-      if (batch) split(batch);
-      if (children.size === 0 || (batch && !closed)) {
-        if (!closed && restarts++ < RESTARTS) start();
-        else if (children.size === 0)
-          for (const left of queue.splice(0)) left.done(left.jobs.map(() => false));
-      }
-    };
-    // What killed the interpreter is one file: the others of its batch are tried alone.
-    const split = (batch: Batch): void => {
-      if (batch.jobs.length === 1 || closed || restarts >= RESTARTS) {
-        batch.done(batch.jobs.map(() => false));
-        return;
-      }
-      const results: boolean[] = [];
-      let left = batch.jobs.length;
-      batch.jobs.forEach((job, i) => {
-        queue.push({
-          jobs: [job],
-          done: ([ok]) => {
-            results[i] = ok ?? false;
-            if (--left === 0) batch.done(results);
-          },
-        });
-      });
-    };
-    child.on("error", gone);
-    child.on("close", gone);
-    child.stdin.on("error", () => {});
-    child.stdout.setEncoding("utf8");
-    child.stdout.on("data", (chunk: string) => {
-      text += chunk;
-      const end = text.indexOf("\n");
-      if (end < 0 || !current) return;
-      const answer = text.slice(0, end);
-      text = text.slice(end + 1);
-      const batch = current;
-      current = undefined;
-      batch.done(batch.jobs.map((_, i) => answer[i] === "1"));
-      next();
-    });
-    next();
+    const interpreter = startInterpreter(options, { free, gone });
+    running.add(interpreter);
+    free(interpreter);
   };
 
   return {
     compile: (jobs) => {
       if (jobs.length === 0) return Promise.resolve([]);
-      if (closed || (restarts > RESTARTS && children.size === 0))
+      if (closed || (restarts > RESTARTS && running.size === 0))
         return Promise.resolve(jobs.map(() => false));
       return new Promise((resolve) => {
-        const results: boolean[] = new Array(jobs.length);
-        let left = 0;
-        for (let from = 0; from < jobs.length; from += BATCH) {
-          left++;
-          const batch: Batch = {
-            jobs: jobs.slice(from, from + BATCH),
-            done: (part) => {
-              for (let i = 0; i < part.length; i++) results[from + i] = part[i]!;
-              if (--left === 0) resolve(results);
-            },
-          };
+        for (const batch of partsOf({ jobs, done: resolve }, BATCH)) {
           const taker = idle.pop();
-          if (taker) taker(batch);
+          if (taker) taker.give(batch);
           else {
             queue.push(batch);
-            if (children.size < options.processes) start();
+            if (running.size < options.processes) start();
           }
         }
       });
     },
     close: async () => {
       closed = true;
-      const ends = [...children].map(
-        (child) => new Promise<void>((resolve) => child.once("close", () => resolve())),
+      const ends = [...running].map(
+        ({ child }) => new Promise<void>((resolve) => child.once("close", () => resolve())),
       );
-      for (const child of children) child.stdin.end();
+      for (const { child } of running) child.stdin.end();
       await Promise.all(ends);
     },
   };
