@@ -6,6 +6,7 @@ import { damagedPackages, type VerifyProblem } from "../prefix/verify.ts";
 import { matchSpecMatches, tryParseMatchSpec } from "../specs/match-spec.ts";
 import { distString, type PackageRecord } from "../specs/records.ts";
 import type { CommandContext } from "./context.ts";
+import { cacheProblems } from "./doctor-cache.ts";
 import { readEnvironment } from "./list.ts";
 import { findStubs, mendStubs, type StubRecord } from "./stub-records.ts";
 import type { TargetOptions } from "./target.ts";
@@ -22,6 +23,7 @@ export const CHECKS = {
   "environment-txt": "whether environments.txt knows the environment",
   history: "whether conda-meta/history can be read",
   writable: "whether the environment can be changed",
+  "package-cache": "whether packages can be linked from a package cache with room",
   "ca-bundle": "whether the configured certificates are there",
 } as const;
 export type CheckName = keyof typeof CHECKS;
@@ -56,6 +58,7 @@ export async function doctor(
     await environmentTxt(prefix, context),
     await history(prefix),
     await writable(prefix),
+    await packageCache(prefix, context),
     await caBundle(context),
   ];
   if (!intent.fix) return { prefix, checks };
@@ -182,6 +185,16 @@ async function writable(prefix: string): Promise<HealthCheck> {
     "the environment can be changed",
     "the environment cannot be changed",
     (await isWritable(join(prefix, "conda-meta"))) ? [] : [`no permission to write to ${prefix}`],
+    "warning",
+  );
+}
+
+async function packageCache(prefix: string, { config }: CommandContext): Promise<HealthCheck> {
+  return check(
+    "package-cache",
+    "packages can be linked from the package cache",
+    "the package cache is not as it should be",
+    await cacheProblems(prefix, config.pkgsDirs),
     "warning",
   );
 }

@@ -2,8 +2,9 @@
  * Synchronous link primitives for worker threads: one system call per file where nothing goes wrong. Measured on ext4 with Node 20:
  * linkSync 9 µs, copyFileSync 45 µs, symlinkSync 12 µs for each file.
  */
+import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { codeOf, fromSystemError, ToolError } from "../errors.ts";
 
 export type LinkMethod = "reflink" | "hardlink" | "softlink" | "copy";
@@ -224,5 +225,30 @@ export function replaceFile(path: string, text: string | Uint8Array, mode: numbe
   } catch (error) {
     fs.rmSync(temporary, { force: true });
     throw fromSystemError(error, "write", path);
+  }
+}
+
+/**
+ * Whether files of one directory can be hard-linked into another, by doing it: bind mounts have one device and still refuse.
+ * `unknown` where one of them cannot be written.
+ */
+export function hardLinks(from: string, to: string): "work" | "other-device" | "none" | "unknown" {
+  const name = `.taipan-${process.pid}-${randomBytes(6).toString("hex")}.tmp`;
+  const [source, target] = [join(from, name), join(to, name)];
+  try {
+    fs.writeFileSync(source, "", { flag: "wx" });
+  } catch {
+    return "unknown";
+  }
+  try {
+    fs.linkSync(source, target);
+    fs.rmSync(target, { force: true });
+    return "work";
+  } catch (error) {
+    const code = codeOf(error) ?? "";
+    if (code === "EXDEV") return "other-device";
+    return ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"].includes(code) ? "none" : "unknown";
+  } finally {
+    fs.rmSync(source, { force: true });
   }
 }

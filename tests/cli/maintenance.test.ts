@@ -1,6 +1,7 @@
 import {
   chmodSync,
   existsSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -295,7 +296,30 @@ describe("care of environments", () => {
     it("is content with a good environment", async () => {
       expect(await checks()).toMatchObject({ success: true, code: 0, bad: [] });
       const told = await sandbox.taipan("doctor", "-n", "one");
-      expect(told.stdout.split("\n").filter((line) => line.startsWith("✔"))).toHaveLength(9);
+      expect(told.stdout.split("\n").filter((line) => line.startsWith("✔"))).toHaveLength(10);
+    });
+
+    it("tells when packages cannot be linked from the package cache", async ({ skip }) => {
+      const before = readdirSync(join(sandbox.root, "pkgs"));
+      await checks();
+      expect(readdirSync(join(sandbox.root, "pkgs"))).toEqual(before);
+      const elsewhere = "/dev/shm";
+      const apart = existsSync(elsewhere) && statSync(elsewhere).dev !== statSync(sandbox.dir).dev;
+      if (!apart) return skip("there is no second file system at /dev/shm");
+      const other = mkdtempSync(join(elsewhere, "taipan-test-"));
+      try {
+        const { code, stdout } = await sandbox.taipanWith(
+          { env: { CONDA_PKGS_DIRS: other } },
+          ...["doctor", "-n", "one"],
+        );
+        expect([code, stdout]).toEqual([
+          0,
+          expect.stringContaining(`${other} is on another file system than`),
+        ]);
+        expect(readdirSync(other)).toEqual([]);
+      } finally {
+        rmSync(other, { recursive: true });
+      }
     });
 
     it("finds records that micromamba left without dependencies, and mends them", async () => {
