@@ -2,6 +2,7 @@ import { dirname } from "node:path";
 import { ToolError } from "../errors.ts";
 import { canWrite, deviceOf, nearestExisting, spaceAt } from "../fs/place.ts";
 import { kindAt } from "../fs/tree.ts";
+import { formatBytes } from "../util/format.ts";
 import { type LinkOptions, linkMethods } from "./options.ts";
 import type { PlannedOperation } from "./transaction.ts";
 
@@ -10,14 +11,6 @@ const NAME_MAX = 255;
 
 /** Bytes left for records, history and directories when the space is judged. */
 const MARGIN = 4 * 1024 * 1024;
-
-/** Shows a byte count the way the messages need it. */
-const size = (bytes: number): string =>
-  bytes >= 1e9
-    ? `${(bytes / 1e9).toFixed(1)} GB`
-    : bytes >= 1e6
-      ? `${(bytes / 1e6).toFixed(1)} MB`
-      : `${Math.ceil(bytes / 1000)} kB`;
 
 /**
  * Whether a prefix can be written at all; cheap enough to be asked before anything is fetched. Throws `permission-denied`, and
@@ -45,13 +38,14 @@ export function checkWritable(prefix: string): void {
 export function checkSpace(path: string, bytes: number, files: number): void {
   const space = spaceAt(path);
   if (!space) return;
-  if (space.bytes < bytes + MARGIN) {
+  const needed = bytes + MARGIN;
+  if (space.bytes < needed) {
     throw new ToolError(
       "disk-full",
-      `\`${path}\` needs ${size(bytes)}, but only ${size(space.bytes)} are free there`,
+      `\`${path}\` needs ${formatBytes(needed)}, but only ${formatBytes(space.bytes)} are free there`,
       {
         hint: "free some space (`taipan clean --all` empties the package cache), or choose another directory with -p",
-        details: { needed: bytes, free: space.bytes },
+        details: { needed, free: space.bytes },
       },
     );
   }
