@@ -184,6 +184,13 @@ async function replaceFile(path: string, text: string): Promise<void> {
   await writeAtomic(target, text, mode === undefined ? {} : { mode });
 }
 
+/** Warns of the first name that is no key, with the key that may be meant. */
+export function warnOfUnknownKey(names: readonly string[], { events }: Pick<CommandContext, "events">): void {
+  const unknown = unknownKeyError(names);
+  if (unknown)
+    events({ type: "warning", code: "config-unknown-key", message: unknown.message, hint: unknown.hint });
+}
+
 /** A `usage` error about the first name that is no key, or undefined. */
 export function unknownKeyError(names: readonly string[]): ToolError | undefined {
   const unknown = names.find((name) => !isKnownKey(name));

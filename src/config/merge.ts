@@ -35,13 +35,23 @@ export function mergeContributions(
     case "list":
       return { ...mergeLists(sources), origins };
     case "settings":
-      return { value: sources.flatMap((item) => item.value as unknown[]), origins };
+      return { ...joinSettings(sources), origins };
     case "map":
     case "listmap":
       return { ...mergeMaps(joinMaps ? sources : sources.slice(-1)), origins };
     default:
       return { value: sources.at(-1)?.value, origins };
   }
+}
+
+function joinSettings(sources: readonly Contribution[]): Pick<Merged, "value" | "parts"> {
+  const items = sources.flatMap(({ value, origin }) =>
+    (value as unknown[]).map((item) => ({ item, origin })),
+  );
+  return {
+    value: items.map(({ item }) => item),
+    parts: Object.fromEntries(items.map(({ origin }, i) => [i, origin])),
+  };
 }
 
 interface Item {

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { loadConfig } from "../../src/config/config.ts";
 import { splitItems } from "../../src/config/convert.ts";
-import { listConfig } from "../../src/config/show.ts";
+import { type ListOptions, listConfig } from "../../src/config/show.ts";
 
-function listed(text: string, env: Record<string, string> = {}): string {
+function listed(text: string, env: Record<string, string> = {}, options: ListOptions = {}): string {
   const home = realpathSync(mkdtempSync(join(tmpdir(), "taipan-list-")));
   writeFileSync(join(home, ".condarc"), text);
-  return listConfig(loadConfig({ env, home, cwd: home, platform: "linux-64" }));
+  return listConfig(loadConfig({ env, home, cwd: home, platform: "linux-64" }), options);
 }
 
 it("lists keys group by group, as micromamba does, and those of files only", () => {
@@ -17,6 +17,13 @@ it("lists keys group by group, as micromamba does, and those of files only", () 
   const env = { MAMBA_ROOT_PREFIX: "/r" };
   expect(listed(text, env)).toBe(
     "envs_dirs:\n  - /e\n  - /r/envs\nchannels:\n  - a\nssl_verify: <false>\nallow_softlinks: true\nquiet: true\n",
+  );
+});
+
+it("says where each entry is from, those of channel_settings too", () => {
+  const text = "channels: [a]\nchannel_settings: [{channel: x, auth: y}]\n";
+  expect(listed(text, {}, { sources: true })).toBe(
+    "channels:\n  - a  # '~/.condarc'\nchannel_settings:\n  - channel: x\n    auth: y  # '~/.condarc'\n",
   );
 });
 

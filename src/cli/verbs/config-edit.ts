@@ -1,4 +1,4 @@
-import { editRc, type RcEdit, type RcTarget, readRcKey } from "../../commands/config.ts";
+import { editRc, type RcEdit, type RcTarget, readRcKey, warnOfUnknownKey } from "../../commands/config.ts";
 import { splitItems } from "../../config/convert.ts";
 import { findKey } from "../../config/keys.ts";
 import { redactValue } from "../../config/redact.ts";
@@ -35,6 +35,7 @@ export async function run(invocation: Invocation, session: Session): Promise<num
 
 async function get(target: RcTarget, key: string, session: Session): Promise<number> {
   const found = await readRcKey(target, key, session.context);
+  if (!found) warnOfUnknownKey([key], session.context);
   if (session.json) session.printJson(found ? { [key]: redactValue(found.value) } : {});
   else session.print(found ? found.text : NOT_PRESENT);
   return EXIT.ok;

@@ -1,4 +1,4 @@
-import { unknownKeyError } from "../../commands/config.ts";
+import { unknownKeyError, warnOfUnknownKey } from "../../commands/config.ts";
 import { asMicromamba } from "../../commands/context.ts";
 import { type ListOptions, listConfig, listConfigJson, listSources } from "../../config/show.ts";
 import { keyDescriptions } from "../../config/show-conda.ts";
@@ -11,16 +11,10 @@ export async function run(invocation: Invocation, session: Session): Promise<num
   const action = invocation.path.at(-1);
   if (action === "sources") return printSources(invocation, session);
   const keys = invocation.args;
-  const unknown = unknownKeyError(keys);
-  if (unknown && action === "describe") throw unknown;
+  const unknown = action === "describe" ? unknownKeyError(keys) : undefined;
+  if (unknown) throw unknown;
   // As micromamba: the keys that are known are listed all the same.
-  if (unknown)
-    session.context.events({
-      type: "warning",
-      code: "config-unknown-key",
-      message: unknown.message,
-      hint: unknown.hint,
-    });
+  warnOfUnknownKey(keys, session.context);
   const options: ListOptions = {
     keys,
     all: flag(invocation, "all"),

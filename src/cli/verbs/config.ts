@@ -8,6 +8,7 @@ import {
   whyNotRemoved,
   writeNewRc,
 } from "../../commands/config.ts";
+import { nearestKey } from "../../config/nearest.ts";
 import { redactValue } from "../../config/redact.ts";
 import { listSources } from "../../config/show.ts";
 import {
@@ -72,20 +73,27 @@ function describe(keys: readonly string[], session: Session): number {
 
 async function get(invocation: Invocation, keys: readonly string[], session: Session): Promise<number> {
   const { path, values } = await readRcKeys(rcTarget(invocation), keys, session.context);
-  const unknown = [...values.keys()].filter((key) => !isKnownKey(key));
+  const unknown = (keys.length > 0 ? keys : [...values.keys()]).filter((key) => !isKnownKey(key));
   if (keys.length === 0) for (const key of unknown) values.delete(key);
-  const warnings = unknown.map((key) => `Unknown key: '${key}'`);
-  if (!session.json) for (const warning of warnings) process.stderr.write(`${warning}\n`);
-  if (session.json)
+  if (session.json) {
+    const warnings = unknown.map(unknownKey);
     session.printJson({
       get: redactValue(Object.fromEntries(values)),
       rc_path: path,
       success: true,
       warnings,
     });
-  else printText(getCommands(values), session);
+    return EXIT.ok;
+  }
+  for (const key of unknown) {
+    const near = nearestKey(key);
+    process.stderr.write(`${unknownKey(key)}${near ? `; did you mean '${near}'?` : ""}\n`);
+  }
+  printText(getCommands(values), session);
   return EXIT.ok;
 }
+
+const unknownKey = (key: string): string => `Unknown key: '${key}'`;
 
 async function edit(invocation: Invocation, session: Session): Promise<number> {
   const edits = editsOf(invocation);
