@@ -49,6 +49,13 @@ export interface PackageLinks {
   bytes: number;
 }
 
+export type LinkScript = "pre-link" | "post-link" | "pre-unlink";
+
+/** Path of a package's script relative to the prefix (CEP 32). */
+export function scriptPath(name: string, action: LinkScript, platform: string): string {
+  return platform.startsWith("win-") ? `Scripts/.${name}-${action}.bat` : `bin/.${name}-${action}.sh`;
+}
+
 const COMPILED = /^site-packages\/[^\t\n\r\f\v]+\.py$/;
 
 /** Plans one package without touching anything. Throws when a path or entry point is not acceptable. */
@@ -66,16 +73,10 @@ export function planPackage(info: ExtractedInfo, context: PlanContext): PackageL
     patchedBytes: 0,
     bytes: 0,
   };
-  const win = platform.startsWith("win-");
-  const scriptName = (action: string): string => {
-    const name = nameOfDist(owner);
-    return win ? `Scripts/.${name}-${action}.bat` : `bin/.${name}-${action}.sh`;
-  };
-  const [preLink, postLink, preUnlink] = [
-    scriptName("pre-link"),
-    scriptName("post-link"),
-    scriptName("pre-unlink"),
-  ];
+  const name = nameOfDist(owner);
+  const preLink = scriptPath(name, "pre-link", platform);
+  const postLink = scriptPath(name, "post-link", platform);
+  const preUnlink = scriptPath(name, "pre-unlink", platform);
   for (const entry of info.paths) {
     checkPrefixPath(entry._path, owner);
     const target = python ? noarchTarget(entry._path, python, platform) : entry._path;

@@ -5,23 +5,17 @@ import { tryReadSync } from "../fs/sync-files.ts";
 import { entriesOf, kindAt, removeAll } from "../fs/tree.ts";
 import { exec } from "../host/exec.ts";
 import { cmdLine } from "../host/windows-command.ts";
+import { type LinkScript, scriptPath } from "../plan/link-plan.ts";
 import { distString, type PackageRecord, type PrefixRecord } from "../specs/records.ts";
 import { scriptFile } from "./journal.ts";
 import type { LinkOptions } from "./options.ts";
 import { liveForScript } from "./script-effects.ts";
-
-export type LinkScript = "pre-link" | "post-link" | "pre-unlink";
 
 export interface ScriptContext {
   prefix: string;
   options: Pick<LinkOptions, "platform" | "env" | "rootPrefix">;
   events: EventSink;
   signal?: AbortSignal | undefined;
-}
-
-/** Path of a package's script relative to the prefix (CEP 32). */
-export function scriptPath(name: string, action: LinkScript, platform: string): string {
-  return platform.startsWith("win-") ? `Scripts/.${name}-${action}.bat` : `bin/.${name}-${action}.sh`;
 }
 
 /** Link scripts of any package that are in the prefix, relative to it. */
