@@ -15,10 +15,13 @@ const exportOptions: OptionSpec[] = [
   { flags: "--from-history", help: "only what was asked for" },
   { flags: "--channel-subdir", help: "with channel and subdir" },
   { flags: "--ignore-channels", help: "without channels in front of packages (default)" },
-  refused("--platform <platform>", "an environment is of one platform; `lock --platform` solves for others", {
+  {
+    flags: "--platform <platform>",
+    help: "only the platform that the environment is for; `lock --platform` solves for others",
     repeat: true,
     also: ["--subdir"],
-  }),
+    hidden: true,
+  },
 ];
 
 const formatOption: OptionSpec = {

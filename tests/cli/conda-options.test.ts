@@ -379,3 +379,14 @@ it("a damaged record is conda's CorruptedEnvironmentError, with the file's name"
     expect(JSON.parse(stdout)).toMatchObject({ exception_name: "CorruptedEnvironmentError" });
   }
 });
+
+it("export takes the platform that the environment is for, and knows the others", async () => {
+  const { stdout } = await run("info", "--json");
+  const own = JSON.parse(stdout).platform as string;
+  const other = own === "win-64" ? "linux-64" : "win-64";
+  expect((await run("export", "-n", "e", "--platform", own)).stdout).toMatch(/^name: e\n/);
+  const refused = await run("export", "-n", "e", "--platform", own, "--subdir", other);
+  expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining(`lock --platform ${other}`)]);
+  const unknown = await runAs("conda", ["export", "-n", "e", "--platform", "idontexist"]);
+  expect(unknown.stderr).toMatch(/^CondaValueError: Could not find platform\(s\): idontexist\n/);
+});

@@ -1,14 +1,17 @@
 import { dirname, resolve } from "node:path";
+import { platformOf } from "../../commands/context.ts";
 import { type ExportFormat, exportAs, exportFormat } from "../../commands/export-format.ts";
 import type { ListResult } from "../../commands/list.ts";
 import { ToolError } from "../../errors.ts";
 import { ensureDir, writeAtomic } from "../../fs/files.ts";
+import { isPlatform, PLATFORMS } from "../../specs/platform.ts";
 import { EXIT } from "../exit-codes.ts";
 import { flag, type Invocation, list, text } from "../invocation.ts";
 import type { Session } from "../session.ts";
 
 /** `export`, and `env export` with conda's and micromamba's switches. */
 export async function run(invocation: Invocation, session: Session): Promise<number> {
+  checkPlatforms(list(invocation, "platform"), platformOf(session.context));
   const file = text(invocation, "file");
   const format = flag(invocation, "explicit") ? "explicit" : exportFormat(text(invocation, "format"), file);
   const intent = {
@@ -56,6 +59,25 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     );
   else session.printJson({ success: true, format, content });
   return EXIT.ok;
+}
+
+/** conda solves anew for other platforms; an export is what is installed, and so of one platform. */
+function checkPlatforms(asked: readonly string[], own: string): void {
+  const unknown = asked.filter((platform) => !isPlatform(platform));
+  if (unknown.length > 0)
+    throw new ToolError("usage", `Could not find platform(s): ${unknown.join(", ")}`, {
+      hint: `known are ${PLATFORMS.join(", ")}`,
+      details: { exception_name: "CondaValueError" },
+    });
+  const [other] = asked.filter((platform) => platform !== own);
+  if (other !== undefined)
+    throw new ToolError(
+      "not-implemented",
+      `the environment is for ${own}, and cannot be exported for ${other}`,
+      {
+        hint: `\`lock --platform ${other}\` solves for it`,
+      },
+    );
 }
 
 /** conda exports no list that leads to another environment than the one it was made from. */
