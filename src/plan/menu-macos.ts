@@ -70,24 +70,15 @@ export function macosPlan(item: MenuItem, context: MenuContext): MenuPlan {
       { path: applet, content: eventApplet(baseName(bundle), HANDLER), mode: 0o644 },
     );
   }
-  const entitlements = item.list("entitlements").filter((key) => /^[a-z0-9.-]+$/i.test(key));
-  const plist = `${contents}/Entitlements.plist`;
-  if (entitlements.length > 0) {
-    const granted = Object.fromEntries(entitlements.map((key) => [key, true]));
-    files.push({ path: plist, content: propertyList(granted), mode: 0o644 });
-  }
-  const afterCreate: MenuCommand[] = [];
-  if (handler !== undefined) afterCreate.push({ command: compileApplet(applet, contents, program) });
-  const hardened = ["--prefix", `com.${program}`, "--options", "runtime", "--entitlements", plist];
-  // A compiled program must be signed, or nothing starts it; what osacompile signed was another bundle.
-  if (entitlements.length > 0 || handler !== undefined) {
-    const words = entitlements.length > 0 ? hardened : [];
-    afterCreate.push({
-      command: ["/usr/bin/codesign", "--sign", "-", ...words, "--force", "--deep", bundle],
-    });
-  }
+  const entitlements = entitlementsOf(item, contents);
+  if (entitlements) files.push(entitlements);
   // Launch Services finds out by itself, but later.
   const registered = item.value("CFBundleURLTypes") ?? item.value("CFBundleDocumentTypes") ?? handler;
+  const afterCreate: MenuCommand[] = [];
+  if (handler !== undefined) afterCreate.push({ command: compileApplet(applet, contents, program) });
+  // A compiled program must be signed, or nothing starts it; what osacompile signed was another bundle.
+  if (entitlements || handler !== undefined)
+    afterCreate.push({ command: codesign(bundle, program, entitlements?.path) });
   if (registered) afterCreate.push({ command: [LSREGISTER, "-R", bundle] });
   return {
     files,
@@ -98,6 +89,20 @@ export function macosPlan(item: MenuItem, context: MenuContext): MenuPlan {
     afterRemove: registered ? [{ command: [LSREGISTER, "-u", bundle] }] : [],
     proof: `${application}/Contents/MacOS/${program}`,
   };
+}
+
+/** The file that grants what the item asks for. */
+function entitlementsOf(item: MenuItem, contents: string): MenuFile | undefined {
+  const keys = item.list("entitlements").filter((key) => /^[a-z0-9.-]+$/i.test(key));
+  if (keys.length === 0) return undefined;
+  const granted = Object.fromEntries(keys.map((key) => [key, true]));
+  return { path: `${contents}/Entitlements.plist`, content: propertyList(granted), mode: 0o644 };
+}
+
+function codesign(bundle: string, program: string, entitlements: string | undefined): string[] {
+  const hardened = ["--prefix", `com.${program}`, "--options", "runtime", "--entitlements"];
+  const words = entitlements === undefined ? [] : [...hardened, entitlements];
+  return ["/usr/bin/codesign", "--sign", "-", ...words, "--force", "--deep", bundle];
 }
 
 function bundleFiles(bundle: string, info: Json, item: MenuItem): MenuFile[] {
