@@ -25,9 +25,11 @@ export function countTrackFeatures(record: PackageRecord): number {
   return features.split(/[\s,]+/).filter((feature) => feature !== "").length;
 }
 
+/** When a record says that the package was built, in milliseconds; 0 when it does not say. */
+export const timestampOf = (record: PackageRecord): number => inMilliseconds(record.timestamp);
+
 /** Timestamps are milliseconds; those of the first years were seconds (conda: anything up to the year 9999 in seconds). */
-export function timestampOf(record: PackageRecord): number {
-  const timestamp: unknown = record.timestamp;
+export function inMilliseconds(timestamp: unknown): number {
   if (typeof timestamp !== "number" || !Number.isFinite(timestamp) || timestamp <= 0) return 0;
   return timestamp > 253402300799 ? timestamp : timestamp * 1000;
 }

@@ -2,7 +2,13 @@ import type { MatchSpec } from "../specs/match-spec.ts";
 import type { PackageIndex } from "../specs/package-index.ts";
 import type { PackageRecord, PrefixRecord, RepoDataRecord } from "../specs/records.ts";
 import { parseVersion, type Version } from "../specs/version.ts";
-import { type Candidate, countTrackFeatures, isLegacyArchive, timestampOf } from "./candidate-order.ts";
+import {
+  type Candidate,
+  countTrackFeatures,
+  inMilliseconds,
+  isLegacyArchive,
+  timestampOf,
+} from "./candidate-order.ts";
 import type { ChannelPriority } from "./types.ts";
 
 /** Where the candidates of a name come from. */
@@ -125,9 +131,8 @@ function isSamePackage(installed: PrefixRecord, record: RepoDataRecord): boolean
 function isTooNew(record: PackageRecord, { newest, clocks }: CandidateSource): boolean {
   const limit = newest(record.name);
   if (limit === undefined || limit === Infinity) return false;
-  const { indexed_timestamp: indexed } = record;
-  const isIndexed = typeof indexed === "number" && indexed > 0;
-  const time = isIndexed ? indexed : timestampOf(record);
-  clocks[isIndexed ? "indexed" : time > 0 ? "built" : "none"]++;
+  const indexed = inMilliseconds(record.indexed_timestamp);
+  const time = indexed || timestampOf(record);
+  clocks[indexed > 0 ? "indexed" : time > 0 ? "built" : "none"]++;
   return time > limit;
 }

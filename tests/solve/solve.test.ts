@@ -252,6 +252,7 @@ describe("pins, virtual packages, dates, strategies", () => {
     const world = [
       record("a 1 0", [], { timestamp: 1_600_000_000 }),
       record("a 2 0", [], { timestamp: 1_600_000_000_000, indexed_timestamp: 1_900_000_000_000 }),
+      record("a 2.5 0", [], { timestamp: 1_600_000_000, indexed_timestamp: 1_900_000_000 }),
       record("a 3 0", [], { timestamp: 1_900_000_000_000 }),
     ];
     const excludeNewer = 1_700_000_000_000;
