@@ -145,11 +145,8 @@ export class FlatIndex implements PackageIndex {
         if (key !== undefined) this.#add(found, key + KEY_EXTENSIONS[run.kind], parseInner(bytes), name, run);
         else readRecords(bytes, (fn, raw) => this.#add(found, fn, raw, name, run));
       };
-      readRows(
-        rows,
-        { name, subdir: this.subdir, extension, start: run.start, origin },
-        { found, odd, choose: choose?.(run) },
-      );
+      const place = { name, subdir: this.subdir, extension, start: run.start, origin };
+      if (!readRows(rows, place, { found, odd, choose: choose?.(run) })) this.#context.onDamage(this.#file);
     }
     return this.#merged(found, position);
   }

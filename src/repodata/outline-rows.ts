@@ -1,6 +1,7 @@
 import { isSafeBuildString, isSafeVersionString } from "../specs/names.ts";
 import type { RepoDataRecord } from "../specs/records.ts";
 import { HEX } from "./json-bytes.ts";
+import { parseOr } from "./json-records.ts";
 import { HASH_KEYS, ID, spans } from "./json-spans.ts";
 import { clearFields, emptyFields, type OutlineOrigin, OutlineRecord } from "./outline.ts";
 import { isInnerPath } from "./record.ts";
@@ -240,9 +241,10 @@ export interface RowReader {
   choose?: ((start: number, end: number) => boolean | string[]) | undefined;
 }
 
-/** Makes outlines of the rows of a run. */
-export function readRows(rows: string, run: OutlineRun, into: RowReader): void {
-  const items = JSON.parse(`[${rows}0]`) as (string | number | [string | number, number])[];
+/** Makes outlines of the rows of a run; false when the rows are not those that were written. */
+export function readRows(rows: string, run: OutlineRun, into: RowReader): boolean {
+  const items = parseOr(`[${rows}0]`) as (string | number | [string | number, number])[] | undefined;
+  if (!items) return false;
   let version = "";
   let safe = false;
   let end = run.start;
@@ -278,4 +280,5 @@ export function readRows(rows: string, run: OutlineRun, into: RowReader): void {
     const dependencies = chosen === true ? undefined : chosen;
     into.found.push(new OutlineRecord(fields, run.origin, dependencies));
   }
+  return true;
 }

@@ -89,7 +89,10 @@ describe("searching", () => {
     expect(first("c", "numpy")).toBeUndefined();
   });
 
-  it("notices that the record that depends on a name is damaged", async () => {
+  it.each([
+    ["record that depends on a name", 'the end"', "the end "],
+    ["outline of it", '"1","0",', '"1","0 ,'],
+  ])("notices that the %s is damaged", async (_, whole, damaged) => {
     const last = { depends: ["numpy"], summary: "the end" };
     const url = await serve({
       "/ch/linux-64/repodata.json": JSON.stringify(repodata([record("a", "1", last)])),
@@ -97,7 +100,7 @@ describe("searching", () => {
     const cacheDir = temporaryDirectory();
     await load([url], { cacheDir });
     const path = join(cacheDir, readdirSync(cacheDir).find((name) => name.endsWith(".index"))!);
-    writeFileSync(path, readFileSync(path, "latin1").replace('the end"', "the end "), "latin1");
+    writeFileSync(path, readFileSync(path, "latin1").replace(whole, damaged), "latin1");
     const { indexes } = await load([url], { cacheDir, options: { useIndexCache: true } });
     expect(() => dependentsOf(indexes, "numpy")).toThrow(/is damaged and was removed/);
   });
