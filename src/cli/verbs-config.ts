@@ -109,7 +109,7 @@ export const config: CommandSpec = {
       groups: ["general"],
       options: [{ flags: "-d, --descriptions", help: "with descriptions" }, ...DETAILS],
       ignoreRc: always,
-      examples: ["config describe channel_priority --long-descriptions"],
+      examples: ["config describe channel_priority"],
       load: showConfig,
     },
     editCommand("get", {

@@ -202,6 +202,7 @@ export const auth: CommandSpec = {
     {
       name: "list",
       summary: "say for which hosts logins are stored, and where; never the secrets",
+      args: null,
       groups: ["general"],
       options: [],
       examples: ["auth list", "auth list --json"],

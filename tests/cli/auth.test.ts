@@ -109,6 +109,7 @@ describe("auth list", () => {
   it("names hosts, kinds and places, and no secret", async () => {
     const none = await sandbox.taipan("auth", "list");
     expect(none).toMatchObject({ code: 0, stdout: "" });
+    expect((await sandbox.taipan("auth", "list", "a.example.com")).code).toBe(2);
     await sandbox.taipan("auth", "login", "a.example.com/conda", "--token", TOKEN);
     await sandbox.taipan("auth", "login", "b.example.com", "-u", USER, "-p", PASSWORD);
     await sandbox.taipan("auth", "login", "c.example.com", "--bearer", BEARER);
