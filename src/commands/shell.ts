@@ -48,9 +48,8 @@ export async function hookText(shell: Shell, program: Program, context: ShellCon
 
 /** What init, deinit or reinit would change, by shell; with `system`, for all users. */
 export function planShells(
-  action: "init" | "deinit" | "reinit",
   shells: readonly Shell[],
-  { program, system = false }: { program: Program; system?: boolean },
+  { action, program, system }: { action: "init" | "deinit" | "reinit"; program: Program; system: boolean },
   context: ShellContext,
 ): InitPlan[] {
   const { config, home, env, hostPlatform } = context;

@@ -29,8 +29,8 @@ export function quotePosix(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** A word as it is to be typed: quoted where a POSIX shell, or on Windows cmd.exe and PowerShell, would take it apart. */
-export function typedWord(text: string, windows: boolean): string {
-  if (windows) return /[^\w.\\/@%+=:-]/.test(text) ? `"${text}"` : text;
+/** A word as it is to be typed on a platform: quoted where a POSIX shell, or cmd.exe and PowerShell, would take it apart. */
+export function typedWord(text: string, platform: string): string {
+  if (platform.startsWith("win")) return /[^\w.\\/@%+=:-]/.test(text) ? `"${text}"` : text;
   return /[^\w./@%+=:,-]/.test(text) ? quotePosix(text) : text;
 }

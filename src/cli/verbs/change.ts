@@ -69,7 +69,7 @@ export function sayHowToUse(outcome: ChangeOutcome, name: string, session: Sessi
   if (!outcome.done || outcome.downloadOnly || session.json || session.quiet) return;
   const shown = displayName(outcome.plan.prefix, session.config.values);
   const path = shown === outcome.plan.prefix;
-  const word = typedWord(shown, session.context.hostPlatform.startsWith("win"));
+  const word = typedWord(shown, session.context.hostPlatform);
   session.print(`
 To activate this environment, use:
 

@@ -53,7 +53,7 @@ function reportChange(
   }
   if (session.json) session.printJson({ success: true, prefix, env_vars: variables });
   else if (session.context.env["CONDA_PREFIX"] === prefix) {
-    const word = typedWord(prefix, session.context.hostPlatform.startsWith("win"));
+    const word = typedWord(prefix, session.context.hostPlatform);
     session.say(`To use the change in this shell: ${name} activate ${word}`);
   }
   return EXIT.ok;

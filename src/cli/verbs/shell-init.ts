@@ -18,7 +18,7 @@ export async function run(invocation: Invocation, session: Session): Promise<num
   const context = ofConda ? session.context : withRootPrefix(invocation.args[0], session.context);
   const program = await ownProgram(invocation.name, context);
   const system = ofConda && flag(invocation, "system");
-  const plans = planShells(action, system ? loginShells(shells) : shells, { program, system }, context);
+  const plans = planShells(system ? loginShells(shells) : shells, { action, program, system }, context);
   const { dryRun } = session.config.values;
   if (!dryRun) await applyShells(action, plans, context);
   report(action, plans, session);
