@@ -103,13 +103,19 @@ export async function lockPrefix(prefix: string, options: LockOptions): Promise<
     id: Math.random(),
   });
   let told = false;
+  let vanished = 0;
   for (let wait = 20; ; wait = Math.min(wait * 2, 500)) {
     if (options.signal?.aborted)
       throw new ToolError("interrupted", `stopped waiting for the lock of \`${prefix}\``);
     const path = lockPath(prefix);
     const created = kindAt(dirname(path)) === undefined;
     if (created) makeDirectory(dirname(path));
-    if (tryLock(path, content)) {
+    const taken = takeLock(path, content, vanished < 10);
+    if (taken === undefined) {
+      vanished++;
+      continue;
+    }
+    if (taken) {
       // The environment may have appeared, or gone, between looking for the place of the lock and taking it.
       sweepLocks(prefix);
       if (lockPath(prefix) === path)
@@ -132,6 +138,16 @@ export async function lockPrefix(prefix: string, options: LockOptions): Promise<
       });
     }
     await new Promise((resolve) => setTimeout(resolve, wait));
+  }
+}
+
+/** As `tryLock`; undefined when its directory may have vanished: another process found conda-meta empty, and removed it. */
+function takeLock(path: string, content: string, mayVanish: boolean): boolean | undefined {
+  try {
+    return tryLock(path, content);
+  } catch (error) {
+    if (mayVanish && error instanceof ToolError && error.details?.["errno"] === "ENOENT") return undefined;
+    throw error;
   }
 }
 

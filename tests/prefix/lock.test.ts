@@ -1,18 +1,20 @@
 import { spawnSync } from "node:child_process";
-import {
+import fs, {
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   realpathSync,
+  rmdirSync,
   rmSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { lockPath, lockPrefix } from "../../src/prefix/lock.ts";
 
 let root = "";
@@ -102,5 +104,26 @@ describe("prefix lock", () => {
       }),
     );
     expect(most).toBe(1);
+  });
+
+  test("conda-meta that another process removes, as it found it empty, is made again", async () => {
+    rmSync(join(prefix, "conda-meta"), { recursive: true });
+    const real = fs.writeFileSync;
+    let removed = 0;
+    fs.writeFileSync = ((...words: Parameters<typeof real>) => {
+      if (removed === 0 && String(words[0]).startsWith(join(prefix, "conda-meta"))) {
+        rmdirSync(join(prefix, "conda-meta"));
+        removed++;
+      }
+      real(...words);
+    }) as typeof real;
+    syncBuiltinESMExports();
+    onTestFinished(() => {
+      fs.writeFileSync = real;
+      syncBuiltinESMExports();
+    });
+    const lock = await lockPrefix(prefix, { timeout: 5 });
+    expect([removed, lock.createdMeta]).toEqual([1, true]);
+    lock.release();
   });
 });
