@@ -5,6 +5,7 @@ import { parse } from "yaml";
 import { type BuiltPackage, buildPackage, writeChannel } from "../../fixtures/index.ts";
 import { createSandbox, type Sandbox } from "../support/cli.ts";
 import { namedExecutables, pythonPrograms, type Ran, runClient } from "../support/clients.ts";
+import { hasShell } from "../support/shells.ts";
 
 /** The calls of programs that have conda or micromamba do their work, and, where they can be had, the programs. */
 let sandbox: Sandbox;
@@ -119,7 +120,7 @@ describe("programs of the Python registry", () => {
   }
 
   it("pre-commit makes environments for hooks, with additional dependencies", ({ skip }) => {
-    if (!programs) return skip();
+    if (!programs || !hasShell("git")) return skip();
     const git = (cwd: string, ...args: string[]) =>
       good(run(["git", "-c", "user.name=x", "-c", "user.email=x@example.org", ...args], { cwd }));
     const hooks = join(sandbox.dir, "hooks");

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, symlinkSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import type { Sandbox } from "./cli.ts";
+import { FIXED_ENV } from "./cli-world.ts";
 import { repoRoot } from "./shared.ts";
 
 export interface NamedResult {
@@ -32,6 +33,7 @@ export function runAs(
     const options = {
       cwd: sandbox.dir,
       env: {
+        ...FIXED_ENV,
         PATH: [dirname(path), dirname(process.execPath), process.env["PATH"]].join(delimiter),
         HOME: sandbox.home,
         MAMBA_ROOT_PREFIX: sandbox.root,
