@@ -3,6 +3,7 @@ import { ToolError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
 import { ensureDir, listDir, readText, writeAtomic } from "../fs/files.ts";
 import { findStoredAuth, type StoredAuth, type UrlAuth } from "../specs/credentials.ts";
+import { trimTrailingSlashes } from "../specs/slashes.ts";
 import { isBelow } from "./mirrors.ts";
 import { findNetrc, parseNetrc } from "./netrc.ts";
 
@@ -14,8 +15,6 @@ export interface CredentialSources {
   netrc?: string | undefined;
   /** Directories of anaconda-client tokens; default `~/.continuum/anaconda-client/tokens`. */
   tokenDirs?: readonly string[] | undefined;
-  /** Secrets that channel URLs of the command line and the configuration hold (`channelCredentials`). */
-  channels?: readonly { prefix: string; auth: UrlAuth }[] | undefined;
 }
 
 export type AuthStore = Record<string, StoredAuth>;
@@ -26,8 +25,8 @@ const tokenDirsOf = ({ tokenDirs, home }: CredentialSources): readonly string[] 
   tokenDirs ?? [join(home, ".continuum", "anaconda-client", "tokens")];
 
 /**
- * Reads every place that may hold secrets, once, and returns the look-up for HttpOptions. First found wins: the channel's
- * own, authentication.json, anaconda-client tokens, netrc.
+ * Reads every place that may hold secrets, once, and returns the look-up. First found wins: authentication.json,
+ * anaconda-client tokens, netrc.
  */
 export async function loadCredentials(
   sources: CredentialSources,
@@ -42,20 +41,12 @@ export async function loadCredentials(
     readNetrc(sources),
   ]);
   // Longest first: a channel below another one has its own secret.
-  const byPrefix = (list: readonly Prefixed[]): Prefixed[] =>
-    [...list].sort((a, b) => b.prefix.length - a.prefix.length);
-  const own = byPrefix(sources.channels ?? []);
-  const ofAnaconda = byPrefix(tokens);
-  const find = (list: readonly Prefixed[], url: string): UrlAuth | undefined =>
-    list.find(({ prefix }) => isBelow(url, prefix.replace(/\/+$/, "")))?.auth;
+  const ofAnaconda = tokens.sort((a, b) => b.prefix.length - a.prefix.length);
+  const findToken = (url: string): UrlAuth | undefined =>
+    ofAnaconda.find(({ prefix }) => isBelow(url, trimTrailingSlashes(prefix)))?.auth;
   return (url) => {
     if (!URL.canParse(url)) return undefined;
-    return (
-      find(own, url) ??
-      findStoredAuth(url, store) ??
-      find(ofAnaconda, url) ??
-      findNetrc(netrc, new URL(url).hostname)
-    );
+    return findStoredAuth(url, store) ?? findToken(url) ?? findNetrc(netrc, new URL(url).hostname);
   };
 }
 

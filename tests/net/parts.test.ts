@@ -150,7 +150,7 @@ describe("stored credentials", () => {
     expect(await removeLogin(file, "b.example")).toEqual(["b.example"]);
   });
 
-  it("are found in their order: channel, store, anaconda-client, netrc", async () => {
+  it("are found in their order: store, anaconda-client, netrc", async () => {
     const tokens = join(home, ".continuum/anaconda-client/tokens");
     mkdirSync(tokens, { recursive: true });
     writeFileSync(join(tokens, `${encodeURIComponent("https://api.anaconda.org")}.token`), "ana\n");
@@ -158,12 +158,7 @@ describe("stored credentials", () => {
       join(home, ".netrc"),
       "machine n.example login nu password np\nmachine h.example login no password no\n",
     );
-    const find = await loadCredentials(
-      { home, channels: [{ prefix: "https://c.example/chan", auth: { token: "ct" } }] },
-      ignoreEvents,
-    );
-    expect(find("https://c.example/chan/noarch/x")).toEqual({ token: "ct" });
-    expect(find("https://c.example/channel/noarch/x")).toBeUndefined();
+    const find = await loadCredentials({ home }, ignoreEvents);
     expect(find("https://h.example/any")).toEqual({ user: "u", password: "p%C3%A4ss" });
     expect(find("https://t.example/chan/noarch")).toEqual({ token: "tk" });
     expect(find("https://t.example/other")).toBeUndefined();
@@ -179,18 +174,22 @@ describe("stored credentials", () => {
     ]);
   });
 
-  it("of a channel below another one come first, in whatever order they are given", async () => {
-    const [outer, inner] = [
-      { prefix: "https://c.example/a", auth: { token: "outer" } },
-      { prefix: "https://c.example/a/private", auth: { token: "inner" } },
-    ];
-    for (const channels of [
-      [outer!, inner!],
-      [inner!, outer!],
-    ]) {
-      const find = await loadCredentials({ home, channels }, ignoreEvents);
-      expect(find("https://c.example/a/private/noarch/x")).toEqual({ token: "inner" });
-      expect(find("https://c.example/a/noarch/x")).toEqual({ token: "outer" });
+  it("of anaconda-client for a channel below another one come first, in whatever order the files are", async () => {
+    const tokens = join(home, ".continuum/anaconda-client/tokens");
+    const write = (name: string, token: string) => writeFileSync(join(tokens, `${name}.token`), token);
+    for (const [host, quote] of [
+      [
+        "lower.example",
+        (text: string) => encodeURIComponent(text).replace(/%../g, (hex) => hex.toLowerCase()),
+      ],
+      ["upper.example", encodeURIComponent],
+    ] as const) {
+      write(encodeURIComponent(`https://${host}/a`), "outer");
+      write(quote(`https://${host}/a/private`), "inner");
+      const find = await loadCredentials({ home }, ignoreEvents);
+      expect(find(`https://${host}/a/private/noarch/x`)).toEqual({ token: "inner" });
+      expect(find(`https://${host}/a/noarch/x`)).toEqual({ token: "outer" });
+      expect(find(`https://${host}/abc/noarch/x`)).toBeUndefined();
     }
   });
 
