@@ -10,13 +10,15 @@ const VALUE = "LongPathsEnabled";
  * systems, which have no such limit.
  */
 export async function enableLongPaths(
-  context: Pick<CommandContext, "hostPlatform" | "config">,
+  context: Pick<CommandContext, "hostPlatform" | "config" | "env">,
 ): Promise<"unneeded" | "enabled-before" | "enabled" | "would-enable"> {
   if (!context.hostPlatform.startsWith("win-")) return "unneeded";
-  const query = await exec("reg.exe", ["query", KEY, "/v", VALUE]);
+  const query = await exec("reg.exe", ["query", KEY, "/v", VALUE], { env: context.env });
   if (/LongPathsEnabled\s+REG_DWORD\s+0x1\b/.test(query.stdout)) return "enabled-before";
   if (context.config.dryRun) return "would-enable";
-  const result = await exec("reg.exe", ["add", KEY, "/v", VALUE, "/t", "REG_DWORD", "/d", "1", "/f"]);
+  const result = await exec("reg.exe", ["add", KEY, "/v", VALUE, "/t", "REG_DWORD", "/d", "1", "/f"], {
+    env: context.env,
+  });
   if (result.code === 0) return "enabled";
   throw new ToolError("permission-denied", `cannot set ${VALUE} in the registry: ${result.stderr.trim()}`, {
     hint: "run the command in a terminal that was started as administrator",

@@ -79,5 +79,5 @@ export async function applyShells(
     await ensureDir(join(rootPrefix, "conda-meta"));
     await writeAtomic(join(rootPrefix, "conda-meta", "history"), "");
   }
-  for (const plan of plans) await applyInit(plan);
+  for (const plan of plans) await applyInit(plan, context.env);
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import type { Duplex } from "node:stream";
 import { codeOf, ToolError } from "../errors.ts";
+import { systemProgram } from "./windows-command.ts";
 
 export interface ExecOptions {
   env?: Readonly<Record<string, string | undefined>> | undefined;
@@ -44,9 +45,12 @@ export async function exec(
   options: ExecOptions = {},
 ): Promise<ExecResult> {
   if (options.signal?.aborted) throw new ToolError("interrupted", `\`${file}\` was not started`);
-  const group = process.platform === "win32" ? undefined : options.groupFile;
+  const windows = process.platform === "win32";
+  const group = windows ? undefined : options.groupFile;
   const [program, ...rest] =
-    group === undefined ? [file, ...args] : ["/bin/sh", "-c", LEAD, group, file, ...args];
+    group === undefined
+      ? [windows && options.env ? systemProgram(file, options.env) : file, ...args]
+      : ["/bin/sh", "-c", LEAD, group, file, ...args];
   const child = start(program!, rest, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.env === undefined ? {} : { env: options.env }),

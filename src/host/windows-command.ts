@@ -66,6 +66,18 @@ function quoteBatch(text: string): string {
   return `"${escaped.replaceAll("%", "%%cd:~,%")}"`;
 }
 
+const SYSTEM_PROGRAMS: Readonly<Record<string, string>> = {
+  "reg.exe": "System32\\reg.exe",
+  "powershell.exe": "System32\\WindowsPowerShell\\v1.0\\powershell.exe",
+};
+
+/** Windows looks for a bare name in the working directory first, where anybody may have put one: its own programs are named whole. */
+export function systemProgram(file: string, env: Readonly<Record<string, string | undefined>>): string {
+  const known = Object.hasOwn(SYSTEM_PROGRAMS, file) ? SYSTEM_PROGRAMS[file] : undefined;
+  const root = variable(env, "SYSTEMROOT");
+  return known && root ? `${root}\\${known}` : file;
+}
+
 /** Names of variables are the same in every case on Windows. */
 function variable(env: Readonly<Record<string, string | undefined>>, name: string): string | undefined {
   return Object.entries(env).find(([key]) => key.toUpperCase() === name)?.[1];

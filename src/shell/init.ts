@@ -169,7 +169,10 @@ export function initDiff(plan: InitPlan): string {
 export const BACKUP_SUFFIX = ".taipan-backup";
 
 /** Does what was planned. A start-up file that is a symlink stays one: the file that it names is rewritten. */
-export async function applyInit(plan: InitPlan): Promise<void> {
+export async function applyInit(
+  plan: InitPlan,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<void> {
   for (const { path, before, after, owner } of plan.changes) {
     if (after === undefined) {
       await removeTree(path);
@@ -182,19 +185,22 @@ export async function applyInit(plan: InitPlan): Promise<void> {
       await writeAtomic(`${target}${BACKUP_SUFFIX}`, before, mode === undefined ? {} : { mode });
     await writeAtomic(target, after, mode === undefined ? {} : { mode });
   }
-  if (plan.autoRun !== undefined) await setAutoRun(plan.autoRun ?? undefined);
+  if (plan.autoRun !== undefined) await setAutoRun(plan.autoRun ?? undefined, env);
 }
 
 const AUTORUN_KEY = "HKCU\\Software\\Microsoft\\Command Processor";
 
-async function setAutoRun(hook: string | undefined): Promise<void> {
-  const query = await exec("reg.exe", ["query", AUTORUN_KEY, "/v", "AutoRun"]);
+async function setAutoRun(
+  hook: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<void> {
+  const query = await exec("reg.exe", ["query", AUTORUN_KEY, "/v", "AutoRun"], { env });
   const before = /AutoRun\s+REG_(?:EXPAND_)?SZ\s+(.*)/.exec(query.stdout)?.[1]?.trim() ?? "";
   const after = autoRunValue(before, hook);
   if (after === before) return;
   const set = ["add", AUTORUN_KEY, "/v", "AutoRun", "/t", "REG_EXPAND_SZ", "/d", after, "/f"];
   const remove = ["delete", AUTORUN_KEY, "/v", "AutoRun", "/f"];
-  const result = await exec("reg.exe", after === "" ? remove : set);
+  const result = await exec("reg.exe", after === "" ? remove : set, { env });
   if (result.code !== 0) {
     throw new ToolError("io-error", `cannot change AutoRun of cmd.exe: ${result.stderr.trim()}`);
   }

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { cmdLine, windowsCommand } from "../../src/host/windows-command.ts";
+import { cmdLine, systemProgram, windowsCommand } from "../../src/host/windows-command.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "taipan-windows-"));
 const [first, second] = [join(dir, "first"), join(dir, "second (x86)")];
@@ -46,5 +46,13 @@ describe("programs on Windows", () => {
     expect(line("%PATH%")).toBe('"%%cd:~,%PATH%%cd:~,%"');
     expect(() => command("app", "two\nlines")).toThrow("line break");
     expect(cmdLine("CALL x", {})).toMatchObject({ file: "cmd.exe" });
+  });
+
+  it("that belong to the system are never taken from the working directory", () => {
+    expect(systemProgram("reg.exe", { SystemRoot: "C:\\W" })).toBe("C:\\W\\System32\\reg.exe");
+    expect(systemProgram("powershell.exe", { SYSTEMROOT: "C:\\W" })).toBe(
+      "C:\\W\\System32\\WindowsPowerShell\\v1.0\\powershell.exe",
+    );
+    expect(systemProgram("toString", { SystemRoot: "C:\\W" })).toBe("toString");
   });
 });

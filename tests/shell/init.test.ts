@@ -96,7 +96,7 @@ describe("init files", () => {
     expect(initDiff(plan)).toContain(
       `--- ${file}\n+++ ${file}\n@@ -1,1 +1,14 @@\n alias ll='ls -l'\n+\n+# >>> mamba initialize >>>\n`,
     );
-    await applyInit(plan);
+    await applyInit(plan, process.env);
     expect(readFileSync(file, "utf8")).toMatch(
       /^alias ll='ls -l'\n\n# >>> mamba initialize >>>\n[\s\S]*<<<\n$/,
     );
@@ -105,7 +105,7 @@ describe("init files", () => {
     expect(existsSync(join(context.rootPrefix, "etc/profile.d/mamba.sh"))).toBe(true);
     expect(planInit("bash", context).changes).toEqual([]);
 
-    await applyInit(planDeinit("bash", context));
+    await applyInit(planDeinit("bash", context), process.env);
     expect(readFileSync(file, "utf8")).toBe("alias ll='ls -l'\n");
     expect(existsSync(join(context.rootPrefix, "etc/profile.d/mamba.sh"))).toBe(false);
   });
@@ -115,14 +115,14 @@ describe("init files", () => {
     mkdirSync(join(context.home, "dotfiles"));
     writeFileSync(join(context.home, "dotfiles/bashrc"), "x=1\n");
     symlinkSync("dotfiles/bashrc", join(context.home, ".bashrc"));
-    await applyInit(planInit("bash", context));
+    await applyInit(planInit("bash", context), process.env);
     expect(lstatSync(join(context.home, ".bashrc")).isSymbolicLink()).toBe(true);
     expect(readFileSync(join(context.home, "dotfiles/bashrc"), "utf8")).toContain("mamba initialize");
   });
 
   it("does for reinit only the shells that have the block", async () => {
     const context = place();
-    await applyInit(planInit("fish", context));
+    await applyInit(planInit("fish", context), process.env);
     const plans = planReinit(SHELLS, { ...context, exe: "/new/taipan" });
     expect(plans.map((plan) => plan.shell)).toEqual(["fish"]);
     expect(plans[0]?.changes.some((change) => change.after?.includes("/new/taipan"))).toBe(true);
@@ -160,11 +160,11 @@ describe("init files", () => {
     const systemDirectory = mkdtempSync(join(tmpdir(), "taipan-etc-"));
     const context = { ...place(), systemDirectory };
     const file = join(systemDirectory, "profile.d", "taipan.sh");
-    await applyInit(planInit("posix", context));
+    await applyInit(planInit("posix", context), process.env);
     expect(readFileSync(file, "utf8")).toContain("shell hook --shell posix");
     expect(existsSync(join(context.home, ".profile"))).toBe(false);
     expect(planInit("posix", context).changes).toEqual([]);
-    await applyInit(planDeinit("posix", context));
+    await applyInit(planDeinit("posix", context), process.env);
     expect(existsSync(file)).toBe(false);
     expect(() => planInit("nu", context)).toThrow("nu cannot be set up for all users");
   });
@@ -202,7 +202,7 @@ describe.each(STARTS.filter(([shell]) => hasShell(shell)))("a new %s", (shell, a
       `#!/bin/sh\nif [ "$1 $2" = "shell hook" ]; then cat "$HOME/hook"; else echo "called with $*"; fi\n`,
     );
     chmodSync(exe, 0o755);
-    await applyInit(plan);
+    await applyInit(plan, process.env);
     const env = {
       PATH: process.env["PATH"],
       HOME: home,
