@@ -75,8 +75,9 @@ const CACHE_TAG = `Signature: 8a477f597d28d172789f06886806bc55
 export async function ensureCacheDir(path: string): Promise<void> {
   const isNew = (await pathKind(path)) === undefined;
   makeDirectory(path);
-  // A cache works as well without.
-  if (isNew) await writeAtomic(join(path, "CACHEDIR.TAG"), CACHE_TAG).catch(() => {});
+  if (!isNew) return;
+  // Not by way of a temporary name: one who is killed here must leave nothing behind. A cache works as well without a whole tag.
+  await fs.promises.writeFile(join(path, "CACHEDIR.TAG"), CACHE_TAG, { flag: "wx" }).catch(() => {});
 }
 
 /** What a path is, without following a final symlink. */

@@ -286,7 +286,13 @@ describe("every failure says what and what to do", () => {
       expect(result.stderr).not.toMatch(/^\s+at .*:\d+:\d+/m);
       expect([1, 2]).toContain(result.code);
       // Of two subdirs that fail at once, either may be the first.
-      const either = ["auth-error", "channel-invalid"].includes(code)
+      const either = [
+        "auth-error",
+        "channel-invalid",
+        "channel-unreachable",
+        "http-error",
+        "offline-missing",
+      ].includes(code)
         ? text.replace(/\/(linux-64|noarch)\b/g, "/<SUBDIR>")
         : text;
       await expect(either).toMatchFileSnapshot(golden(`error-${name}`));
