@@ -1,6 +1,4 @@
 import pLimit from "p-limit";
-import { fetchPackages } from "../cache/fetch.ts";
-import { PackageCache } from "../cache/package-cache.ts";
 import type { Transaction } from "../plan/transaction.ts";
 import { pipFiles } from "../prefix/pip-packages.ts";
 import type { PrefixState } from "../prefix/prefix.ts";
@@ -9,6 +7,7 @@ import { applyTransaction } from "../prefix/transaction.ts";
 import type { PendingNotices } from "../repodata/notices.ts";
 import type { PackageCacheRecord, RepoDataRecord } from "../specs/records.ts";
 import { type CommandContext, platformOf } from "./context.ts";
+import { fetchPhase, packageCache, phase } from "./fetch-packages.ts";
 import { historyCommand } from "./history-command.ts";
 import { linkOptions } from "./link-options.ts";
 import { checkRecords } from "./policy.ts";
@@ -45,14 +44,6 @@ export function newRecords(transaction: Transaction): RepoDataRecord[] {
 /** No package changes. What is asked for may: then conda-meta and the history are written. */
 export function changesNothing({ transaction, fresh }: ChangePlan): boolean {
   return transaction.operations.length === 0 && !fresh;
-}
-
-export function packageCache(context: CommandContext): PackageCache {
-  return new PackageCache([...context.config.pkgsDirs], {
-    events: context.events,
-    pool: context.resources.pool(),
-    broken: context.resources.brokenEntries,
-  });
 }
 
 /** Lookups at once: enough to keep the workers busy. Each listens to the signal, and Node warns about more than ten listeners. */
@@ -133,30 +124,13 @@ async function fetchAll(plan: ChangePlan, context: CommandContext): Promise<Map<
     await packageCache(context).sweep();
     return packages;
   }
-  const { config, events } = context;
-  events({
+  context.events({
     type: "totals",
     phase: "fetch",
     items: plan.fetch.length,
     bytes: plan.fetch.reduce((sum, record) => sum + (record.size ?? 0), 0),
   });
-  const fetched = await phase("fetch", context, () =>
-    fetchPackages(
-      plan.fetch,
-      {
-        downloadThreads: config.downloadThreads,
-        safetyChecks: config.safetyChecks,
-        extraSafetyChecks: config.extraSafetyChecks,
-      },
-      {
-        http: context.resources.http(),
-        pool: context.resources.pool(),
-        cache: packageCache(context),
-        events,
-        signal: context.signal,
-      },
-    ),
-  );
+  const fetched = await fetchPhase(plan.fetch, context);
   for (const record of fetched.values()) packages.set(record.name, record);
   return packages;
 }
@@ -211,25 +185,4 @@ async function filesThatGiveWay(
       });
   }
   return found.flatMap(({ files }) => files ?? []);
-}
-
-async function phase<T>(
-  name: "fetch" | "link",
-  context: Pick<CommandContext, "events">,
-  work: () => Promise<T>,
-): Promise<T> {
-  const started = performance.now();
-  const end = (outcome: { failed?: true }) => {
-    const seconds = (performance.now() - started) / 1000;
-    context.events({ type: "phase", phase: name, state: "end", seconds, ...outcome });
-  };
-  context.events({ type: "phase", phase: name, state: "start" });
-  try {
-    const result = await work();
-    end({});
-    return result;
-  } catch (error) {
-    end({ failed: true });
-    throw error;
-  }
 }

@@ -1,15 +1,17 @@
 import { recordFromUrl } from "../cache/explicit.ts";
-import { fetchPackages } from "../cache/fetch.ts";
 import { ToolError } from "../errors.ts";
 import { planTransaction } from "../plan/diff.ts";
 import type { PrefixState } from "../prefix/prefix.ts";
+import { preflightFetch } from "../prefix/preflight.ts";
 import { linkOrder } from "../solve/order.ts";
 import { redactUrl, splitCredentials } from "../specs/credentials.ts";
 import { distString, type RepoDataRecord } from "../specs/records.ts";
 import type { ExplicitEntry } from "../specs/spec-file.ts";
-import { type PartialPlan, packageCache } from "./change.ts";
+import type { PartialPlan } from "./change.ts";
 import { channelsNamed } from "./channel-rules.ts";
 import { type CommandContext, platformOf } from "./context.ts";
+import { fetchPhase } from "./fetch-packages.ts";
+import { linkOptions } from "./link-options.ts";
 import type { LockedPackage } from "./locked.ts";
 
 /** Packages that were named exactly: no solve decides about them. */
@@ -43,9 +45,11 @@ export async function planExplicit(
   context: CommandContext,
 ): Promise<PartialPlan> {
   const { config } = context;
-  const records = config.dryRun
-    ? knownRecords(intent.packages)
-    : await fetchRecords(intent.packages, context);
+  const wanted = knownRecords(intent.packages);
+  const installed = new Set(state?.records.map(({ url }) => url));
+  if (!config.dryRun && wanted.some(({ url }) => !installed.has(url)))
+    preflightFetch({ prefix: intent.prefix, pkgs: undefined, archives: [], options: linkOptions(context) });
+  const records = config.dryRun ? wanted : await fetchRecords(wanted, intent.packages, context);
   const byName = new Map<string, RepoDataRecord>();
   for (const record of records) {
     const other = byName.get(record.name);
@@ -84,23 +88,16 @@ function explicitRecord(entry: ExplicitEntry): RepoDataRecord {
   return recordFromUrl(splitCredentials(entry.url).url, entry);
 }
 
-async function fetchRecords(packages: NamedPackages, context: CommandContext): Promise<RepoDataRecord[]> {
-  const { config, events, signal, resources } = context;
+async function fetchRecords(
+  wanted: readonly RepoDataRecord[],
+  packages: NamedPackages,
+  context: CommandContext,
+): Promise<RepoDataRecord[]> {
   useCredentials(
     [...packages.explicit.map(({ url }) => url), ...packages.locked.map(({ location }) => location)],
     context,
   );
-  const wanted = knownRecords(packages);
-  const fetched = await fetchPackages(
-    wanted,
-    {
-      downloadThreads: config.downloadThreads,
-      safetyChecks: config.safetyChecks,
-      extraSafetyChecks: config.extraSafetyChecks,
-      learn: new Set(wanted.map((record) => record.url)),
-    },
-    { http: resources.http(), pool: resources.pool(), cache: packageCache(context), events, signal },
-  );
+  const fetched = await fetchPhase(wanted, context, new Set(wanted.map((record) => record.url)));
   const locked = new Map(packages.locked.map((item) => [item.record.url, item]));
   return wanted.map(({ url, channel }) => {
     const record = fetched.get(url)!;

@@ -5,8 +5,8 @@ import { refuseFrozen } from "../prefix/frozen.ts";
 import { lockPrefix } from "../prefix/lock.ts";
 import type { PrefixRecord } from "../specs/records.ts";
 import { isStubRecord, withoutEmpty } from "../specs/stub-record.ts";
-import { packageCache } from "./change.ts";
 import type { CommandContext } from "./context.ts";
+import { packageCache } from "./fetch-packages.ts";
 
 /** A record of an environment that lacks what its package says. */
 export interface StubRecord {

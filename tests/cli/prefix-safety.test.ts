@@ -51,6 +51,18 @@ describe("what protects a prefix", () => {
     server.requests.length = 0;
   });
 
+  it("a place that cannot be an environment is refused before packages of a list are fetched", async () => {
+    const list = join(sandbox.dir, "list.txt");
+    writeFileSync(list, `@EXPLICIT\n${server.url}/noarch/b-1.0-0.conda\n`);
+    const file = join(sandbox.dir, "file");
+    writeFileSync(file, "");
+    const refused = await sandbox.taipan("create", "-y", "-p", join(file, "env"), "-f", list);
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("is a file")]);
+    expect(server.requests).toEqual([]);
+    const taken = await sandbox.taipan("install", "-y", "-p", prefix, "-f", list);
+    expect([taken.code, taken.stderr]).toEqual([0, expect.stringContaining("Fetched 1 package, ")]);
+  });
+
   it("a frozen environment is refused before anything is fetched (CEP 22)", async () => {
     writeFileSync(join(prefix, "conda-meta/frozen"), '{"message": "ask the admins"}');
     const refused = await taipan("install", "b");

@@ -181,6 +181,20 @@ describe("the log", () => {
     );
   });
 
+  it("counts what is fetched when that is only known after a look at the cache", () => {
+    const late: Event[] = [
+      { type: "phase", phase: "fetch", state: "start" },
+      { type: "fetch", id: "c-1-0.conda", state: "cached" },
+      { type: "totals", phase: "fetch", items: 1, bytes: 0 },
+      { type: "fetch", id: "a-1-0.conda", state: "done", bytes: 1000 },
+      { type: "phase", phase: "fetch", state: "end", seconds: 0.2 },
+    ];
+    expect(run(late, "plain")).toBe(
+      "Downloading and extracting (1 package) ...\n✔ Fetched 1 package, 1.0 kB in 0.2 s",
+    );
+    expect(run([...late.slice(0, 2), ...late.slice(4)], "plain")).toBe("");
+  });
+
   it("is only warnings with none, and one JSON value a line with json", () => {
     expect(run(events, "none")).toBe("warning: odd\uFFFD[31m");
     expect(

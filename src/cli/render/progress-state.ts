@@ -58,8 +58,7 @@ export class ProgressState {
       case "repodata":
         return this.repodataEvent(event);
       case "totals":
-        Object.assign(this.of(event.phase), { items: event.items, bytes: event.bytes });
-        return [];
+        return this.totalsEvent(event);
       case "fetch":
         return this.fetchEvent(event);
       case "link":
@@ -84,6 +83,14 @@ export class ProgressState {
           ? [dim(`  extracted ${printable(event.id)}`)]
           : [];
     }
+  }
+
+  private totalsEvent({ phase, items, bytes }: Extract<Event, { type: "totals" }>): string[] {
+    const totals = this.of(phase);
+    const late = this.phase === phase && totals.items === 0;
+    // What was found in a cache until now is none of them.
+    Object.assign(totals, { items, bytes, done: 0 });
+    return late && this.options.announce ? [this.announcement(phase)] : [];
   }
 
   private repodataEvent(event: Extract<Event, { type: "repodata" }>): string[] {
@@ -133,8 +140,8 @@ export class ProgressState {
       case "done":
         totals.received += (event.bytes ?? before) - before;
         totals.current.delete(event.id);
-        // What the plan found in the cache is reported before fetching begins, and is not fetched.
-        if (this.phase === "fetch") totals.done++;
+        // What the cache has is reported before it is known how many are fetched, and is none of them.
+        if (this.phase === "fetch" && totals.items > 0) totals.done++;
         return this.options.verbosity > 0
           ? [colors.dim(`  ${event.state === "done" ? "fetched" : "cached "} ${printable(event.id)}`)]
           : [];
@@ -146,11 +153,17 @@ export class ProgressState {
     const totals = this.of(phase);
     totals.started = this.options.now();
     if (!this.options.announce) return phase === "repodata" ? [PHASE_WORDS[phase]] : [];
-    if (phase === "solve") return [];
+    // How much is fetched may only be known when the cache was looked at.
+    if (phase === "solve" || (phase === "fetch" && totals.items === 0)) return [];
+    return [this.announcement(phase)];
+  }
+
+  private announcement(phase: Phase): string {
+    const totals = this.of(phase);
     const size = totals.items
       ? ` (${plural(totals.items, "package")}${totals.bytes ? `, ${formatBytes(totals.bytes)}` : ""})`
       : "";
-    return [`${PHASE_WORDS[phase]}${size} ...`];
+    return `${PHASE_WORDS[phase]}${size} ...`;
   }
 
   private endPhase({ phase, seconds, failed }: Extract<Event, { type: "phase" }>): string[] {
