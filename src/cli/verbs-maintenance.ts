@@ -109,8 +109,12 @@ export const MAINTENANCE_COMMANDS: readonly CommandSpec[] = [
       "Display a health report for your environment. What commonly goes wrong is looked for, and mended with --fix.",
     args: null,
     groups: ["dry", "offline", "prefix", "scripts", "network", "general"],
-    options: [fixOption, { flags: "--list", help: "say what is looked for" }],
-    examples: ["doctor -n sci", "doctor -n sci --fix"],
+    options: [
+      fixOption,
+      { flags: "--network", help: "also ask the configured channels whether they answer" },
+      { flags: "--list", help: "say what is looked for" },
+    ],
+    examples: ["doctor -n sci", "doctor -n sci --fix", "doctor --network"],
     load: () => import("./verbs/doctor.ts"),
   },
   {

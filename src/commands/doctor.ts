@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { ToolError } from "../errors.ts";
 import { isWritable, pathKind } from "../fs/files.ts";
 import { readEnvironmentsTxt, registerEnvironment } from "../prefix/environments-txt.ts";
 import type { PrefixState } from "../prefix/prefix.ts";
@@ -7,6 +8,7 @@ import { matchSpecMatches, tryParseMatchSpec } from "../specs/match-spec.ts";
 import { distString, type PackageRecord } from "../specs/records.ts";
 import type { CommandContext } from "./context.ts";
 import { cacheProblems } from "./doctor-cache.ts";
+import { examineNetwork, type NetworkReport } from "./doctor-network.ts";
 import { readEnvironment } from "./list.ts";
 import { findStubs, mendStubs, type StubRecord } from "./stub-records.ts";
 import type { TargetOptions } from "./target.ts";
@@ -25,6 +27,7 @@ export const CHECKS = {
   writable: "whether the environment can be changed",
   "package-cache": "whether packages can be linked from a package cache with room",
   "ca-bundle": "whether the configured certificates are there",
+  network: "whether the configured channels answer (with --network alone)",
 } as const;
 export type CheckName = keyof typeof CHECKS;
 
@@ -37,14 +40,43 @@ export interface HealthCheck {
   fixed?: boolean | undefined;
 }
 
+export interface DoctorIntent {
+  target: TargetOptions;
+  fix: boolean;
+  /** Ask the channels whether they answer. Nothing else of this command opens a connection. */
+  network: boolean;
+}
+
 export interface DoctorResult {
-  prefix: string;
+  /** Undefined where only the network was looked at. */
+  prefix: string | undefined;
   checks: readonly HealthCheck[];
+  network?: NetworkReport;
 }
 
 /** Looks for everything that commonly goes wrong with an environment; with `fix`, mends what can be mended without a solve. */
-export async function doctor(
-  intent: { target: TargetOptions; fix: boolean },
+export async function doctor(intent: DoctorIntent, context: CommandContext): Promise<DoctorResult> {
+  if (!intent.network) return examineEnvironment(intent, context);
+  const { report, errors, warnings } = await examineNetwork(context);
+  const network = check(
+    "network",
+    "the configured channels answer",
+    "channels do not answer as they should",
+    [...errors, ...warnings],
+    errors.length > 0 ? "error" : "warning",
+  );
+  const { prefix, checks } = await examineEnvironment(intent, context).catch((error: unknown) => {
+    // Where the network fails there may be no environment yet.
+    const named = intent.target.name ?? intent.target.prefix;
+    const missing = error instanceof ToolError && error.code === "environment-not-found";
+    if (named !== undefined || !missing) throw error;
+    return { prefix: undefined, checks: [] };
+  });
+  return { prefix, checks: [...checks, network], network: report };
+}
+
+async function examineEnvironment(
+  intent: Pick<DoctorIntent, "target" | "fix">,
   context: CommandContext,
 ): Promise<DoctorResult> {
   const { prefix, state } = await readEnvironment(intent.target, context);

@@ -189,7 +189,7 @@ async function openWithRetries(
     let retryAfter: number | undefined;
     let retryable = true;
     try {
-      const request = { headers, signal: options.signal };
+      const request = { headers, signal: options.signal, onSend: options.onSend };
       const opened = /^oci:/i.test(url)
         ? await client.oci.open(url, request)
         : await sendFollowing(url, request, client);

@@ -147,7 +147,7 @@ export class OciRegistries {
       if (typeof token === "object") return token;
       const headers =
         token === undefined ? request.headers : { ...request.headers, authorization: `Bearer ${token}` };
-      const opened = await sendFollowing(url, { ...request, headers }, this.context);
+      const opened = await sendFollowing(url, { ...request, headers, login }, this.context);
       const challenge =
         opened.raw.status === 401 && !again
           ? parseChallenge(opened.raw.headers["www-authenticate"])
@@ -208,7 +208,7 @@ export class OciRegistries {
     // The registry's password is for the registry: a token service on another host is asked anonymously.
     const authorization = url.origin === target.origin ? authorizationOf(login) : undefined;
     if (authorization !== undefined) headers["authorization"] = authorization;
-    const opened = await sendFollowing(url.href, { headers, signal: request.signal }, this.context);
+    const opened = await sendFollowing(url.href, { ...request, headers, login }, this.context);
     if (opened.raw.status !== 200) return opened;
     const answer = (await readJson(opened, url.origin)) as {
       token?: unknown;

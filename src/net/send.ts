@@ -1,10 +1,11 @@
 import { ToolError } from "../errors.ts";
 import { redactUrl, splitCredentials, type UrlAuth, withCredentials } from "../specs/credentials.ts";
 import { decodePercent } from "../util/percent.ts";
+import { proxyFor } from "./proxy.ts";
 import type { RawResponse } from "./raw.ts";
 import { s3Address, signAws } from "./s3.ts";
 import type { Transport } from "./transport.ts";
-import type { HttpOptions, S3Settings } from "./types.ts";
+import type { FetchOptions, HttpOptions, LoginKind, S3Settings, SentRequest } from "./types.ts";
 
 const MAX_REDIRECTS = 10;
 /** One object: what is found for it is remembered. */
@@ -19,6 +20,9 @@ export interface SendRequest {
   /** `authorization` goes to the first origin only, and keeps stored credentials out. */
   headers: Record<string, string>;
   signal?: AbortSignal | undefined;
+  onSend?: FetchOptions["onSend"];
+  /** What `authorization` was made of, for `onSend`. */
+  login?: UrlAuth | undefined;
 }
 
 export interface Opened {
@@ -42,6 +46,8 @@ export async function sendFollowing(
     // The signature is for this host and path alone: a redirect goes on without it.
     if (settings && hop === 0)
       ready.headers = signAws({ method, ...ready }, settings, { now: new Date(), service: "s3" });
+    const signed = settings !== undefined && hop === 0 && ready.headers["x-amz-date"] !== undefined;
+    request.onSend?.(describeSent(ready, signed ? "aws" : kindOfLogin(ready, request), options));
     const raw = await transport.send(ready.url, { method, headers: ready.headers, signal: request.signal });
     const { location } = raw.headers;
     if (![301, 302, 303, 307, 308].includes(raw.status) || location === undefined) return { raw, url };
@@ -56,6 +62,19 @@ export async function sendFollowing(
     }
     url = next.href;
   }
+}
+
+function describeSent({ url }: Ready, login: LoginKind | undefined, options: HttpOptions): SentRequest {
+  const proxy = proxyFor(url, options.proxies, options.noProxy);
+  return { url: redactUrl(url.href), proxy: proxy === undefined ? undefined : redactUrl(proxy), login };
+}
+
+function kindOfLogin({ headers, auth }: Ready, { login }: SendRequest): LoginKind | undefined {
+  const sent = auth ?? (headers.authorization === undefined ? undefined : login);
+  if (sent?.bearer !== undefined) return "bearer";
+  if (sent?.user !== undefined) return "basic";
+  // A signed query is a token, too.
+  return sent?.token !== undefined || sent?.query !== undefined ? "token" : undefined;
 }
 
 /** Where keys come from is loaded when a bucket is asked for. */
@@ -85,12 +104,15 @@ function redirectTarget(from: string, location: string): URL {
   return next;
 }
 
+interface Ready {
+  url: URL;
+  headers: Record<string, string>;
+  /** The secrets of this host that are in them. */
+  auth: UrlAuth | undefined;
+}
+
 /** Puts the secrets of this very URL's host into the request: tokens and queries into the URL, the rest into `authorization`. */
-async function authorize(
-  url: string,
-  headers: Record<string, string>,
-  options: HttpOptions,
-): Promise<{ url: URL; headers: Record<string, string> }> {
+async function authorize(url: string, headers: Record<string, string>, options: HttpOptions): Promise<Ready> {
   const { url: clean, auth: own } = splitCredentials(url);
   const given = headers.authorization ?? own?.user ?? own?.token;
   const stored = given === undefined ? await options.credentials?.(clean) : undefined;
@@ -105,7 +127,11 @@ async function authorize(
   target.username = "";
   target.password = "";
   const authorization = headers.authorization ?? authorizationOf(auth);
-  return { url: target, headers: authorization === undefined ? headers : { ...headers, authorization } };
+  return {
+    url: target,
+    headers: authorization === undefined ? headers : { ...headers, authorization },
+    auth,
+  };
 }
 
 function pick<K extends keyof UrlAuth>(auth: UrlAuth | undefined, key: K): UrlAuth {

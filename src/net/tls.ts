@@ -33,6 +33,9 @@ export function createTlsContext({ rejectUnauthorized, ...material }: TlsMateria
 /** Loaded when there is something to encrypt (4 to 15 ms). */
 const nodeTls = (): typeof import("node:tls") => process.getBuiltinModule("node:tls");
 
+/** Node 22.15 and later tell which certificates they have. */
+type NodeTls = typeof import("node:tls") & { getCACertificates?: (kind: "system" | "default") => string[] };
+
 /** Where distributions keep the system's roots, for Node versions that cannot ask the system themselves. */
 const SYSTEM_BUNDLES = [
   "/etc/ssl/certs/ca-certificates.crt",
@@ -54,7 +57,7 @@ export async function loadTls(settings: TlsSettings, events: EventSink): Promise
       message: "TLS certificates are not verified (`ssl_verify` is false)",
       hint: "set `ssl_verify` to your CA bundle instead",
     });
-  } else if (verify === "<system>" || verify === "truststore") material.ca = await systemRoots(events);
+  } else if (isSystem(verify)) material.ca = await systemRoots(events);
   else if (typeof verify === "string" && verify !== "" && verify !== "<true>")
     material.ca = await readRoots(verify);
   if (settings.clientCert) {
@@ -66,6 +69,33 @@ export async function loadTls(settings: TlsSettings, events: EventSink): Promise
   }
   return material;
 }
+
+/** Which certificates connections are checked against. */
+export interface TlsRoots {
+  /** `node`: those that Node.js has; `system`; `none`: connections are not checked; else the path that they were read from. */
+  from: string;
+  count: number;
+}
+
+/** The roots in effect. Throws `config-invalid` where what the settings name is not there. */
+export async function tlsRoots(settings: TlsSettings): Promise<TlsRoots> {
+  const { ca, rejectUnauthorized } = await loadTls(settings, () => {});
+  if (rejectUnauthorized === false) return { from: "none", count: 0 };
+  if (ca)
+    return {
+      from: isSystem(settings.sslVerify) ? "system" : String(settings.sslVerify),
+      count: countCertificates(ca),
+    };
+  // NODE_EXTRA_CA_CERTS and --use-system-ca count, where Node tells of them.
+  const { getCACertificates, rootCertificates } = nodeTls() as NodeTls;
+  return { from: "node", count: (getCACertificates?.("default") ?? rootCertificates).length };
+}
+
+const isSystem = (verify: TlsSettings["sslVerify"]): boolean =>
+  verify === "<system>" || verify === "truststore";
+
+const countCertificates = (pems: readonly string[]): number =>
+  pems.reduce((sum, pem) => sum + pem.split("BEGIN CERTIFICATE").length - 1, 0);
 
 async function requireFile(path: string, key: string): Promise<Buffer> {
   const bytes = await readBytes(path);
@@ -92,8 +122,7 @@ async function readRoots(path: string): Promise<string[]> {
 }
 
 async function systemRoots(events: EventSink): Promise<string[]> {
-  // Node 22.15 and later ask the operating system.
-  const ask = (nodeTls() as { getCACertificates?: (kind: "system") => string[] }).getCACertificates;
+  const ask = (nodeTls() as NodeTls).getCACertificates;
   const roots = ask?.("system") ?? [];
   if (roots.length > 0) return roots;
   for (const path of SYSTEM_BUNDLES) {

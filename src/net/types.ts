@@ -8,11 +8,24 @@ export interface RetryInfo {
   delay: number;
 }
 
+/** One request as it went out, without secrets: a redirect, or a registry's token, is a request of its own. */
+export interface SentRequest {
+  url: string;
+  /** The proxy that it goes through. */
+  proxy: string | undefined;
+  login: LoginKind | undefined;
+}
+
+/** How a request says who asks; `aws` is a signature. */
+export type LoginKind = "token" | "bearer" | "basic" | "aws";
+
 export interface FetchOptions {
   /** Names in lower case. Kept on redirects, except `authorization` and `cookie` to another origin. */
   headers?: Record<string, string> | undefined;
   signal?: AbortSignal | undefined;
   onRetry?: ((retry: RetryInfo) => void) | undefined;
+  /** Told of each request before it goes out. Not for files. */
+  onSend?: ((sent: SentRequest) => void) | undefined;
   /** Ask for gzip and decode it. For text only: archives are compressed already, and their hash is of the bytes sent. */
   compressed?: boolean | undefined;
   /**

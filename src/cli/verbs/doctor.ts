@@ -1,5 +1,8 @@
 import { CHECKS, doctor, type HealthCheck } from "../../commands/doctor.ts";
+import type { NetworkReport } from "../../commands/doctor-network.ts";
+import type { TlsRoots } from "../../net/tls.ts";
 import { nameOfDist } from "../../specs/records.ts";
+import { plural } from "../../util/format.ts";
 import { EXIT } from "../exit-codes.ts";
 import { flag, type Invocation, text } from "../invocation.ts";
 import { renderTable } from "../render/table.ts";
@@ -19,14 +22,18 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     return EXIT.ok;
   }
   const target = { name: text(invocation, "name"), prefix: text(invocation, "prefix") };
-  const { prefix, checks } = await doctor({ target, fix: flag(invocation, "fix") }, session.context);
+  const { prefix, checks, network } = await doctor(
+    { target, fix: flag(invocation, "fix"), network: flag(invocation, "network") },
+    session.context,
+  );
   session.settle();
   const healthy = checks.every(({ status, fixed }) => status !== "error" || fixed);
-  if (session.json) session.printJson({ success: healthy, prefix, checks });
+  if (session.json) session.printJson({ success: healthy, prefix: prefix ?? null, checks, network });
   else {
-    session.say(`Environment: ${prefix}\n`);
+    if (prefix !== undefined) session.say(`Environment: ${prefix}\n`);
     const lines = invocation.name === "conda" ? describeAsConda : describe;
     session.print(checks.flatMap((check) => lines(check, session)).join("\n"));
+    if (network) session.print(["", ...describeNetwork(network, session)].join("\n"));
   }
   // conda reports; only its caller judges.
   return healthy || invocation.name === "conda" ? EXIT.ok : EXIT.failure;
@@ -47,6 +54,30 @@ function describe({ status, message, details, fixed }: HealthCheck, session: Ses
     ...shown.map((line) => `    ${printable(line)}`),
     ...more,
   ];
+}
+
+function describeNetwork({ tls, channels }: NetworkReport, session: Session): string[] {
+  const titles = ["Channel", "Answers", "Time", "Proxy", "Login"].map((title) => ({ title }));
+  const rows = channels.map(({ url, error, seconds, proxy, login }) => [
+    url,
+    error === null ? "yes" : "no",
+    `${Math.round(seconds * 1000)} ms`,
+    proxy ?? "none",
+    login ?? "none",
+  ]);
+  const certificate = tls.client_certificate === null ? "" : `, client certificate ${tls.client_certificate}`;
+  const roots = tls.roots === null ? "cannot be read" : describeRoots(tls.roots);
+  return [
+    ...renderTable(titles, rows, { available: session.out.columns(), dispensable: [] }),
+    "",
+    printable(`  TLS roots: ${roots}${certificate}`),
+  ];
+}
+
+function describeRoots({ from, count }: TlsRoots): string {
+  if (from === "none") return "certificates are NOT verified (`ssl_verify` is false)";
+  const places: Record<string, string> = { node: "those of Node.js", system: "those of the system" };
+  return `${Object.hasOwn(places, from) ? places[from] : from} (${plural(count, "certificate")})`;
 }
 
 /** conda's sentences, good and bad, of the checks that it has. */
