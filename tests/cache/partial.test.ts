@@ -1,14 +1,5 @@
 import { spawn } from "node:child_process";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
@@ -20,7 +11,7 @@ import { processSpace } from "../../src/fs/cache-files.ts";
 import { createHttpClient } from "../../src/net/http.ts";
 import { createPool } from "../../src/workers/pool.ts";
 import { bundleForNode } from "../support/bundle.ts";
-import { checkVisible, litter } from "../support/cache-checks.ts";
+import { checkVisible, litter, unfinishedBytes } from "../support/cache-checks.ts";
 import { type ChannelServer, type Fault, startServer } from "../support/channel-server.ts";
 import { startRegistry } from "../support/oci-registry.ts";
 import { noise, type ServedPackage, served } from "../support/packages.ts";
@@ -90,13 +81,7 @@ it("goes on where a killed process stopped", async () => {
   server.faults.push({ stallAt: 2_000_000 });
   const child = spawn(process.execPath, [join(bundle.directory, "driver.js"), recordsFile, pkgs]);
   const ended = new Promise((done) => child.once("exit", done));
-  const arrived = (): number =>
-    readdirSync(pkgs)
-      .filter((name) => name.startsWith(".taipan-"))
-      .flatMap((name) => readdirSync(join(pkgs, name)).map((file) => join(pkgs, name, file)))
-      .filter((path) => path.endsWith(".archive"))
-      .reduce((sum, path) => sum + statSync(path).size, 0);
-  await expect.poll(arrived, { timeout: 30_000, interval: 5 }).toBeGreaterThan(1_500_000);
+  await expect.poll(() => unfinishedBytes(pkgs), { interval: 5 }).toBeGreaterThan(1_500_000);
   child.kill("SIGKILL");
   await ended;
   bundle.remove();

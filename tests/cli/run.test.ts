@@ -22,7 +22,7 @@ const run = (...args: string[]) => sandbox.taipan("run", "-n", "sci", ...args);
 
 /** Waits for a condition that another process makes true. */
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 400; i++) {
+  for (let i = 0; i < 2000; i++) {
     if (await condition()) return;
     await sleep(25);
   }

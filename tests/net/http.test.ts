@@ -36,7 +36,7 @@ async function serve(options: ServerOptions = {}): Promise<ChannelServer> {
 
 function client(options: HttpOptions = {}): HttpClient {
   const http = createHttpClient(
-    { retryDelay: 5, lowSpeedTime: 400, ...options },
+    { retryDelay: 5, lowSpeedTime: 1500, ...options },
     { events: (event) => events.push(event) },
   );
   open.push(http);

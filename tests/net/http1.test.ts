@@ -58,12 +58,12 @@ it("waits for a slow reader, and breaks off a silent server", async () => {
     socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\netag: "1"\r\n\r\n`);
     socket.write(request === 1 ? body : body.subarray(0, 1000));
   });
-  const http = createHttpClient({ retries: 0, lowSpeedTime: 150 }, { events: () => {} });
+  const http = createHttpClient({ retries: 0, lowSpeedTime: 700 }, { events: () => {} });
   open.push(http);
   let size = 0;
   for await (const chunk of (await http.fetch(url)).body) {
     // Longer than the limit, with the buffers full.
-    if (size === 0) await new Promise((done) => setTimeout(done, 450));
+    if (size === 0) await new Promise((done) => setTimeout(done, 1500));
     size += chunk.byteLength;
   }
   expect(size).toBe(body.length);

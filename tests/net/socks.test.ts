@@ -58,8 +58,8 @@ function client(port: number, login = "me:hunter2@") {
   const http = createHttpClient(
     {
       retries: 0,
-      headersTimeout: 300,
-      connectTimeout: 300,
+      headersTimeout: 2000,
+      connectTimeout: 2000,
       sslVerify: TEST_CA,
       proxies: { all: `socks5h://${login}127.0.0.1:${port}` },
     },

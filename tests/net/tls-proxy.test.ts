@@ -273,7 +273,7 @@ describe("proxies", () => {
       answer(socket);
     });
     const address = `http://127.0.0.1:${await listen(http)}`;
-    const options = { proxies: { all: address }, headersTimeout: 100, retries: 1, retryDelay: 1 };
+    const options = { proxies: { all: address }, headersTimeout: 1000, retries: 1, retryDelay: 1 };
     const error = await failure(client(options).fetch("https://localhost:9/"));
     expect(error.message).toContain(`${message} (2 times)`);
     expect(asked).toBe(2);

@@ -33,13 +33,13 @@ describe("prefix lock", () => {
     const first = await lockPrefix(prefix, { timeout: 5 });
     const order: string[] = [];
     const waiting: string[] = [];
-    const second = lockPrefix(prefix, { timeout: 5, onWait: (holder) => waiting.push(holder) }).then(
+    const second = lockPrefix(prefix, { timeout: 60, onWait: (holder) => waiting.push(holder) }).then(
       (lock) => {
         order.push("second");
         return lock;
       },
     );
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await expect.poll(() => waiting.length).toBe(1);
     order.push("first released");
     first.release();
     (await second).release();

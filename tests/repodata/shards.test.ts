@@ -222,7 +222,7 @@ describe("sharded repodata", () => {
     const path = Object.keys(newer).find((name) => !(name in files))!;
     Object.assign(files, newer);
     server.faults.push(fault(path));
-    const http = { retries: 1, retryDelay: 1, lowSpeedTime: 200 };
+    const http = { retries: 1, retryDelay: 1, lowSpeedTime: 1000 };
     await expect(load([`${server.url}/ch`], { ...setup, http })).rejects.toMatchObject({
       message: expect.stringMatching(/^the shard of `libblas` in `.*\/ch\/noarch`/),
     });

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { buildPackage, writeChannel } from "../../fixtures/index.ts";
 import { readPrefix } from "../../src/prefix/prefix.ts";
 import { verifyPrefix } from "../../src/prefix/verify.ts";
-import { checkVisible } from "../support/cache-checks.ts";
+import { checkVisible, unfinishedBytes } from "../support/cache-checks.ts";
 import { type ChannelServer, startServer, TEST_CA } from "../support/channel-server.ts";
 import { type CliResult, createSandbox, type Sandbox } from "../support/cli.ts";
 import { noise, type ServedPackage, served, somePackages } from "../support/packages.ts";
@@ -96,18 +96,20 @@ it("16 processes create different environments from one cold cache at once", {
   const counts = new Map<string, number>();
   for (const { path } of plain.requests.filter(({ path }) => isArchive(path)))
     counts.set(path, (counts.get(path) ?? 0) + 1);
-  // Whoever comes first downloads for all; two may begin at the very same moment.
+  // Whoever comes first downloads for all. Some begin at the same moment, and nobody waits for one that gets no processor.
   expect(counts.size).toBe(packages.length);
-  expect(Math.max(...counts.values())).toBeLessThanOrEqual(3);
-  expect(plain.requests.filter(({ path }) => isArchive(path)).length).toBeLessThan(packages.length * 2);
+  const asked = [...counts.values()].reduce((sum, count) => sum + count, 0);
+  expect(asked).toBeLessThan(sets.flat().length / 2);
 });
 
-/** Any moment of a run; in two of three rounds one after the first archive, or the large one, was asked for. */
+/** Any moment of a run; in two of three rounds one after the first archive, or half of the large one, arrived. */
 async function moment(round: number, server: ChannelServer, took: number): Promise<void> {
   if (round % 3 === 0) return sleep(Math.random() * took);
   const seen = (): boolean =>
-    server.requests.some(({ path }) => (round % 3 === 1 ? isArchive(path) : path === big.path));
-  for (let i = 0; i < 2000 && !seen(); i++) await sleep(10);
+    round % 3 === 1
+      ? server.requests.some(({ path }) => isArchive(path))
+      : unfinishedBytes(join(sandbox.root, "pkgs")) > big.bytes.length / 2;
+  while (!seen()) await sleep(10);
   await sleep(Math.random() * 500);
 }
 
@@ -125,8 +127,10 @@ it(`${KILLS} kills at random moments: what is visible is whole, and the next run
     rmSync(pkgs, { recursive: true, force: true });
     rmSync(prefix, { recursive: true, force: true });
     server.requests.length = 0;
-    // Slow enough for a kill to hit it, and to make going on worth while.
-    server.faults.push({ match: big.path, drip: { bytes: 131_072, ms: 10 } });
+    // Whoever is to be killed at a certain point does not come to its end before.
+    const fault =
+      round % 3 === 0 ? { drip: { bytes: 131_072, ms: 10 } } : { stallAt: big.bytes.length - 1000 };
+    server.faults.push({ match: big.path, ...fault });
     const args = createArguments(prefix, server, packages);
     const killWhen = moment(round, server, took);
     const first = await sandbox.taipanWith({ killWhen }, ...args);
@@ -145,6 +149,6 @@ it(`${KILLS} kills at random moments: what is visible is whole, and the next run
     if (server.requests.slice(asked).some(({ headers }) => headers["range"] !== undefined)) wentOn += 1;
   }
   process.stderr.write(`${killed} of ${KILLS} were killed, ${wentOn} went on with a download\n`);
-  expect(killed).toBeGreaterThan(KILLS / 2);
+  expect(killed).toBeGreaterThanOrEqual(Math.floor((KILLS * 2) / 3));
   expect(wentOn).toBeGreaterThan(0);
 });

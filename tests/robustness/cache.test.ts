@@ -195,15 +195,19 @@ it("left-overs of dead processes are swept, those of living ones are not, and ho
   timeout: 60_000,
 }, async () => {
   const pkgs = join(sandbox, "swept");
+  // The first process cannot end before it is killed.
+  server.faults.push({ stallAt: 1, times: Infinity });
   const { child, done } = start(pkgs);
   // A process keeps its unfinished work below a name that holds its number.
-  const owned = () => litter(pkgs).find((name) => /-\d+-/.test(name));
-  await expect.poll(owned, { timeout: 20_000, interval: 2 }).toBeDefined();
-  const name = owned();
+  const owned = () => litter(pkgs).find((name) => name.includes(`-${child.pid}-`));
+  await expect.poll(owned, { interval: 2 }).toBeDefined();
+  const name = owned()!;
   child.kill("SIGKILL");
   await done;
-  cpSync(join(pkgs, name!), join(pkgs, name!.replace(/-\d+-/, `-${process.pid}-`)), { recursive: true });
+  server.faults.length = 0;
+  const living = name.replace(`-${child.pid}-`, `-${process.pid}-`);
+  cpSync(join(pkgs, name), join(pkgs, living), { recursive: true });
   expect((await start(pkgs).done).output).toEqual({ ok: PACKAGES });
-  expect(existsSync(join(pkgs, name!))).toBe(false);
-  expect(litter(pkgs)).toEqual([name!.replace(/-\d+-/, `-${process.pid}-`)]);
+  expect(existsSync(join(pkgs, name))).toBe(false);
+  expect(litter(pkgs)).toEqual([living]);
 });

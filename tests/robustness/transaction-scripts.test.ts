@@ -136,7 +136,7 @@ describe.runIf(process.platform !== "win32")("kill -9 inside of a link script", 
     },
   );
 
-  test("what the user does before the next command stays", { timeout: 30_000 }, async () => {
+  test("what the user does before the next command stays", async () => {
     const { box, job, before } = await scene("post-link");
     await run(job(0, { KILL_AT: "8", KILL_WHOM: "" }));
     await sleep(5_500);
@@ -151,9 +151,7 @@ describe.runIf(process.platform !== "win32")("kill -9 inside of a link script", 
     expect(stateOf(box)).toEqual(before);
   });
 
-  test("a new environment is removed, whatever its script was about to write", {
-    timeout: 30_000,
-  }, async () => {
+  test("a new environment is removed, whatever its script was about to write", async () => {
     const { box, job, after } = await scene("post-link");
     const fresh = join(box.root, "envs/fresh");
     const transaction = planTransaction(

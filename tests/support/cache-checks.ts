@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import type { ServedPackage } from "./packages.ts";
@@ -40,4 +40,18 @@ export function litter(pkgs: string): string[] {
   if (!existsSync(pkgs)) return [];
   const known = /^(urls(\.txt)?|cache|CACHEDIR\.TAG|pkg-\d+-1\.\d+-0(\.conda|\.tar\.bz2)?)$/;
   return readdirSync(pkgs).filter((name) => !known.test(name));
+}
+
+/** Bytes of the largest archive that a process is downloading into the cache directory; 0 while it changes under our eyes. */
+export function unfinishedBytes(pkgs: string): number {
+  try {
+    const sizes = readdirSync(pkgs)
+      .filter((name) => name.startsWith(".taipan-"))
+      .flatMap((name) => readdirSync(join(pkgs, name)).map((file) => join(pkgs, name, file)))
+      .filter((path) => path.endsWith(".archive"))
+      .map((path) => statSync(path).size);
+    return Math.max(0, ...sizes);
+  } catch {
+    return 0;
+  }
 }
