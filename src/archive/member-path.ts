@@ -57,9 +57,9 @@ function checkPart(name: string, part: string, rules: PathRules): void {
   if (/[. ]$/.test(part)) throw unsafePath(name, "a name in it ends with a dot or a space");
 }
 
-/** What two paths share when a file system ignores case and Unicode composition. */
+/** What two paths share when a file system ignores case and Unicode composition: `ß` is `ss` to APFS (CVE-2026-23950). */
 export function foldPath(path: string): string {
-  return path.normalize("NFC").toLowerCase();
+  return path.normalize("NFD").toLowerCase().toUpperCase();
 }
 
 export type LinkPlace = "inside" | "external";
@@ -74,12 +74,18 @@ export function checkLinkTarget(path: string, target: string, rules: PathRules):
   if (target[0] === "/") return "external";
   const backslash = rules.windows || target[0] === "\\" || target.split(/[\\/]/).includes("..");
   const normal = backslash ? target.replaceAll("\\", "/") : target;
-  if (normal[0] === "/" || /^[A-Za-z]:/.test(normal)) return "external";
+  if (normal[0] === "/" || /^[A-Za-z]:(?:$|[/\\])/.test(normal)) return "external";
+  // Where it leads depends on the directory that its reader is in on that drive.
+  if (rules.windows && /^[A-Za-z]:/.test(normal)) throw leadsOut(path, target);
   let depth = path.split("/").length - 1;
   for (const part of normal.split("/")) {
     if (part === "" || part === ".") continue;
     depth += part === ".." ? -1 : 1;
-    if (depth < 0) throw unsafePath(path, `its link target \`${target}\` is outside the package`);
+    if (depth < 0) throw leadsOut(path, target);
   }
   return "inside";
+}
+
+export function leadsOut(path: string, target: string): ToolError {
+  return unsafePath(path, `its link target \`${target}\` is outside the package`);
 }

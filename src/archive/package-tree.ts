@@ -6,7 +6,14 @@
  */
 import { ToolError } from "../errors.ts";
 import type { TreeWriter } from "../fs/tree-writer.ts";
-import { checkLinkTarget, checkMemberPath, foldPath, type PathRules, unsafePath } from "./member-path.ts";
+import {
+  checkLinkTarget,
+  checkMemberPath,
+  foldPath,
+  leadsOut,
+  type PathRules,
+  unsafePath,
+} from "./member-path.ts";
 
 export interface TreeOptions extends PathRules {
   /** `refuse` also symbolic links with absolute targets. */
@@ -51,12 +58,12 @@ export class PackageTree {
   symlink(name: string, target: string): void {
     const path = this.leaf(name);
     const folded = foldPath(path);
-    if (/^info\/[^/]+$/i.test(path) || folded === "info")
+    if (/^info\/[^/]+$/i.test(path) || folded === "INFO")
       throw unsafePath(path, "package metadata must not be a symbolic link");
     const place = checkLinkTarget(path, target, this.options);
     if (place === "external") {
       if (this.options.externalLinks === "refuse" || /^info\//i.test(path)) {
-        throw unsafePath(path, `its link target \`${target}\` is outside the package`);
+        throw leadsOut(path, target);
       }
       this.externalLinks.push(path);
     } else if (climbsLate(target)) this.unsure.push(path);
@@ -84,8 +91,7 @@ export class PackageTree {
    */
   finish(): void {
     for (const path of this.unsure) {
-      if (!this.staysInside(path))
-        throw unsafePath(path, `its link target \`${this.links.get(path)}\` is outside the package`);
+      if (!this.staysInside(path)) throw leadsOut(path, this.links.get(path)!);
     }
   }
 

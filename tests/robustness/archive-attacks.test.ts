@@ -98,6 +98,12 @@ const PATHS: Attack[] = [
   ]),
   tarAttack("`..` in the ustar prefix", UNSAFE, [{ ...file("escaped"), prefix: "../.." }]),
   tarAttack("backslash climbing", UNSAFE, [file("lib\\..\\..\\escaped")]),
+  tarAttack("backslash climbing from the current directory (CVE-2026-23889)", UNSAFE, [
+    file(".\\..\\..\\escaped"),
+  ]),
+  tarAttack("neighbour whose name begins as the target's (CVE-2026-1703, CVE-2025-59343)", UNSAFE, [
+    file("../destinations-2/escaped"),
+  ]),
   tarAttack("UNC path", UNSAFE, [file("\\\\server\\share\\x")]),
   tarAttack("drive letter with slash (CVE-2021-37713)", UNSAFE, [file("C:/Windows/x")]),
   tarAttack("drive-relative path on Windows (CVE-2021-37713)", UNSAFE, [file("C:evil")], windows),
@@ -150,6 +156,26 @@ const LINKS: Attack[] = [
   tarAttack("directory cache poisoning by Unicode form (CVE-2021-37712)", UNSAFE, [
     link("caf\u00e9", "/tmp"),
     file("cafe\u0301/escaped"),
+  ]),
+  tarAttack("directory cache poisoning by `ß` and `ss` (CVE-2026-23950)", UNSAFE, [
+    link("stra\u00dfe", "/tmp"),
+    file("strasse/escaped"),
+  ]),
+  tarAttack("directory member that changes the mode behind a link (CVE-2026-33056)", UNSAFE, [
+    link("d", "/tmp"),
+    { name: "d", type: "5", mode: 0o777 },
+  ]),
+  tarAttack("drive-relative link target (CVE-2026-31802)", UNSAFE, [link("x", "C:../../../target.txt")]),
+  tarAttack(
+    "drive-relative link target on Windows (CVE-2026-31802)",
+    UNSAFE,
+    [link("lib/x", "C:..\\target.txt")],
+    windows,
+  ),
+  tarAttack("drive-relative hard link (CVE-2026-29786)", UNSAFE, [hard("x", "C:../../canary")]),
+  tarAttack("hard link judged from its own directory (CVE-2026-24842)", UNSAFE, [
+    file("a/b/c/f"),
+    hard("a/b/c/x", "../../../../canary"),
   ]),
   tarAttack("relative link target above the package (CVE-2025-4517)", UNSAFE, [
     link("lib/x", "../../etc/passwd"),
@@ -231,6 +257,25 @@ const TAR: Attack[] = [
     { name: "L", type: "L", content: "b\0" },
     file("x"),
   ]),
+  tarAttack("PAX size before a GNU long name (GHSA-3pv8-6f4r-ffg2)", BAD, [
+    pax({ size: "1024" }),
+    { name: "././@LongLink", type: "L", content: "long\0" },
+    { name: "outer", size: 0 },
+    ...[rawMember(file("hidden", "y".repeat(512)))],
+  ]),
+  tarAttack("malformed PAX header that some readers skip (CVE-2026-32766)", BAD, [
+    { name: "p", type: "x", content: `${paxRecord("path", "a")}x path=b\n` },
+    file("x"),
+  ]),
+  tarAttack(
+    "GNU long link name that is cut (CVE-2024-57970)",
+    BAD,
+    [],
+    {},
+    rawMember({
+      ...{ name: "././@LongLink", type: "K", content: "x".repeat(600) },
+    }).subarray(0, 700),
+  ),
   tarAttack("PAX record length beyond its header", BAD, [
     { name: "p", type: "x", content: "99 path=x\n" },
     file("x"),
@@ -282,6 +327,22 @@ function put(bytes: Buffer, at: number, value: number, size: 2 | 4): Buffer {
   else bytes.writeUInt32LE(value, at);
   return bytes;
 }
+/** The first member with an extra field, which only its own header has. */
+function withExtra(zip: Buffer, ...fields: [id: number, data: Uint8Array][]): Buffer {
+  const extra = Buffer.concat(
+    fields.flatMap(([id, data]) => [put(put(Buffer.alloc(4), 0, id, 2), 2, data.length, 2), data]),
+  );
+  const name = 30 + zip.readUInt16LE(26);
+  return Buffer.concat([put(zip.subarray(0, name), 28, extra.length, 2), extra, zip.subarray(name)]);
+}
+/** An end record of zip64, which says what the other one says but for the number of members, and its locator. */
+function zip64End(zip: Buffer, count: number): Buffer {
+  const at = eocd(zip);
+  const end = put(put(Buffer.alloc(76), 0, 0x06064b50, 4), 4, 44, 4);
+  put(put(end, 24, count, 4), 32, count, 4);
+  put(put(end, 40, zip.readUInt32LE(at + 12), 4), 48, zip.readUInt32LE(at + 16), 4);
+  return put(put(put(end, 56, 0x07064b50, 4), 64, at, 4), 72, 1, 4);
+}
 const central = (zip: Buffer): number => zip.indexOf(Buffer.from("PK\x01\x02"));
 /** The second member's local header. */
 const second = (zip: Buffer): number => zip.indexOf(Buffer.from("PK\x03\x04"), 4);
@@ -309,6 +370,22 @@ const ZIP: Attack[] = [
     put(put(zip, eocd(zip) + 8, 2, 2), eocd(zip) + 10, 2, 2),
   ),
   zipAttack("end record with a wrong directory offset", (zip) => put(zip, eocd(zip) + 16, 0, 4)),
+  zipAttack("two end records that disagree (GHSA-w476-p2h3-79g9)", (zip) =>
+    Buffer.concat([zip.subarray(0, eocd(zip)), zip64End(zip, 2), zip.subarray(eocd(zip))]),
+  ),
+  zipAttack("second name in a Unicode path field", (zip) =>
+    withExtra(zip, [0x7075, Buffer.from("\x01\0\0\0\0pkg.tar.zst", "latin1")]),
+  ),
+  zipAttack("size told another way in a zip64 field (CVE-2025-54368)", (zip) =>
+    withExtra(zip, [1, put(Buffer.alloc(16), 0, 7, 4)]),
+  ),
+  zipAttack("two zip64 fields", (zip) => withExtra(zip, [1, Buffer.alloc(8)], [1, Buffer.alloc(8)])),
+  zipAttack("extra field beyond its header", (zip) => {
+    const changed = withExtra(zip, [0x9999, Buffer.alloc(8)]);
+    return put(changed, changed.indexOf("\x99\x99", 0, "latin1") + 2, 99, 2);
+  }),
+  zipAttack("stored member with two sizes", (zip) => put(zip, 18, 7, 4)),
+  zipAttack("patched data", (zip) => put(zip, 6, 0x20, 2)),
   zipAttack("second disk", (zip) => put(zip, eocd(zip) + 4, 1, 2)),
   zipAttack("deflated member", (zip) => put(zip, 8, 8, 2)),
   zipAttack("encrypted member", (zip) => put(zip, 6, 1, 2)),
