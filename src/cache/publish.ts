@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import { ToolError } from "../errors.ts";
 import { fileIdentity, tryRename } from "../fs/cache-files.ts";
-import { ensureDir } from "../fs/files.ts";
+import { ensureSharedDir } from "../fs/files.ts";
 import type { PackageCacheRecord, RepoDataRecord } from "../specs/records.ts";
 import { archiveName, placesOf } from "./layout.ts";
 import type { PackageCache } from "./package-cache.ts";
@@ -29,7 +29,7 @@ export async function publish(
   const { record } = prepared;
   const { flat, nested } = placesOf(pkgs, record, archiveName(record.fn).dist);
   for (const place of [flat, ...nested.slice(0, 1)]) {
-    if (place !== flat) await ensureDir(dirname(place));
+    if (place !== flat) await ensureSharedDir(dirname(place));
     if (await settle(cache, place, prepared)) {
       const archive = join(dirname(place), record.fn);
       if (prepared.archive !== undefined) await allowed(tryRename(prepared.archive, archive));

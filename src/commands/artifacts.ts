@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { ToolError } from "../errors.ts";
-import { ensureDir, readText, writeAtomic } from "../fs/files.ts";
+import { ensureSharedDir, readText, writeAtomic } from "../fs/files.ts";
 import {
   checkFresh,
   checkRole,
@@ -15,7 +15,7 @@ import { redactUrl } from "../specs/credentials.ts";
 import { channelUrl, distString, type RepoDataRecord } from "../specs/records.ts";
 import { trimTrailingSlashes } from "../specs/slashes.ts";
 import { objectOf, parseJson } from "../util/json.ts";
-import { writablePkgsDir } from "./channels.ts";
+import { writableMetadataDir } from "./channels.ts";
 import type { CommandContext } from "./context.ts";
 import { baseUrls } from "./policy.ts";
 
@@ -83,7 +83,7 @@ async function openSource(base: string, context: CommandContext): Promise<TrustS
     base,
     metadata: trimTrailingSlashes(signingMetadataUrlBase) || base,
     rootFile: join(rootPrefix, "etc", "trusted-repos", key, "root.json"),
-    cache: join(await writablePkgsDir(pkgsDirs), "cache", `${key}.trust`),
+    cache: join(await writableMetadataDir(pkgsDirs), `${key}.trust`),
     context,
   };
 }
@@ -190,7 +190,7 @@ async function fetchText(
 }
 
 async function remember(name: string, text: string, { cache }: TrustSource): Promise<void> {
-  await ensureDir(cache);
+  await ensureSharedDir(cache);
   await writeAtomic(join(cache, name), text);
 }
 

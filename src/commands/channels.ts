@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { ToolError } from "../errors.ts";
-import { ensureCacheDir, ensureDir, isWritable } from "../fs/files.ts";
+import { ensureCacheDir, ensureSharedDir, isWritable } from "../fs/files.ts";
 import { loadChannels } from "../repodata/load.ts";
 import type { Channel } from "../specs/channel.ts";
 import { type MatchSpec, tryParseMatchSpec } from "../specs/match-spec.ts";
@@ -71,16 +71,21 @@ function furtherChannels(specs: readonly string[], channels: readonly Channel[])
   );
 }
 
-/** First package cache that can be written, created when it is not there; its `cache` directory holds repodata. */
-export async function writablePkgsDir(pkgsDirs: readonly string[]): Promise<string> {
+/**
+ * Where repodata, notices and trust roots are kept: `cache` in the first package cache that has one which can be written, made when it
+ * is not there. In a cache of several users it may belong to another of them, while packages can be added beside it.
+ */
+export async function writableMetadataDir(pkgsDirs: readonly string[]): Promise<string> {
   for (const dir of pkgsDirs) {
-    if (!(await isWritable(dir))) continue;
+    const metadata = join(dir, "cache");
+    if (!(await isWritable(metadata))) continue;
     await ensureCacheDir(dir);
-    return dir;
+    await ensureSharedDir(metadata);
+    return metadata;
   }
   throw new ToolError(
     "permission-denied",
-    `no package cache can be written: ${pkgsDirs.map((dir) => `\`${dir}\``).join(", ")}`,
+    `no package cache can be written: ${pkgsDirs.map((dir) => `\`${join(dir, "cache")}\``).join(", ")}`,
     {
       hint: "set CONDA_PKGS_DIRS, or --root-prefix, to a directory of yours",
     },
@@ -105,10 +110,8 @@ export async function loadIndexes(
   const { config, events, signal } = context;
   context.resources.useChannels(channels);
   warnOfTerms(channels, context);
-  const writable = await writablePkgsDir(config.pkgsDirs);
-  const cacheDir = join(writable, "cache");
-  const otherCacheDirs = config.pkgsDirs.filter((dir) => dir !== writable).map((dir) => join(dir, "cache"));
-  await ensureDir(cacheDir);
+  const cacheDir = await writableMetadataDir(config.pkgsDirs);
+  const otherCacheDirs = config.pkgsDirs.map((dir) => join(dir, "cache")).filter((dir) => dir !== cacheDir);
   const started = performance.now();
   events({ type: "phase", phase: "repodata", state: "start" });
   try {

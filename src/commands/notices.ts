@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import {
   type ChannelNotice,
   fetchNotices,
@@ -6,7 +5,7 @@ import {
   requestNotices,
 } from "../repodata/notices.ts";
 import type { Channel } from "../specs/channel.ts";
-import { chooseChannels, writablePkgsDir } from "./channels.ts";
+import { chooseChannels, writableMetadataDir } from "./channels.ts";
 import type { CommandContext } from "./context.ts";
 
 /** Messages of the channels' owners (CEP 6), newest first: all that have not expired, seen before or not. */
@@ -16,7 +15,7 @@ export async function notices(
 ): Promise<ChannelNotice[]> {
   const chosen = chooseChannels({ channels, fileChannels: [], nodefaults: false }, context);
   context.resources.useChannels(chosen);
-  const cacheDir = join(await writablePkgsDir(context.config.pkgsDirs), "cache");
+  const cacheDir = await writableMetadataDir(context.config.pkgsDirs);
   return fetchNotices(
     chosen,
     { limit: 1000, unseenOnly: false, interval: 0 },
@@ -34,7 +33,7 @@ async function startNotices(
 ): Promise<PendingNotices | undefined> {
   const { numberChannelNotices: limit, json, quiet, offline } = config;
   if (limit <= 0 || json || quiet || offline || channels.length === 0) return undefined;
-  const cacheDir = join(await writablePkgsDir(config.pkgsDirs), "cache");
+  const cacheDir = await writableMetadataDir(config.pkgsDirs);
   return requestNotices(channels, { limit }, { http: resources.http(), cacheDir, signal });
 }
 

@@ -63,6 +63,9 @@ export async function ensureDir(path: string): Promise<void> {
   makeDirectory(path);
 }
 
+/** The bits of a directory whose group may write, and owns what is made in it. */
+const GROUP_SHARED = 0o2020;
+
 const CACHE_TAG = `Signature: 8a477f597d28d172789f06886806bc55
 # This directory was made by taipan, and holds what can be downloaded again. Backup programs may leave it out:
 # see https://bford.info/cachedir/
@@ -78,6 +81,20 @@ export async function ensureCacheDir(path: string): Promise<void> {
   if (!isNew) return;
   // Not by way of a temporary name: one who is killed here must leave nothing behind. A cache works as well without a whole tag.
   await fs.promises.writeFile(join(path, "CACHEDIR.TAG"), CACHE_TAG, { flag: "wx" }).catch(() => {});
+}
+
+/**
+ * Makes a directory that those share who share its parent, and the parents that it needs: where a parent is a group's (`chmod g+ws`),
+ * so is what is made in it, whatever the umask of the user who comes first. One that is there is taken as it is.
+ */
+export async function ensureSharedDir(path: string): Promise<void> {
+  const parent = dirname(path);
+  if (parent === path || (await pathKind(path)) !== undefined) return;
+  await ensureSharedDir(parent);
+  makeDirectory(path);
+  const { mode } = await fs.promises.stat(parent);
+  // Two users may make it at once: only its owner can set its mode, and does.
+  if ((mode & GROUP_SHARED) === GROUP_SHARED) await fs.promises.chmod(path, mode & 0o7777).catch(() => {});
 }
 
 /** What a path is, without following a final symlink. */

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { ToolError } from "../errors.ts";
-import { ensureDir, readTextSync, writeAtomic } from "../fs/files.ts";
+import { ensureSharedDir, readTextSync, writeAtomic } from "../fs/files.ts";
 import type { HttpClient } from "../net/http.ts";
 import type { Channel } from "../specs/channel.ts";
 
@@ -132,7 +132,7 @@ async function choose(
 
 async function save(path: string, state: NoticeState): Promise<void> {
   try {
-    await ensureDir(dirname(path));
+    await ensureSharedDir(dirname(path));
     await writeAtomic(path, JSON.stringify(state));
   } catch (error) {
     // A read-only cache shows a notice once more; that is no reason to fail a command.

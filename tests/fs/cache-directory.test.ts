@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import { ensureCacheDir } from "../../src/fs/files.ts";
+import { ensureCacheDir, ensureSharedDir } from "../../src/fs/files.ts";
 
 const sandbox = mkdtempSync(join(tmpdir(), "taipan-cache-directory-"));
 afterAll(() => rmSync(sandbox, { recursive: true }));
@@ -29,3 +29,25 @@ it("a tag that was removed does not come back", async () => {
   await ensureCacheDir(path);
   expect(readdirSync(path)).toEqual([]);
 });
+
+it.skipIf(process.platform === "win32")(
+  "a directory below one of a group is the group's, too, and one below a user's own is not",
+  async () => {
+    const modeOf = (path: string): number => statSync(path).mode & 0o7777;
+    for (const [name, mode, below] of [
+      ["group", 0o2775, 0o2775],
+      ["own", 0o755, 0o755],
+    ] as const) {
+      const parent = join(sandbox, name);
+      mkdirSync(parent);
+      chmodSync(parent, mode);
+      await ensureSharedDir(join(parent, "deep", "cache"));
+      expect([modeOf(join(parent, "deep")), modeOf(join(parent, "deep", "cache"))]).toEqual([below, below]);
+      const there = join(parent, "there");
+      mkdirSync(there);
+      chmodSync(there, 0o700);
+      await ensureSharedDir(there);
+      expect(modeOf(there)).toBe(0o700);
+    }
+  },
+);
