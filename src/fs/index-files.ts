@@ -75,7 +75,9 @@ export interface RandomAccessFile {
   close(): void;
 }
 
-/** Opens for reading; undefined when there is no such file. */
+const UNREADABLE: ReadonlySet<string> = new Set(["EISDIR", "EACCES", "EPERM"]);
+
+/** Opens for reading; undefined when there is no such file, or another user of a shared cache keeps it to themselves. */
 export function openForReading(path: string): RandomAccessFile | undefined {
   let fd: number;
   let size: number;
@@ -83,7 +85,7 @@ export function openForReading(path: string): RandomAccessFile | undefined {
     fd = fs.openSync(path, "r");
     size = fs.fstatSync(fd).size;
   } catch (error) {
-    if (isMissing(error) || codeOf(error) === "EISDIR") return undefined;
+    if (isMissing(error) || UNREADABLE.has(codeOf(error) ?? "")) return undefined;
     throw fromSystemError(error, "read", path);
   }
   let open = true;

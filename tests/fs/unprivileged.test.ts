@@ -12,6 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
+import { openForReading } from "../../src/fs/index-files.ts";
 import { keepTree } from "../../src/fs/kept-tree.ts";
 import { restoreTree } from "../../src/fs/restore-tree.ts";
 import { preflightFetch } from "../../src/prefix/preflight.ts";
@@ -105,3 +106,20 @@ test("a root prefix that is a file is named as one, whatever its mode", () => {
     ).toThrow(expect.objectContaining({ message: expect.stringContaining(`\`${file}\` is a file`) }));
   }
 });
+
+test.skipIf(process.platform === "win32")(
+  "an index that another user of a shared cache keeps to themselves is as good as none",
+  () => {
+    const { root } = scratch();
+    write(root, "closed/index", "whole");
+    write(root, "open.index", "whole");
+    chmodSync(join(root, "open.index"), 0o000);
+    chmodSync(join(root, "closed"), 0o000);
+    try {
+      expect(openForReading(join(root, "closed/index"))).toBeUndefined();
+      expect(openForReading(join(root, "open.index"))).toBeUndefined();
+    } finally {
+      chmodSync(join(root, "closed"), 0o755);
+    }
+  },
+);
