@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { COMMANDS } from "../../src/cli/verbs.ts";
 import { createSandbox, type Sandbox } from "../support/cli.ts";
 import { FIXED_ENV, writeWorld } from "../support/cli-world.ts";
@@ -10,6 +10,16 @@ let sandbox: Sandbox;
 let prefix: string;
 let url: string;
 const run = (...words: string[]) => sandbox.taipanWith({ env: FIXED_ENV }, ...words);
+
+/** Files of the user's in the environment, or what `directory` names, until the test ends. */
+function writeFiles(files: Record<string, string>, directory = prefix): void {
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(directory, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+    onTestFinished(() => rmSync(path, { force: true }));
+  }
+}
 
 beforeAll(async () => {
   sandbox = createSandbox();
@@ -23,9 +33,7 @@ afterAll(() => sandbox.close());
 describe("what conda has and few type", () => {
   it("package --untracked names what no package brought, and nothing else", async () => {
     expect((await run("package", "-n", "e", "--untracked")).stdout).toBe("");
-    mkdirSync(join(prefix, "mine"));
-    for (const name of ["mine/notes.txt", "mine/x.pyc", "mine/old~", "top"])
-      writeFileSync(join(prefix, name), "");
+    writeFiles({ "mine/notes.txt": "", "mine/x.pyc": "", "mine/old~": "", top: "" });
     expect((await run("package", "-n", "e", "-u")).stdout).toBe("mine/notes.txt\ntop\n");
   });
 
@@ -37,8 +45,9 @@ describe("what conda has and few type", () => {
   });
 
   it("clean --tempfiles looks into environments that it is given", async () => {
-    const left = ["lib.so.c~", "mine/x.trash", "mine/y.mamba_trash"].map((name) => join(prefix, name));
-    for (const path of left) writeFileSync(path, "in use");
+    const inUse = ["lib.so.c~", "mine/x.trash", "mine/y.mamba_trash"];
+    writeFiles({ top: "", ...Object.fromEntries(inUse.map((name) => [name, "in use"])) });
+    const left = inUse.map((name) => join(prefix, name));
     const astray = await run("clean", "--tempfiles", join(prefix, "mine"), "-y");
     expect([astray.code, astray.stderr]).toEqual([1, expect.stringContaining("no environment at")]);
     const bare = await run("clean", "--locks", prefix, "-y");
@@ -76,7 +85,7 @@ describe("what conda has and few type", () => {
     const words = ["search", "app", "-c", `file://${sandbox.home}`, "-c", url, "--override-channels"];
     const refused = await run(...words);
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("has neither")]);
-    writeFileSync(join(sandbox.home, ".condarc"), "allow_non_channel_urls: true\n");
+    writeFiles({ ".condarc": "allow_non_channel_urls: true\n" }, sandbox.home);
     const warned = await run(...words);
     expect([warned.code, warned.stderr]).toEqual([0, expect.stringMatching(/^warning: .*has neither/m)]);
     expect(warned.stdout).toContain("app");
