@@ -35,6 +35,11 @@ export function inVain(flags: string, why: string, more?: Partial<OptionSpec>): 
   return { flags, help: "", hidden: true, noEffect: why, ...more };
 }
 
+/** An option of the peers that asks for what is always so: whoever gives it has what they want, and need not be told. */
+export function alwaysSo(flags: string): OptionSpec {
+  return { flags, help: "", hidden: true };
+}
+
 /** An option of the peers that is not built: using it is an error that says what there is instead. */
 export function refused(flags: string, why: string, more?: Partial<OptionSpec>): OptionSpec {
   return { flags, help: "", hidden: true, notBuilt: why, ...more };
@@ -65,7 +70,8 @@ const general: OptionSpec[] = [
     choices: ["critical", "error", "warning", "info", "debug", "trace", "off"],
   },
   { flags: "--debug", help: "same as -vv", hidden: true, also: ["--trace"] },
-  inVain("--no-plugins", "there are no plug-ins"),
+  // There are none.
+  alwaysSo("--no-plugins"),
   inVain("--console <name>", "--progress chooses how things are shown"),
   {
     flags: "--print-config-only",
@@ -127,7 +133,8 @@ const network: OptionSpec[] = [
   { flags: "--no-repodata-use-zst", help: "fetch the plain repodata.json", hidden: true },
   inVain("--no-lock", "caches are always changed under a lock"),
   { flags: "-k, --insecure", help: 'same as --ssl-verify "<false>"' },
-  inVain("--ssl-no-revoke", "Node.js asks for no revocation lists"),
+  // Node.js asks for no revocation lists.
+  alwaysSo("--ssl-no-revoke"),
 ];
 
 const scripts: OptionSpec[] = [

@@ -12,6 +12,7 @@ import {
   KEY_NAMES,
   type KeyName,
   keyDefinition,
+  UNHEEDED_KEYS,
 } from "./keys.ts";
 import { type Contribution, type Merged, mergeContributions } from "./merge.ts";
 import { nearestKey } from "./nearest.ts";
@@ -246,11 +247,21 @@ function readEntries(text: string, path: string, file: Omit<FileContext, "contex
   }
 }
 
+/** What conda has for `UNHEEDED_KEYS` where nobody says otherwise. */
+const CONDA_DEFAULTS: ReadonlySet<unknown> = new Set([null, false, "not_set", "update_specs"]);
+
 /** The key of an entry; warns about keys that nobody knows and that may not stand in a file. */
 function rcKey(entry: RcEntry, path: string, warnings: ConfigWarning[]): KeyName | undefined {
   const name = findKey(entry.key);
   if (name && keyDefinition(name).rc) return name;
-  if (FOREIGN_KEYS.has(entry.key)) return undefined;
+  if (FOREIGN_KEYS.has(entry.key)) {
+    const instead = UNHEEDED_KEYS.get(entry.key);
+    if (instead !== undefined && !CONDA_DEFAULTS.has(entry.raw)) {
+      const message = `configuration key \`${entry.key}\` of \`${path}\` has no effect: ${instead}`;
+      warnings.push({ code: "config-no-effect", message });
+    }
+    return undefined;
+  }
   const where = `in \`${path}\` line ${entry.line}`;
   if (name) {
     warnings.push({

@@ -54,3 +54,12 @@ export const FOREIGN_KEYS: ReadonlySet<string> = new Set(
   solver_ignore_timestamps subdirs trace unsatisfiable_hints
   unsatisfiable_hints_check_depth update_modifier verify_threads`.split(/\s+/),
 );
+
+/** Those of conda's keys that would change what it installs, by what says the same here: who sets them is told. */
+export const UNHEEDED_KEYS: ReadonlyMap<string, string> = new Map([
+  ["deps_modifier", "--no-deps and --only-deps choose it"],
+  ["force_remove", "`remove --force` chooses it"],
+  ["ignore_pinned", "--no-pin chooses it"],
+  ["restore_free_channel", "`-c pkgs/free` adds that channel"],
+  ["update_modifier", "--freeze-installed, --update-deps and --all choose it"],
+]);

@@ -206,6 +206,9 @@ describe("spellings", () => {
     expect((await sandbox.taipan(...same, "--solver=classic", "--log-level", "error")).stderr).not.toContain(
       "no effect",
     );
+    // What they ask for is always so.
+    const granted = await sandbox.taipan(...same, "--no-plugins", "--ssl-no-revoke");
+    expect([granted.code, granted.stderr]).toEqual([0, expect.not.stringContaining("no effect")]);
     const verbose = await sandbox.taipan(...same, "--debug");
     expect(verbose.code).toBe(0);
   });

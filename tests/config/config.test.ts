@@ -189,6 +189,21 @@ describe("loadConfig", () => {
     ]);
   });
 
+  it("warns about keys of conda's own that would change what is installed, where they do", () => {
+    const dir = home({
+      ".condarc":
+        "update_modifier: freeze_installed\nignore_pinned: false\ndeps_modifier: not_set\nsolver: classic\n",
+    });
+    expect(load(dir).warnings).toEqual([
+      {
+        code: "config-no-effect",
+        message: expect.stringMatching(
+          /^configuration key `update_modifier` of `.*\.condarc` has no effect: --freeze/,
+        ),
+      },
+    ]);
+  });
+
   it("gives indexes of shards the time of other repodata, where nobody says otherwise", () => {
     expect(load(home({ ".condarc": "local_repodata_ttl: 60" })).values.repodataShardsTtl).toBe(60);
     const both = home({ ".condarc": "local_repodata_ttl: 60\nrepodata_shards_ttl: 0" });
