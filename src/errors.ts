@@ -1,3 +1,5 @@
+import { constants } from "node:os";
+
 /**
  * Every failure a user may see: a stable code, one sentence that names the object, and a hint where it helps.
  * Anything else that is thrown is a defect of taipan and is reported as `internal`.
@@ -118,8 +120,15 @@ export function interruption(signal: AbortSignal | undefined): ToolError {
 
 /** Node's code of a failed system call (`ENOENT`), undefined for anything else. */
 export function codeOf(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException | null)?.code;
+  const { code, errno = 0 } = (error as NodeJS.ErrnoException | null) ?? {};
+  return code?.startsWith("Unknown system error") ? (NAMELESS.get(-errno) ?? code) : code;
 }
+
+/** Numbers that the system has a name for and Node.js has none: a full quota, and a file that an NFS server no longer has. */
+const NAMELESS = new Map([
+  [constants.errno.EDQUOT, "EDQUOT"],
+  [constants.errno.ESTALE, "ESTALE"],
+]);
 
 /** Whether a system call failed because there is nothing at the path. */
 export function isMissing(error: unknown): boolean {
@@ -152,12 +161,22 @@ export function fromSystemError(error: unknown, action: string, path: string): u
             ? "the file system is mounted read-only"
             : "check the owner and mode of the directory, or choose another with -p or --root-prefix",
       });
+    case "ESTALE":
+      return new ToolError(
+        "io-error",
+        `cannot ${action} \`${path}\`: its file server no longer knows it (stale file handle)`,
+        { ...options, hint: "another machine removed or replaced it, or the server started anew: try again" },
+      );
     case "ENOSPC":
     case "EDQUOT":
-      return new ToolError("disk-full", `no space left to ${action} \`${path}\``, {
-        ...options,
-        hint: "free some space (`taipan clean --all` empties the package cache) and run the command again",
-      });
+      return new ToolError(
+        "disk-full",
+        `no space left to ${action} \`${path}\`${code === "EDQUOT" ? " (quota)" : ""}`,
+        {
+          ...options,
+          hint: "free some space (`taipan clean --all` empties the package cache) and run the command again",
+        },
+      );
     default: {
       const words = SYSTEM_WORDS[code];
       const hint = words === undefined ? undefined : "check the spelling of the path";

@@ -63,7 +63,8 @@ export class Claims {
 
   async release(sha256: string | undefined): Promise<void> {
     const name = noteName(sha256);
-    if (name !== undefined) await removeTree(join(this.scratch, name));
+    // One that stays says no more than that this process lives.
+    if (name !== undefined) await removeTree(join(this.scratch, name)).catch(() => {});
   }
 
   private async others(): Promise<readonly string[]> {

@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import { dirname, join } from "node:path";
 import { fromSystemError, isMissing } from "../errors.ts";
 import { type EntryKind, kindOf } from "./entry-kind.ts";
-import { makeDirectory } from "./tree.ts";
+import { cannotFlush, makeDirectory } from "./tree.ts";
 
 /** Bytes of a file, or undefined when it does not exist. */
 export async function readBytes(path: string): Promise<Buffer | undefined> {
@@ -48,7 +48,10 @@ export async function writeAtomic(
     const file = await fs.promises.open(temporary, "wx", options.mode ?? 0o666);
     try {
       await file.writeFile(data);
-      if (options.durable) await file.sync();
+      if (options.durable)
+        await file.sync().catch((error: unknown) => {
+          if (!cannotFlush(error)) throw error;
+        });
     } finally {
       await file.close();
     }

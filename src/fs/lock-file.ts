@@ -47,18 +47,10 @@ export function tryLock(path: string, content: string): boolean {
     fs.linkSync(own, path);
     return true;
   } catch (error) {
-    const code = codeOf(error);
     // A lost answer of an NFS server: the link count tells whether the link was made after all.
-    if (code === "EEXIST") return fs.statSync(own).nlink === 2;
-    if (
-      code === "EPERM" ||
-      code === "ENOTSUP" ||
-      code === "EOPNOTSUPP" ||
-      code === "ENOSYS" ||
-      code === "EMLINK"
-    )
-      return createExclusive(path, content);
-    throw fromSystemError(error, "lock", path);
+    if (codeOf(error) === "EEXIST") return fs.statSync(own).nlink === 2;
+    // File systems without links refuse in many words (EPERM, ENOTSUP, ENOSYS, EXDEV, EMLINK). What is no such refusal fails here, too.
+    return createExclusive(path, content);
   } finally {
     removeQuietly(own);
   }

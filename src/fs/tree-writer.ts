@@ -96,7 +96,9 @@ export class TreeWriter {
       try {
         fs.symlinkSync(target, full);
       } catch (error) {
-        if (process.platform !== "win32" || codeOf(error) !== "EPERM") throw error;
+        if (codeOf(error) === "EEXIST") throw error;
+        if (process.platform !== "win32") throw noSymlinks(error, full);
+        if (codeOf(error) !== "EPERM") throw error;
         refused = true;
       }
     });
@@ -161,4 +163,13 @@ export class TreeWriter {
       throw fromSystemError(error, action, full);
     }
   }
+}
+
+/** symlink(2) says EPERM where the file system has no symbolic links (exFAT, SMB): the user's rights have no part in it. */
+function noSymlinks(error: unknown, path: string): unknown {
+  if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(codeOf(error) ?? "")) return error;
+  return new ToolError("io-error", `cannot create symbolic link \`${path}\`: its file system has none`, {
+    hint: "choose another place for the package cache (`pkgs_dirs`) or the environments",
+    cause: error,
+  });
 }

@@ -164,7 +164,7 @@ export function writeDurable(path: string, text: string): void {
     const fd = fs.openSync(temporary, "w", 0o644);
     try {
       fs.writeFileSync(fd, text);
-      fs.fsyncSync(fd);
+      flush(fd);
     } finally {
       fs.closeSync(fd);
     }
@@ -173,6 +173,19 @@ export function writeDurable(path: string, text: string): void {
     throw fromSystemError(error, "write", path);
   }
   syncDirectory(dirname(path));
+}
+
+function flush(fd: number): void {
+  try {
+    fs.fsyncSync(fd);
+  } catch (error) {
+    if (!cannotFlush(error)) throw error;
+  }
+}
+
+/** Whether a file system has no such call as fsync (FUSE, 9p), as against one that failed to write. */
+export function cannotFlush(error: unknown): boolean {
+  return ["EINVAL", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"].includes(codeOf(error) ?? "");
 }
 
 function syncDirectory(path: string): void {

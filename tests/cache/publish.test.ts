@@ -64,3 +64,14 @@ it("a place that another process empties meanwhile does not get what another pac
     name: "b",
   });
 });
+
+it("a rename that was done although its answer says that there was nothing to rename (NFS) counts", async () => {
+  const a = record("a");
+  const pkgs = join(sandbox, "pkgs");
+  const place = tree(join(pkgs, "a-1-0"), a, true);
+  const cache = new PackageCache([pkgs], { events: () => {} });
+  const gone = { record: a, extracted: join(sandbox, "scratch", "1"), archive: undefined, learn: false };
+  expect((await publish(cache, pkgs, gone)).extracted_package_dir).toBe(place);
+  rmSync(place, { recursive: true });
+  await expect(publish(cache, pkgs, gone)).rejects.toMatchObject({ code: "io-error" });
+});
