@@ -223,6 +223,7 @@ describe("conda config", () => {
   });
 
   it("--write-default writes every key as a comment, into a file that says nothing", async () => {
+    writeFileSync(rc(), "always_yes: true\n");
     expect((await run("config", "--write-default", "--file", rc())).code).toBe(1);
     rmSync(rc());
     expect((await run("config", "--write-default", "--file", rc())).code).toBe(0);

@@ -136,7 +136,7 @@ async function transcript(args: string[], extra: Record<string, string> = {}, in
 
 const golden = (name: string) => join(repoRoot, "tests/cli/golden", `${name}.txt`);
 
-describe("a session", () => {
+describe("a session", { shuffle: false }, () => {
   const steps: [name: string, ...args: string[]][] = [
     ["create", "create", "-n", "sci", "app=1", "--yes"],
     ["create-dry-run", "create", "-n", "other", "tool", "--dry-run"],
@@ -158,7 +158,7 @@ describe("a session", () => {
     ["env-remove", "env", "remove", "-n", "quiet", "--yes"],
   ];
   for (const [name, command, ...rest] of steps) {
-    it.sequential(name, async () => {
+    it(name, async () => {
       const more = ["create", "install", "search"].includes(command!) ? channel : [];
       const { text } = await transcript(
         [command!, ...rest, ...more],
@@ -276,9 +276,9 @@ function thrown(action: () => unknown): unknown {
 
 const PLAIN = { bold: String, dim: String, red: String, green: String, yellow: String, cyan: String };
 
-describe("every failure says what and what to do", () => {
+describe("every failure says what and what to do", { shuffle: false }, () => {
   for (const [code, name, args] of FAILURES) {
-    it.sequential(name, async () => {
+    it(name, async () => {
       const extra: Record<string, string> = code === "clobber" ? { CONDA_PATH_CONFLICT: "prevent" } : {};
       const { text, result } = await transcript(args(), extra);
       expect(result.stdout).not.toMatch(/^error/m);

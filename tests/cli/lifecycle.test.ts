@@ -70,7 +70,7 @@ interface Actions {
 
 const names = (list: { name: string }[] | undefined) => (list ?? []).map((entry) => entry.name).sort();
 
-describe("the life of an environment", () => {
+describe("the life of an environment", { shuffle: false }, () => {
   let sandbox: Sandbox;
   let server: ChannelServer;
   let channel: string[];

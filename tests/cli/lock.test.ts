@@ -377,6 +377,7 @@ describe("lock files", () => {
   });
 
   it("shows what a lock would install without fetching it", async () => {
+    await sandbox.taipan("lock", "lib", ...channel, "-o", "fresh-lock.yml", "-q");
     await sandbox.taipan("clean", "--all", "-y", "-q");
     server.requests.length = 0;
     const result = await sandbox.taipan(
@@ -384,7 +385,7 @@ describe("lock files", () => {
       "-p",
       path("none"),
       "-f",
-      "conda-lock.yml",
+      "fresh-lock.yml",
       "--dry-run",
       "--json",
     );

@@ -13,7 +13,7 @@ const notice = (id: string, message: string, day: number, level = "info") => ({
   expires_at: "2999-01-01T00:00:00Z",
 });
 
-describe("notices of channels, while something is installed", () => {
+describe("notices of channels, while something is installed", { shuffle: false }, () => {
   let sandbox: Sandbox;
   let server: ChannelServer;
   let create: string[];
@@ -73,6 +73,13 @@ describe("notices of channels, while something is installed", () => {
     expect((await sandbox.taipan(...create, "five")).stderr).not.toContain("Late");
     expect(readdirSync(join(sandbox.root, "pkgs", "cache", "notices"))).toHaveLength(1);
     expect(asked() - before).toBe(2);
+  });
+
+  it("say which channel did not answer when they are asked for by name", async () => {
+    server.faults.push({ match: "/notices.json", status: 403 });
+    const result = await sandbox.taipan("notices", ...create.slice(2, 5));
+    expect(result.code).toBe(0);
+    expect(result.stderr).toContain(`the channel \`${server.url}\` did not answer`);
   });
 
   it("are left for another time when the command fails", async () => {

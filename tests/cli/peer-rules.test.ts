@@ -187,9 +187,10 @@ describe("environments", () => {
 describe("what scripts written for micromamba look for", () => {
   it("the specs that are updated, and the size of the download", async () => {
     const args = ["create", "-n", "seen", "-c", channel, "app=1", "--dry-run"];
-    const { stdout } = await micromamba(args);
+    // A package cache of its own, so that there is something to download.
+    const { stdout } = await micromamba(args, { CONDA_PKGS_DIRS: join(sandbox.dir, "none-cached") });
     expect(stdout).toContain("\n  Updating specs:\n\n   - app=1\n");
-    expect(stdout).toMatch(/\n {2}Total download: \d+ B\n/);
+    expect(stdout).toMatch(/\n {2}Total download: [\d.]+ k?B\n/);
     expect((await sandbox.taipan(...args)).stdout).not.toContain("Updating specs");
   });
 
@@ -244,7 +245,8 @@ describe("what scripts written for micromamba look for", () => {
   });
 
   it("an answer, not a failure, where a query finds nothing", async () => {
-    const where = ["-n", "foreign"];
+    const where = ["-n", "queried"];
+    await micromamba(["create", "-y", ...where]);
     const none = await micromamba(["repoquery", "depends", "nothing-of-the-kind", ...where]);
     expect([none.code, none.stdout]).toEqual([
       0,

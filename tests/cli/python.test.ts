@@ -21,7 +21,7 @@ with zipfile.ZipFile(sys.argv[1], "w") as z:
     z.writestr("wheeled-1.0.dist-info/RECORD", "wheeled.py,,\\nwheeled-1.0.dist-info/METADATA,,\\nwheeled-1.0.dist-info/WHEEL,,\\nwheeled-1.0.dist-info/RECORD,,\\n")
 `;
 
-describe.skipIf(!python)("a real python", () => {
+describe.skipIf(!python)("a real python", { shuffle: false }, () => {
   let sandbox: Sandbox;
   let server: ChannelServer;
   const prefix = () => join(sandbox.root, "envs", "py");

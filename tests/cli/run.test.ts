@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { createSandbox, type Sandbox } from "../support/cli.ts";
 import { repoRoot } from "../support/shared.ts";
 
@@ -233,7 +233,9 @@ describe("env config vars", () => {
       expect((await vars("set", "OK=1", word)).code).toBe(2);
     expect((await vars("list")).stdout).not.toContain("OK");
     expect((await vars("set")).code).toBe(2);
-    writeFileSync(join(prefix, "conda-meta", "frozen"), "");
+    const frozen = join(prefix, "conda-meta", "frozen");
+    writeFileSync(frozen, "");
+    onTestFinished(() => rmSync(frozen));
     expect((await vars("set", "OK=1")).stderr).toContain("frozen");
   });
 });
@@ -242,6 +244,8 @@ it("self-update says how", async () => {
   const result = await sandbox.taipan("self-update");
   expect([result.code, result.stderr]).toEqual([
     2,
-    expect.stringContaining("npm install --global taipan@latest"),
+    expect.stringContaining("git pull && npm install --global ."),
   ]);
+  const named = await sandbox.taipan("self-update", "--version", "9.1");
+  expect(named.stderr).toContain("does not update itself to 9.1");
 });

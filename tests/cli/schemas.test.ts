@@ -41,8 +41,8 @@ async function runs(schema: string, args: string[], code = 0) {
   return { document, stderr: result.stderr };
 }
 
-describe("every document of --json has its schema", () => {
-  it.sequential("transactions", async () => {
+describe("every document of --json has its schema", { shuffle: false }, () => {
+  it("transactions", async () => {
     const dry = await runs("transaction", ["create", "-n", "e", "app=1", "libx", ...channel, "--dry-run"]);
     expect(dry.document).toMatchObject({ dry_run: true });
     await runs("transaction", ["create", "-n", "e", "app=1", "libx", ...channel]);
@@ -59,7 +59,7 @@ describe("every document of --json has its schema", () => {
     expect(missing.document).toHaveProperty("message");
   });
 
-  it.sequential("what is installed, and where", async () => {
+  it("what is installed, and where", async () => {
     await runs("list", ["list", "-n", "e"]);
     expect((await runs("list", ["list", "-n", "e", "zzz"])).document).toEqual([]);
     await runs("list-revisions", ["list", "-n", "e", "--revisions"]);
@@ -72,7 +72,7 @@ describe("every document of --json has its schema", () => {
     await runs("info-base", ["info", "--base"]);
   });
 
-  it.sequential("queries", async () => {
+  it("queries", async () => {
     const found = await runs("query", ["search", "app", ...channel]);
     expect(found.document).toMatchObject({ result: { pkgs: [{ version: "2.0" }, { version: "1.0" }] } });
     await runs("query", ["search", "nosuchpkg", ...channel]);
@@ -81,7 +81,7 @@ describe("every document of --json has its schema", () => {
     await runs("query", ["repoquery", "depends", "tool", "-n", "e"]);
   });
 
-  it.sequential("questions about an environment and its future", async () => {
+  it("questions about an environment and its future", async () => {
     await runs("why", ["why", "libx", "-n", "e"]);
     await runs("why", ["why", "libx", "tool", ...channel]);
     await runs("why-not", ["why-not", "libx", "-n", "e", ...channel]);
@@ -95,7 +95,7 @@ describe("every document of --json has its schema", () => {
     await runs("notices", ["notices", ...channel]);
   });
 
-  it.sequential("care of environments and packages", async () => {
+  it("care of environments and packages", async () => {
     await runs("transaction", ["create", "-n", "copy", "--clone", "e"]);
     await runs("transaction", ["install", "-n", "copy", "--revision", "0"]);
     await runs("verify", ["verify", "-n", "copy"]);
@@ -112,7 +112,7 @@ describe("every document of --json has its schema", () => {
     await runs("constructor", ["constructor", "-p", prefix, "--extract-conda-pkgs"]);
   });
 
-  it.sequential("configuration", async () => {
+  it("configuration", async () => {
     const rc = ["--file", join(sandbox.dir, "rc.yml")];
     await runs("config-change", ["config", "set", "channel_priority", "strict", ...rc]);
     await runs("config-change", ["config", "append", "channels", "a", ...rc]);
@@ -135,7 +135,7 @@ describe("every document of --json has its schema", () => {
     rmSync(join(sandbox.home, ".condarc"));
   });
 
-  it.sequential("shells, variables, logins and processes", async () => {
+  it("shells, variables, logins and processes", async () => {
     await runs("env-vars-change", ["env", "config", "vars", "set", "-n", "e", "A=1"]);
     await runs("env-vars", ["env", "config", "vars", "list", "-n", "e"]);
     await runs("env-vars-change", ["env", "config", "vars", "unset", "-n", "e", "A"]);
@@ -157,7 +157,7 @@ describe("every document of --json has its schema", () => {
     await runs("ps", ["ps", "list"]);
   });
 
-  it.sequential("who has a file or a package", async () => {
+  it("who has a file or a package", async () => {
     await runs("package-which", ["package", "-n", "e", "--which", "share/app/f.txt"]);
     await runs("package-which", ["package", "-n", "e", "--which", "share/no"], 1);
     await runs("search-envs", ["search", "--envs", "app"]);
@@ -185,7 +185,7 @@ describe("every document of --json has its schema", () => {
     expect(missing).toEqual([]);
   });
 
-  it.sequential("failures", async () => {
+  it("failures", async () => {
     const unsatisfiable = await runs("error", ["create", "-n", "no", "conf-a", "conf-b", ...channel], 1);
     expect(unsatisfiable.document).toMatchObject({ exception_name: "UnsatisfiableError" });
     const unknown = await runs("error", ["create", "-n", "no", "nosuchpkg", ...channel], 1);
@@ -198,7 +198,7 @@ describe("every document of --json has its schema", () => {
     expect((await runs("error", ["isntall"], 2)).document).toMatchObject({ hint: "did you mean `install`?" });
   });
 
-  it.sequential("lists of lines, and environments that are ill", async () => {
+  it("lists of lines, and environments that are ill", async () => {
     await runs("lines", ["list", "-n", "e", "--explicit"]);
     await runs("lines", ["list", "-n", "e", "--canonical"]);
     await runs("lines", ["export", "-n", "e", "--format", "explicit"]);
@@ -212,7 +212,7 @@ describe("every document of --json has its schema", () => {
     await runs("lines", ["commands"]);
   });
 
-  it.sequential("clean and removal", async () => {
+  it("clean and removal", async () => {
     await runs("clean", ["clean", "--all", "--dry-run"]);
     await runs("clean", ["clean", "--older-than", "1d", "--max-size", "1k", "--dry-run"]);
     await runs("clean", ["clean", "--index-cache"]);
@@ -222,7 +222,7 @@ describe("every document of --json has its schema", () => {
     await runs("env-remove", ["remove", "-n", "empty", "--all"]);
   });
 
-  it.sequential("has no schema that nothing uses", () => {
+  it("has no schema that nothing uses", () => {
     const names = readdirSync(SCHEMAS).map((file) => file.replace(".schema.json", ""));
     expect(names.filter((name) => !used.has(name) && !["events", "package"].includes(name))).toEqual([]);
   });
@@ -261,7 +261,7 @@ describe("--json-events", () => {
   it("goes with --json, whose document is alone on stdout", async () => {
     const result = await sandbox.taipanWith(
       { env: FIXED_ENV },
-      ...["install", "-n", "ev", "app", ...channel, "--progress", "json", "--json"],
+      ...["create", "-n", "both", "app", ...channel, "--progress", "json", "--json"],
     );
     check("transaction", result.json());
     for (const event of eventsOf(result.stderr)) check("events", event);

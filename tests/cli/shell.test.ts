@@ -145,7 +145,7 @@ describe("shell init", () => {
     expect(readFileSync(itself, "utf8")).toBe(before);
     expect(existsSync(join(sandbox.root, "condabin", "mamba"))).toBe(false);
     await runAs(sandbox, "mamba", ["shell", "deinit", "-s", "bash", "-r", sandbox.root]);
-    rmSync(itself);
+    for (const path of [itself, ...paths]) rmSync(path);
   });
 
   it.each([

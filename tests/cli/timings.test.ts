@@ -13,6 +13,7 @@ beforeAll(async () => {
     await buildPackage({ name: "app", version: "1.0", noarch: "generic", files: { "share/app": "app" } }),
   ]);
   from = ["--override-channels", "-c", `file://${channel}`, "-y"];
+  expect((await sandbox.taipan("create", "-n", "made", ...from, "app")).code).toBe(0);
 });
 afterAll(() => sandbox.close());
 
@@ -21,7 +22,9 @@ const phases = (text: string) =>
   [...text.matchAll(/^ {2}([a-z]+) +[\d.]+ (?:s|min \d+ s)$/gm)].map(([, name]) => name);
 
 it("tells on stderr where the time of a change went", async () => {
-  const made = await sandbox.taipan("create", "-n", "a", ...from, "app", "--timings");
+  // A package cache of its own, so that there is something to fetch.
+  const env = { CONDA_PKGS_DIRS: join(sandbox.dir, "pkgs") };
+  const made = await sandbox.taipanWith({ env }, "create", "-n", "a", ...from, "app", "--timings");
   expect([made.code, phases(made.stderr)]).toEqual([
     0,
     ["start", "repodata", "solve", "fetch", "link", "other", "total"],
@@ -44,12 +47,12 @@ it("adds them to the JSON document", async () => {
 });
 
 it("tells of a command that failed, and of one that removes", async () => {
-  const failed = await sandbox.taipan("install", "-n", "a", ...from, "absent", "--timings");
+  const failed = await sandbox.taipan("install", "-n", "made", ...from, "absent", "--timings");
   expect([failed.code === 0, phases(failed.stderr)]).toEqual([
     false,
     ["start", "repodata", "solve", "other", "total"],
   ]);
-  const removed = await sandbox.taipan("remove", "-n", "a", "app", "-y", "--timings");
+  const removed = await sandbox.taipan("remove", "-n", "made", "app", "-y", "--timings");
   expect([removed.code, phases(removed.stderr)]).toEqual([0, expect.arrayContaining(["start", "link"])]);
 });
 

@@ -1,8 +1,8 @@
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import fc from "fast-check";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ignoreEvents } from "../../src/events.ts";
 import {
   listCredentials,
@@ -16,9 +16,6 @@ import { createMirrors } from "../../src/net/mirrors.ts";
 import { parseNetrc } from "../../src/net/netrc.ts";
 import { bypassesProxy, proxyFor } from "../../src/net/proxy.ts";
 import { parseRetryAfter, retryDelay } from "../../src/net/retry.ts";
-
-const home = mkdtempSync(join(tmpdir(), "taipan-home-"));
-afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 describe("NO_PROXY", () => {
   it.each<[string, string, boolean]>([
@@ -131,7 +128,13 @@ describe("netrc", () => {
 });
 
 describe("stored credentials", () => {
-  const file = join(home, ".mamba/auth/authentication.json");
+  let home: string;
+  let file: string;
+  beforeEach(() => {
+    home = mkdtempSync(join(tmpdir(), "taipan-home-"));
+    file = join(home, ".mamba/auth/authentication.json");
+  });
+  afterEach(() => rmSync(home, { recursive: true, force: true }));
 
   it("are kept in mamba's format for the owner's eyes, and forgotten", async () => {
     await storeLogin(file, "h.example", { type: "BasicHTTPAuthentication", user: "u", password: "päss" });
@@ -151,6 +154,8 @@ describe("stored credentials", () => {
   });
 
   it("are found in their order: store, anaconda-client, netrc", async () => {
+    await storeLogin(file, "h.example", { type: "BasicHTTPAuthentication", user: "u", password: "päss" });
+    await storeLogin(file, "t.example/chan", { type: "CondaToken", token: "tk" });
     const tokens = join(home, ".continuum/anaconda-client/tokens");
     mkdirSync(tokens, { recursive: true });
     writeFileSync(join(tokens, `${encodeURIComponent("https://api.anaconda.org")}.token`), "ana\n");
@@ -176,6 +181,7 @@ describe("stored credentials", () => {
 
   it("of anaconda-client for a channel below another one come first, in whatever order the files are", async () => {
     const tokens = join(home, ".continuum/anaconda-client/tokens");
+    mkdirSync(tokens, { recursive: true });
     const write = (name: string, token: string) => writeFileSync(join(tokens, `${name}.token`), token);
     for (const [host, quote] of [
       [
@@ -194,6 +200,7 @@ describe("stored credentials", () => {
   });
 
   it("a broken file is a warning, not an end", async () => {
+    mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, "{");
     const seen: string[] = [];
     await loadCredentials({ home }, (event) => seen.push(event.type));

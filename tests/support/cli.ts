@@ -81,6 +81,8 @@ export function createSandbox(): Sandbox {
         child.on("close", (code) =>
           resolve({ code, stdout, stderr, json: () => parseJson(stdout, stderr) as never }),
         );
+        // Whoever refuses its words may end before it reads.
+        child.stdin.on("error", () => {});
         child.stdin.end(options.input ?? "");
       }),
     close: () => rmSync(dir, { recursive: true, force: true }),
