@@ -6,8 +6,10 @@ import {
   type StoredCredential,
   storeLogin,
 } from "../net/credentials.ts";
+import { kindOfLogin } from "../net/send.ts";
 import { redactUrl, type StoredAuth } from "../specs/credentials.ts";
 import { trimTrailingSlashes } from "../specs/slashes.ts";
+import { channelSettingLogins } from "./channel-settings.ts";
 import type { CommandContext } from "./context.ts";
 import { credentialSources } from "./credentials.ts";
 
@@ -35,13 +37,19 @@ export async function logout(host: string | undefined, context: AuthContext): Pr
 }
 
 /** Logins that requests would use, whoever stored them, without what is secret of them. */
-export async function logins({
-  config,
-  home,
-  env,
-}: Pick<CommandContext, "config" | "home" | "env">): Promise<StoredCredential[]> {
-  const found = await listCredentials(credentialSources(config, home, env));
-  return found.map((each) => ({ ...each, host: redactUrl(each.host) }));
+export async function logins(
+  context: Pick<CommandContext, "config" | "home" | "env" | "events">,
+): Promise<StoredCredential[]> {
+  const { config, home, env } = context;
+  const ofSettings = (await channelSettingLogins(config, context)).map(
+    ({ channel, auth }): StoredCredential => ({
+      host: channel,
+      kind: kindOfLogin(auth) ?? "token",
+      source: "channel_settings",
+    }),
+  );
+  const stored = await listCredentials(credentialSources(config, home, env));
+  return [...ofSettings, ...stored].map((each) => ({ ...each, host: redactUrl(each.host) }));
 }
 
 function storedAuth({ username, password, token, bearer }: LoginIntent): StoredAuth {

@@ -21,6 +21,8 @@ interface Entry {
   /** Names that the channel has in a keyring. */
   names: readonly string[];
   covers(url: string): boolean;
+  /** A URL, or pattern of URLs, that it is for. */
+  example: string;
   /** Its user has been told that it does not help. */
   warned?: boolean;
 }
@@ -45,25 +47,42 @@ export function channelSettings(
   let entries: Entry[] | undefined;
   const vault = openVault(context);
   return async (url) => {
-    entries ??= config.channelSettings
-      .filter(({ auth }) => auth)
-      .flatMap((item) => entry(item, config, context));
+    entries ??= entriesOf(config, context);
     const found = entries.findLast(({ covers }) => covers(url));
     return found && secretOf(found, url, { vault, events: context.events });
   };
 }
 
+/** The settings that lead to a secret, by the channel or pattern that they are for. Those that lead to none are told of. */
+export async function channelSettingLogins(
+  config: ConfigValues,
+  context: Context,
+): Promise<{ channel: string; auth: UrlAuth }[]> {
+  const vault = openVault(context);
+  const found: { channel: string; auth: UrlAuth }[] = [];
+  for (const item of entriesOf(config, context)) {
+    const auth = await secretOf(item, item.example, { vault, events: context.events });
+    if (auth) found.push({ channel: item.settings["channel"] ?? "", auth });
+  }
+  return found;
+}
+
+function entriesOf(config: ConfigValues, context: Context): Entry[] {
+  return config.channelSettings.filter(({ auth }) => auth).flatMap((item) => entry(item, config, context));
+}
+
 function entry(settings: Entry["settings"], config: ConfigValues, context: Context): Entry[] {
   const { channel = "" } = settings;
   try {
-    const covers = patternOf(channel);
-    if (covers) return [{ settings, names: [channel], covers }];
+    const matches = patternOf(channel);
+    if (matches) return [{ settings, names: [channel], covers: matches, example: channel }];
     const { home } = context;
     const places = { config, home, cwd: home, hostPlatform: config.platform as Platform };
     const channels = channelsNamed([channel], places);
     const prefixes = channels.map(({ baseUrl }) => `${baseUrl}/`);
     const names = [...new Set([...channels.map(({ name }) => name), channel])];
-    return [{ settings, names, covers: (url) => prefixes.some((prefix) => url.startsWith(prefix)) }];
+    const covers = (url: string): boolean => prefixes.some((prefix) => url.startsWith(prefix));
+    return [{ settings, names, covers, example: prefixes[0] ?? channel }];
   } catch (error) {
     const message = `an entry of \`channel_settings\` is left out: ${redactText((error as Error).message)}`;
     context.events({ type: "warning", code: "channel-settings", message });

@@ -54,7 +54,7 @@ export interface StoredCredential {
   /** Host or URL that it is for; `*` for the default of netrc. */
   host: string;
   kind: "token" | "bearer" | "basic";
-  source: "authentication.json" | "anaconda-client" | "netrc";
+  source: "authentication.json" | "anaconda-client" | "netrc" | "channel_settings";
 }
 
 /** What is stored for which host, first found first, and no secret. Throws `config-invalid` for a broken authentication.json. */

@@ -47,7 +47,7 @@ export async function sendFollowing(
     if (settings && hop === 0)
       ready.headers = signAws({ method, ...ready }, settings, { now: new Date(), service: "s3" });
     const signed = settings !== undefined && hop === 0 && ready.headers["x-amz-date"] !== undefined;
-    request.onSend?.(describeSent(ready, signed ? "aws" : kindOfLogin(ready, request), options));
+    request.onSend?.(describeSent(ready, signed ? "aws" : kindOfSent(ready, request), options));
     const raw = await transport.send(ready.url, { method, headers: ready.headers, signal: request.signal });
     const { location } = raw.headers;
     if (![301, 302, 303, 307, 308].includes(raw.status) || location === undefined) return { raw, url };
@@ -69,12 +69,15 @@ function describeSent({ url }: Ready, login: LoginKind | undefined, options: Htt
   return { url: redactUrl(url.href), proxy: proxy === undefined ? undefined : redactUrl(proxy), login };
 }
 
-function kindOfLogin({ headers, auth }: Ready, { login }: SendRequest): LoginKind | undefined {
-  const sent = auth ?? (headers.authorization === undefined ? undefined : login);
-  if (sent?.bearer !== undefined) return "bearer";
-  if (sent?.user !== undefined) return "basic";
-  // A signed query is a token, too.
-  return sent?.token !== undefined || sent?.query !== undefined ? "token" : undefined;
+function kindOfSent({ headers, auth }: Ready, { login }: SendRequest): LoginKind | undefined {
+  return kindOfLogin(auth ?? (headers.authorization === undefined ? undefined : login));
+}
+
+/** What kind of secret it is; a signed query is a token, too. */
+export function kindOfLogin(auth: UrlAuth | undefined): Exclude<LoginKind, "aws"> | undefined {
+  if (auth?.bearer !== undefined) return "bearer";
+  if (auth?.user !== undefined) return "basic";
+  return auth?.token !== undefined || auth?.query !== undefined ? "token" : undefined;
 }
 
 /** Where keys come from is loaded when a bucket is asked for. */

@@ -120,12 +120,22 @@ describe("auth list", () => {
     const tokens = join(sandbox.home, ".continuum/anaconda-client/tokens");
     mkdirSync(tokens, { recursive: true });
     writeFileSync(join(tokens, `${encodeURIComponent("https://api.e.example.com")}.token`), TOKEN);
+    const rows = [
+      ...["  - channel: https://f.example.com/c", "    auth: http-basic"],
+      ...[`    username: ${USER}`, `    password: ${JSON.stringify(PASSWORD)}`],
+      ...[`  - channel: "https://*.g.example.com/*"`, "    auth: token", `    token: ${TOKEN}`],
+      ...["  - channel: https://h.example.com/c", "    auth: kerberos"],
+    ];
+    writeFileSync(join(sandbox.home, ".condarc"), `channel_settings:\n${rows.join("\n")}\n`);
     const text = await sandbox.taipan("auth", "list");
     expectNoSecret(text);
+    expect(text.stderr).toContain("`auth: kerberos` of `https://h.example.com/c`");
     expect(text.stdout).toMatch(/^ {2}b\.example\.com +basic +authentication\.json$/m);
     const listed = await sandbox.taipan("auth", "list", "--json");
     expectNoSecret(listed);
     expect(JSON.parse(listed.stdout).logins).toEqual([
+      { host: "https://f.example.com/c", kind: "basic", source: "channel_settings" },
+      { host: "https://*.g.example.com/*", kind: "bearer", source: "channel_settings" },
       { host: "a.example.com/conda", kind: "token", source: "authentication.json" },
       { host: "b.example.com", kind: "basic", source: "authentication.json" },
       { host: "c.example.com", kind: "bearer", source: "authentication.json" },
