@@ -1,6 +1,7 @@
 // The steps of action.yml: `prepare` says where things are and by which key downloads are kept, `create` makes the environment.
 import { appendFileSync } from "node:fs";
 import { ToolError } from "../src/errors.ts";
+import { errorCommand } from "../src/util/github.ts";
 import { createEnvironment } from "./create.ts";
 import { readInputs } from "./inputs.ts";
 import { prepare } from "./prepare.ts";
@@ -30,10 +31,6 @@ try {
   else throw new ToolError("usage", `\`${step}\` is no step of the action`);
 } catch (error) {
   const { message, hint } = error as { message: string; hint?: string };
-  // GitHub shows it at the run; a line end would end it.
-  const text = hint ? `${message} (${hint})` : message;
-  process.stdout.write(
-    `::error title=taipan::${text.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A")}\n`,
-  );
+  process.stdout.write(errorCommand(message, hint));
   process.exitCode = 1;
 }

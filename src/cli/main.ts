@@ -69,8 +69,10 @@ async function reportFailure(
   if (session) session.fail(failure);
   else {
     const { terminalFacts } = await import("./terminal.ts");
+    const { annotation } = await import("./render/annotation.ts");
     const { colors } = terminalFacts(process.stderr, process.env);
     process.stderr.write(renderError(failure, colors, 0, programName(argv[1])));
+    if (!json) process.stderr.write(annotation(failure, process.env, process.cwd()));
   }
   return exitCodeOf(failure);
 }

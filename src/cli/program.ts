@@ -74,7 +74,7 @@ function addCommand(parent: Command, spec: CommandSpec, tree: Tree): void {
   const command = parent
     .command(spec.name, { hidden: spec.hidden ?? false })
     .summary(spec.summary)
-    .description(spec.description ?? spec.summary)
+    .description(spec.description ?? spec.summary.replace(/^[a-z]/, (first) => first.toUpperCase()))
     .exitOverride();
   const section = parent.parent ? undefined : sectionOf(spec.name);
   if (section) command.helpGroup(`${section}:`);

@@ -12,6 +12,7 @@ import { configure } from "./configure.ts";
 import type { Invocation } from "./invocation.ts";
 import { writePaced } from "./paced-output.ts";
 import { askYesNo } from "./prompt.ts";
+import { annotation } from "./render/annotation.ts";
 import { type Backtrace, keepBacktrace } from "./render/backtrace.ts";
 import { renderError } from "./render/error.ts";
 import { jsonPieces } from "./render/json-pieces.ts";
@@ -205,6 +206,8 @@ function makeSession(parts: Parts): Session {
       else {
         const before = parts.backtrace?.lines().map((line) => `${err.colors.dim(line)}\n`) ?? [];
         process.stderr.write(before.join("") + renderError(error, err.colors, values.verbose, name));
+        // With --json the caller shows failures in a way of its own.
+        if (!values.json) process.stderr.write(annotation(error, process.env, process.cwd()));
       }
     },
     ask: (question, { careful = false } = {}) => askUser(question, careful, values, interrupt.signal),

@@ -19,7 +19,17 @@ export async function notices(
   return fetchNotices(
     chosen,
     { limit: 1000, unseenOnly: false, interval: 0 },
-    { http: context.resources.http(), cacheDir, signal: context.signal },
+    {
+      http: context.resources.http(),
+      cacheDir,
+      signal: context.signal,
+      onUnanswered: (channel) =>
+        context.events({
+          type: "warning",
+          code: "channel-notice",
+          message: `the channel \`${channel}\` did not answer: what is shown of it is what it said before`,
+        }),
+    },
   );
 }
 

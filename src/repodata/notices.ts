@@ -31,6 +31,8 @@ export interface NoticeContext {
   /** The `cache` directory of a package cache. */
   cacheDir: string;
   signal?: AbortSignal | undefined;
+  /** Told of channels that could not be asked; by default nobody is. */
+  onUnanswered?: ((channel: string) => void) | undefined;
   now?: (() => number) | undefined;
 }
 
@@ -158,7 +160,9 @@ async function channelState(
   );
   const due = now < state.askedAt || now - state.askedAt >= (options.interval ?? DAY) || expired;
   if (!due || context.http.offline) return { path, state, changed: false };
-  const notices = (await ask(url, channel.name, context)) ?? state.notices;
+  const answer = await ask(url, channel.name, context);
+  if (answer === undefined) context.onUnanswered?.(channel.name);
+  const notices = answer ?? state.notices;
   return { path, state: { ...state, askedAt: now, notices }, changed: true };
 }
 

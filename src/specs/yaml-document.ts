@@ -65,8 +65,11 @@ export class YamlDocument {
     const yaml = new YamlDocument(document, lines, fileName, code);
     const problem = document.errors[0];
     if (problem) {
-      const [reason, hint] = YAML_PROBLEMS[problem.code] ?? [firstLine(problem.message)];
-      throw fileError(code, fileName, yaml.positionAt(problem.pos[0]), reason, hint);
+      const position = yaml.positionAt(problem.pos[0]);
+      const [reason, hint] = YAML_PROBLEMS[kindOf(problem.code, text, position)] ?? [
+        firstLine(problem.message),
+      ];
+      throw fileError(code, fileName, position, reason, hint);
     }
     return yaml;
   }
@@ -146,6 +149,12 @@ export class YamlDocument {
   error(node: unknown, reason: string, hint?: string, cause?: unknown): ToolError {
     return fileError(this.code, this.fileName, this.position(node), reason, hint, cause);
   }
+}
+
+/** An item of a list that starts further left than those before it is to the parser the value of a key that is not there. */
+function kindOf(code: string, text: string, { line }: FilePosition): string {
+  const isItem = code === "BLOCK_AS_IMPLICIT_KEY" && /^\s*-(\s|$)/.test(text.split("\n")[line - 1] ?? "");
+  return isItem ? "BAD_INDENT" : code;
 }
 
 function firstLine(message: string): string {

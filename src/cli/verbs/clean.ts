@@ -75,7 +75,7 @@ function isEmpty(report: CleanReport): boolean {
 function describe(report: CleanReport, bytes: number): string[] {
   const found = counts(report).filter(([, count]) => count > 0);
   const rest = report.remaining_size;
-  const stays = rest === undefined ? [] : [`  ${formatBytes(rest)} of archives and packages stay`];
+  const stays = rest ? [`  ${formatBytes(rest)} of archives and packages stay`] : [];
   if (found.length === 0) return ["There is nothing to remove.", ...stays];
   return [
     ...found.map(([what, count]) => `  ${plural(count, what)}`),

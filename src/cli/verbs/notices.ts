@@ -19,7 +19,7 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     return EXIT.ok;
   }
   if (invocation.name === "conda") session.say("Retrieving notices: done");
-  if (found.length === 0) session.say("The channels have no notices.");
+  if (found.length === 0) session.say("There are no notices to show.");
   const { colors } = session.out;
   const paint = { info: colors.cyan, warning: colors.yellow, critical: colors.red };
   for (const { channel, level, message, created_at } of found)
