@@ -25,6 +25,11 @@ export function conflictHints(request: SolveRequest, prepared: Prepared, minimal
   if (reasons.has("frozen")) hints.push("without --freeze-installed, installed packages may change");
   if (reasons.has("no-downgrade")) hints.push("with --allow-downgrade, installed packages may go back");
   const python = provider.nameId("python");
+  if (
+    !reasons.has("python-pin") &&
+    minimal.items.some((item) => item.reason === "kept" && provider.namesOf(item.versionSet).includes(python))
+  )
+    hints.push("python is not taken away for another package: `remove python` first, or use --no-py-pin");
   const aboutPython = minimal.items.some(({ versionSet }) => provider.namesOf(versionSet).includes(python));
   for (const versionSet of aboutPython ? specs : []) {
     if (provider.namesOf(versionSet).includes(python)) continue;

@@ -277,9 +277,12 @@ function keepInstalled(draft: Draft, relaxed: boolean): void {
     const asked = history.get(name);
     // What the user once asked for must stay in some version, whatever the new wishes are; the rest may go.
     // What breaks a pin gives way to a version that keeps it, and never goes because there is none.
+    // Nor does python, which an environment is made for: to take it away is asked for by name, or by --no-py-pin.
+    const pythonStays = name === "python" && asked !== undefined && options.pinPython;
     const mustStay =
       !options.onlyRequested &&
       (breaksPin(request, installed.get(name)!) ||
+        pythonStays ||
         (!relaxed && (asked !== undefined || !options.allowUninstall)));
     const set = provider.recordSet(name, name, all);
     if (mustStay && refreshed.has(name)) draft.requirements.push({ versionSet: set });

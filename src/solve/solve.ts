@@ -49,15 +49,19 @@ export async function solveWithPauses(
 
 function* solveSteps(request: SolveRequest, clock: Clock): Generator<void, Solution | Conflict> {
   if (isPureRemoval(request)) return removal(request, clock);
-  const prepared = prepare(request);
-  const result = yield* run(prepared);
+  let prepared = prepare(request);
+  let result = yield* run(prepared);
+  // What was asked for in the past gives way to what is asked for now, but only when there is no answer otherwise. Nor is it to blame
+  // where that does not help either: what is explained is the second question.
+  if (result.kind !== "solved" && mayRelax(request, prepared)) {
+    prepared = prepare(request, true);
+    result = yield* run(prepared);
+  }
+  const stats = clock.stats(result.stats);
   if (result.kind === "solved")
-    return finish(request, prepared, result.selected.map(recordsOf(prepared)), clock.stats(result.stats));
-  // What was asked for in the past gives way to what is asked for now, but only when there is no answer otherwise.
-  const relaxed = yield* tryRelaxed(request, prepared, clock);
-  if (relaxed) return relaxed;
+    return finish(request, prepared, result.selected.map(recordsOf(prepared)), stats);
   if (request.options.noDeps) return yield* withoutDependencies(request, clock);
-  return yield* explainConflict(request, prepared, result.core, clock.stats(result.stats));
+  return yield* explainConflict(request, prepared, result.core, stats);
 }
 
 interface Clock {
@@ -96,16 +100,8 @@ function recordsOf(prepared: Prepared): (id: number) => AnyRecord {
   return (id) => completeRecord(prepared.provider.recordOf(id) as AnyRecord);
 }
 
-function* tryRelaxed(
-  request: SolveRequest,
-  strict: Prepared,
-  clock: Clock,
-): Generator<void, Solution | undefined> {
-  if (!request.options.allowUninstall || ![...strict.reasons.values()].includes("kept")) return undefined;
-  const prepared = prepare(request, true);
-  const result = yield* run(prepared);
-  if (result.kind !== "solved") return undefined;
-  return finish(request, prepared, result.selected.map(recordsOf(prepared)), clock.stats(result.stats));
+function mayRelax({ options }: SolveRequest, strict: Prepared): boolean {
+  return options.allowUninstall && [...strict.reasons.values()].includes("kept");
 }
 
 /** --no-deps when the dependencies cannot be met: the best records that the specs match, and nothing more. */

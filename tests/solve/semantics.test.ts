@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   buildRequest,
+  type Conflict,
   MemoryIndex,
   parseMatchSpec,
   type RepoDataRecord,
@@ -33,6 +34,34 @@ describe("what stays", () => {
     const tight = world.filter(({ name, version }) => name !== "pyyaml" || version === "3");
     const result = ask([tight], { command: "install", specs: ["python=3.6"], installed: old });
     expect(dists(result).sort()).toEqual(["python-3.6-0", "pyyaml-3-py36_0", "yaml-1-0"]);
+  });
+
+  it("never takes away python that was asked for, for the sake of another package", () => {
+    const before = [
+      installed("python 3.13 0", ["ssl >=3"]),
+      installed("ssl 3 0"),
+      installed("tool 1 0", ["ssl >=3"]),
+    ];
+    const channel = [
+      ...before,
+      record("python 3.4 0", ["ssl <2"]),
+      record("ssl 1 0"),
+      record("old 1 0", ["ssl <2"]),
+      record("none 1 0", [], { constrains: ["python <3"] }),
+    ];
+    const asked = { installed: before, history: ["python=3.13", "tool"] };
+    const install = (specs: string[], more = {}) =>
+      ask([channel], { command: "install", specs, ...asked, ...more });
+    const hints = (result: Solution | Conflict) => (result.kind === "conflict" ? result.hints : []);
+    expect(hints(install(["old"]))).toContainEqual(expect.stringContaining("--no-py-pin"));
+    expect(hints(install(["none"]))).toContainEqual(expect.stringContaining("`remove python` first"));
+    // Other packages give way, as in mamba, and so does python to its own name, or where it may.
+    expect(dists(install(["old", "python"])).sort()).toEqual(["old-1-0", "python-3.4-0", "ssl-1-0"]);
+    expect(dists(install(["none"], { flags: { noPythonPin: true } })).sort()).toEqual([
+      "none-1-0",
+      "ssl-3-0",
+      "tool-1-0",
+    ]);
   });
 
   it("takes orphans away with what is removed while something else is installed", () => {
