@@ -387,6 +387,18 @@ describe("failures", () => {
     await bad.close();
   });
 
+  it("a mirror that lacks one package is still asked for the others", async () => {
+    const list = records().slice(0, 3);
+    const first = await startServer({ files, faults: [{ match: /pkg-0/, status: 404 }] });
+    await fetchAll(list, {
+      http: { mirrors: { [server.url]: [first.url, server.url] } },
+      options: { downloadThreads: 1 },
+    });
+    expect(checkVisible(pkgs, packages)).toHaveLength(3);
+    expect(first.requests.length).toBe(3);
+    await first.close();
+  });
+
   it("more bytes than promised are not read to the end", async () => {
     const { record } = packages[0]!;
     const error = await failure(fetchAll([{ ...record, size: 1000 }]));

@@ -1,8 +1,19 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, it } from "vitest";
-import { readEntry } from "../../src/cache/package-cache.ts";
+import { expect, it, onTestFinished } from "vitest";
+import { PackageCache, readEntry } from "../../src/cache/package-cache.ts";
+import { ignoreEvents } from "../../src/events.ts";
+
+const APP = {
+  name: "app",
+  version: "1",
+  build: "0",
+  build_number: 0,
+  subdir: "noarch",
+  depends: [],
+  constrains: [],
+};
 
 it("an entry whose record other tools left empty is what its package says", async () => {
   const dir = mkdtempSync(join(tmpdir(), "taipan-entry-"));
@@ -35,4 +46,29 @@ it("an entry whose record other tools left empty is what its package says", asyn
   } finally {
     rmSync(dir, { recursive: true });
   }
+});
+
+it("an entry that shows no hash is a record's with one only where address and size say so", async () => {
+  const pkgs = mkdtempSync(join(tmpdir(), "taipan-entry-"));
+  onTestFinished(() => rmSync(pkgs, { recursive: true }));
+  const place = join(pkgs, "app-1-0");
+  mkdirSync(join(place, "info"), { recursive: true });
+  const fn = "app-1-0.conda";
+  const record = { ...APP, fn, url: `https://h/c/noarch/${fn}`, channel: "https://h/c" };
+  writeFileSync(join(place, "info/index.json"), JSON.stringify(APP));
+  const isUsed = async (own: object, wanted: object): Promise<boolean> => {
+    writeFileSync(join(place, "info/repodata_record.json"), JSON.stringify({ ...record, ...own }));
+    const cache = new PackageCache([pkgs], { events: ignoreEvents });
+    return (await cache.check(place, { ...record, ...wanted })) !== undefined;
+  };
+  const sha256 = "ab".repeat(32);
+  expect(await isUsed({}, {})).toBe(true);
+  expect(await isUsed({}, { sha256 })).toBe(false);
+  expect(await isUsed({ size: 7 }, { sha256 })).toBe(false);
+  expect(await isUsed({ size: 7 }, { sha256, size: 7 })).toBe(true);
+  expect(await isUsed({ size: 7, url: "https://h/other/noarch/app-1-0.conda" }, { sha256, size: 7 })).toBe(
+    false,
+  );
+  expect(await isUsed({ sha256 }, { sha256: sha256.toUpperCase() })).toBe(true);
+  expect(await isUsed({ url: "https://h/other/noarch/app-1-0.conda" }, {})).toBe(false);
 });

@@ -102,6 +102,8 @@ describe("paths of a package", () => {
   test("ordinary odd names are fine", () => {
     for (const path of ["share/with space/üñí.txt", "..x", "a/..b/c", ".hidden", "a/.b", "x\\y"])
       expect(prefixPathProblem(path)).toBeUndefined();
+    expect(prefixPathProblem("x".repeat(4096))).toBeUndefined();
+    expect(prefixPathProblem("x".repeat(4097))).toContain("4096");
   });
 
   test("no accepted path resolves outside of its directory", () => {

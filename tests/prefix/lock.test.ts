@@ -69,6 +69,11 @@ describe("prefix lock", () => {
     }
   });
 
+  test("a holder that lives is waited for, though it did not note when it was started", async () => {
+    writeFileSync(lockPath(prefix), JSON.stringify({ host: hostname(), pid: process.pid, since: "x" }));
+    await expect(lockPrefix(prefix, { timeout: 0.05 })).rejects.toMatchObject({ code: "locked" });
+  });
+
   test("a holder on another machine counts as alive until it has not refreshed the lock for minutes", async () => {
     writeFileSync(lockPath(prefix), JSON.stringify({ host: "elsewhere", pid: 1, since: "x" }));
     await expect(lockPrefix(prefix, { timeout: 0.05 })).rejects.toMatchObject({

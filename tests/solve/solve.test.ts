@@ -41,6 +41,12 @@ describe("create", () => {
     expect(dists(ask([world], { specs: ["a", "b"] }))).toEqual(["c-2-0", "a-1-h_0", "b-2-0"]);
   });
 
+  it("of equal builds takes the one whose dependencies may be newer, each named twice", () => {
+    const libs = ["1", "2", "3"].map((version) => record(`lib ${version} 0`));
+    const world = [record("a 1 z", ["lib >=1", "lib <2"]), record("a 1 b", ["lib >=1", "lib <3"]), ...libs];
+    expect(dists(ask([world], { specs: ["a"] }))).toEqual(["lib-2-0", "a-1-b"]);
+  });
+
   it("gives pip to those who ask for python, when told to", () => {
     expect(dists(ask([channel], { specs: ["python"], addPip: true }))).toContain("pip-23.0-pyh_0");
     expect(dists(ask([channel], { specs: ["numpy"], addPip: true }))).not.toContain("pip-23.0-pyh_0");
@@ -198,6 +204,22 @@ describe("update and remove", () => {
     expect(remove(["app"])).toEqual(["base-1-0", "other-1-0"]);
     expect(remove(["app"], { prune: false })).toEqual(["base-1-0", "lib-1-0", "other-1-0"]);
     expect(remove(["lib"], { force: true })).toEqual(["app-1-0", "base-1-0", "other-1-0"]);
+  });
+
+  it("keeps only what the request needs where that is all that is wanted", () => {
+    const before = [installed("app 1 0", ["lib"]), installed("lib 1 0"), installed("other 1 0")];
+    const keep = (onlyRequested: boolean) =>
+      dists(
+        ask([before], {
+          command: "install",
+          specs: ["app"],
+          flags: { onlyRequested },
+          installed: before,
+          history: ["app", "other"],
+        }),
+      ).sort();
+    expect(keep(true)).toEqual(["app-1-0", "lib-1-0"]);
+    expect(keep(false)).toEqual(["app-1-0", "lib-1-0", "other-1-0"]);
   });
 
   it("does not prune an environment that has no history", () => {

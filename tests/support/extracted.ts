@@ -22,7 +22,12 @@ import { planTransaction, type SolvedEnvironment } from "../../src/plan/diff.ts"
 import type { LinkOptions } from "../../src/prefix/options.ts";
 import { readPrefix } from "../../src/prefix/prefix.ts";
 import { applyTransaction, type TransactionResult } from "../../src/prefix/transaction.ts";
-import { distString, type PackageCacheRecord, type PathsEntry } from "../../src/specs/records.ts";
+import {
+  distString,
+  type PackageCacheRecord,
+  type PathsEntry,
+  type PrefixRecord,
+} from "../../src/specs/records.ts";
 import { handlers } from "../../src/worker.ts";
 import { createPool } from "../../src/workers/pool.ts";
 
@@ -249,3 +254,14 @@ export function snapshot(
 
 /** Without the history, whose dates differ between runs. */
 export const withoutHistory = (path: string): boolean => path === "conda-meta/history";
+
+/** The text of a file of the environment. */
+export const prefixText = ({ prefix }: Sandbox, path: string): string =>
+  readFileSync(join(prefix, path), "utf8");
+
+/** What conda-meta has of a package, such as `lib-1.0-0`. */
+export const recordIn = (box: Sandbox, dist: string): PrefixRecord =>
+  JSON.parse(prefixText(box, `conda-meta/${dist}.json`)) as PrefixRecord;
+
+/** What lies in the directory of environments: the environment, and whatever was left beside it. */
+export const envSiblings = ({ root }: Sandbox): string[] => readdirSync(join(root, "envs"));
