@@ -2,7 +2,7 @@ import { basename, join, relative } from "node:path";
 import { fileFacts, listEntries, measureTree, type TreeEntry, tryRename } from "../fs/cache-files.ts";
 import { isWritable, removeTree } from "../fs/files.ts";
 import { type CacheEntry, type CacheLimits, expendable, totalOf } from "./limits.ts";
-import { createTemporary, findStale } from "./temporary.ts";
+import { allowed, createTemporary, findStale } from "./temporary.ts";
 
 /** Package directories or archives by cache directory, in conda's shape (`clean --json`). Sizes are bytes. */
 export interface SizedItems {
@@ -94,11 +94,15 @@ export async function cleanableBytes(report: CleanReport): Promise<number> {
   return bytes;
 }
 
-/** Removes everything in the report. Packages vanish by a rename first, so that nobody sees half of one. */
-export async function removeCleanable(report: CleanReport): Promise<void> {
+/**
+ * Removes everything in the report. Packages vanish by a rename first, so that nobody sees half of one. Returns what stays because this
+ * user may not remove it: in a cache that several users share, directories of the others.
+ */
+export async function removeCleanable(report: CleanReport): Promise<string[]> {
+  const kept: string[] = [];
   for (const items of [report.tarballs, report.packages]) {
     for (const [dir, names] of Object.entries(items?.pkgs_dirs ?? {}))
-      if (names.length > 0) await removeThroughScratch(dir, names);
+      if (names.length > 0) kept.push(...(await removeThroughScratch(dir, names)));
   }
   const loose = [
     report.index_cache?.files,
@@ -108,13 +112,20 @@ export async function removeCleanable(report: CleanReport): Promise<void> {
     report.logfiles,
     report.pkgs_dirs,
   ];
-  for (const path of loose.flatMap((paths) => paths ?? [])) await removeTree(path);
+  for (const path of loose.flatMap((paths) => paths ?? []))
+    if (!(await allowed(removeTree(path)))) kept.push(path);
+  return kept;
 }
 
-async function removeThroughScratch(dir: string, names: readonly string[]): Promise<void> {
+async function removeThroughScratch(dir: string, names: readonly string[]): Promise<string[]> {
   const scratch = await createTemporary(dir);
-  for (const [i, name] of names.entries()) await tryRename(join(dir, name), join(scratch, String(i)));
+  const kept: string[] = [];
+  for (const [i, name] of names.entries()) {
+    const path = join(dir, name);
+    if (!(await allowed(tryRename(path, join(scratch, String(i)))))) kept.push(path);
+  }
   await removeTree(scratch);
+  return kept;
 }
 
 interface Contents {

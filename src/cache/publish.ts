@@ -5,6 +5,7 @@ import { ensureSharedDir } from "../fs/files.ts";
 import type { PackageCacheRecord, RepoDataRecord } from "../specs/records.ts";
 import { archiveName, placesOf } from "./layout.ts";
 import type { PackageCache } from "./package-cache.ts";
+import { allowed } from "./temporary.ts";
 
 /** A package that is extracted and verified, in a private directory of the cache directory it goes to. */
 export interface Prepared {
@@ -84,15 +85,4 @@ async function settle(cache: PackageCache, place: string, prepared: Prepared): P
     if ((await fileIdentity(trash)) !== before) await tryRename(trash, place);
   }
   throw new ToolError("io-error", `cannot replace \`${place}\`: other processes keep changing it`);
-}
-
-/** False when this user may not do it. */
-async function allowed(work: Promise<unknown>): Promise<boolean> {
-  try {
-    await work;
-    return true;
-  } catch (error) {
-    if (error instanceof ToolError && error.code === "permission-denied") return false;
-    throw error;
-  }
 }

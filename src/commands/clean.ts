@@ -7,6 +7,7 @@ import {
   removeCleanable,
 } from "../cache/clean.ts";
 import { ToolError } from "../errors.ts";
+import { measureTree } from "../fs/cache-files.ts";
 import { pathKind } from "../fs/files.ts";
 import { isEnvironment } from "../prefix/environment-marks.ts";
 import { asMicromamba, type CommandContext } from "./context.ts";
@@ -24,6 +25,7 @@ export interface CleanIntent extends Omit<CleanRequest, "tempfilesIn" | "limits"
 
 export interface CleanOutcome {
   report: CleanReport;
+  /** What it takes, or, once that is done, what was freed. */
   bytes: number;
   done: boolean;
 }
@@ -35,7 +37,7 @@ export interface CleanOutcome {
 export async function clean(
   intent: CleanIntent,
   agree: (report: CleanReport, bytes: number) => Promise<boolean>,
-  context: Pick<CommandContext, "config" | "cwd" | "dialect" | "env" | "home">,
+  context: Pick<CommandContext, "config" | "cwd" | "dialect" | "env" | "events" | "home">,
 ): Promise<CleanOutcome> {
   const { all, tempfilesIn = [], olderThan, maxSize, ...named } = intent;
   const limits = { usedSince: momentOf(olderThan), maxBytes: sizeOf(maxSize) };
@@ -83,8 +85,17 @@ export async function clean(
   }
   const bytes = await cleanableBytes(report);
   if (context.config.dryRun || !(await agree(report, bytes))) return { report, bytes, done: false };
-  await removeCleanable(report);
-  return { report, bytes, done: true };
+  const kept = await removeCleanable(report);
+  let stays = 0;
+  for (const path of kept) stays += (await measureTree(path)).bytes;
+  if (kept.length > 0)
+    context.events({
+      type: "warning",
+      code: "not-removed",
+      message: `what other users own in the package cache stays: ${kept.map((path) => `\`${path}\``).join(", ")}`,
+      hint: "each of them can run `taipan clean`",
+    });
+  return { report, bytes: bytes - stays, done: true };
 }
 
 /** Of a bare number it cannot be told what it counts: seconds, as elsewhere, would take nearly everything. */

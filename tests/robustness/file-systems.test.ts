@@ -61,8 +61,10 @@ afterAll(async () => {
 });
 
 /** A root prefix of its own in each round: a package that is cached is not extracted again. */
-function rooted(refusals: readonly Refusal[]): { root: string; run(...args: string[]): Promise<CliResult> } {
-  const root = join(sandbox.dir, `root-${round++}`);
+function rooted(
+  refusals: readonly Refusal[],
+  root = join(sandbox.dir, `root-${round++}`),
+): { root: string; run(...args: string[]): Promise<CliResult> } {
   const env = {
     MAMBA_ROOT_PREFIX: root,
     NODE_OPTIONS: `--require ${JSON.stringify(PRELOAD)}`,
@@ -140,4 +142,16 @@ it("a file system without symbolic links is told as such, and packages without a
   });
   const made = await run(...create("plain"));
   expect(made.code, made.stderr).toBe(0);
+});
+
+it("clean leaves what another user's directory permissions keep, says so, and removes the rest", async () => {
+  const { root, run } = rooted([]);
+  expect((await run(...create("app", "plain"))).code).toBe(0);
+  expect((await run("env", "remove", "-y", "-n", "e")).code).toBe(0);
+  const neighbour = rooted([{ call: "rename", code: "EACCES", path: "pkgs/app-1\\.0-0$" }], root);
+  const cleaned = await neighbour.run("clean", "-y", "--all");
+  expect([cleaned.code, cleaned.stderr]).toEqual([0, expect.stringContaining("what other users own")]);
+  expect(cleaned.stderr).toContain(join(root, "pkgs", "app-1.0-0"));
+  const left = readdirSync(join(root, "pkgs")).filter((name) => !/^(CACHEDIR\.TAG|urls.*)$/.test(name));
+  expect(left).toEqual(["app-1.0-0"]);
 });
