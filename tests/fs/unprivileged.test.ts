@@ -12,6 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
+import { PackageCache } from "../../src/cache/package-cache.ts";
 import { openForReading } from "../../src/fs/index-files.ts";
 import { keepTree } from "../../src/fs/kept-tree.ts";
 import { restoreTree } from "../../src/fs/restore-tree.ts";
@@ -123,3 +124,15 @@ test.skipIf(process.platform === "win32")(
     }
   },
 );
+
+test("package caches that cannot be written are searched first, each kind in its order", async () => {
+  const { root } = scratch();
+  const dirs = ["own", "site", "second", "shared"].map((name) => join(root, name));
+  const [own, site, second, shared] = dirs as [string, string, string, string];
+  for (const path of dirs) mkdirSync(path);
+  for (const path of [site, shared]) chmodSync(path, 0o555);
+  const cache = new PackageCache(dirs, { events: () => {} });
+  expect(await cache.searched()).toEqual([site, shared, own, second]);
+  expect(await cache.writable()).toBe(own);
+  for (const path of [site, shared]) chmodSync(path, 0o755);
+});
