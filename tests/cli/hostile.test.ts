@@ -151,6 +151,36 @@ describe("hostile packages", () => {
     },
   );
 
+  // Each archive is harmless alone (CVE-2025-45582).
+  it.each([
+    ["at once", [["bridge", "cargo"]]],
+    ["one after the other", [["bridge"], ["cargo"]]],
+  ])("a link of one package that a file of another would go through, %s", async (_, steps) => {
+    const noarch = "generic" as const;
+    await writeChannel(channel, [
+      await buildPackage({
+        name: "bridge",
+        version: "1.0",
+        noarch,
+        files: [{ path: "share/x", symlink: outside() }],
+      }),
+      await buildPackage({ name: "cargo", version: "1.0", noarch, files: { "share/x/evil": "x" } }),
+    ]);
+    const add = (names: readonly string[], verb: string) =>
+      sandbox.taipan(
+        ...[verb, "-n", "env", "--override-channels", "-c", `file://${channel}`, "-y"],
+        ...names,
+      );
+    const [first = [], ...more] = steps;
+    let last = await add(first, "create");
+    for (const names of more) {
+      expect(last.code, last.stderr).toBe(0);
+      last = await add(names, "install");
+    }
+    refused(last, /would write through the symlink `share\/x`/);
+    expect(readdirSync(outside())).toEqual(["precious"]);
+  });
+
   it("a paths.json that leaves the prefix", async () => {
     const evil = await buildPackage({
       name: "victim",
