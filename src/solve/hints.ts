@@ -137,6 +137,7 @@ function missingVirtualHints({ provider }: Prepared, names: readonly number[], p
 function noVersionHints(request: SolveRequest, { provider }: Prepared, names: readonly number[]): string[] {
   return names.flatMap((id) => {
     const written = provider.names[id]!;
+    if (/^[0-9]+(\.[0-9]+)*$/.test(written)) return [`name and version are one word: \`NAME=${written}\``];
     const [, name = "", version = ""] = /^(.+)-v?([0-9][0-9a-z._]*)$/.exec(written) ?? [];
     const known = name !== "" && request.indexes.some((index) => index.has(name));
     return known ? [`a version is written \`${name}=${version}\``] : [];

@@ -47,6 +47,11 @@ describe("slips", () => {
     expect(existsSync(join(sandbox.root, "envs"))).toBe(false);
   });
 
+  it("an option without its value", async () => {
+    const { code, stderr } = await sandbox.taipan("create", "-c");
+    expect([code, stderr]).toEqual([2, "error: `-c, --channel` needs a value: <channel>\n"]);
+  });
+
   it("a file whose dependencies are lost makes no empty environment", async () => {
     writeFileSync(join(sandbox.dir, "slip.yml"), "dependancies:\n  - numpy\n");
     const result = await create("-f", "slip.yml");

@@ -181,6 +181,7 @@ describe("hints about what nothing matches", () => {
 
   it("a version written into the name", () => {
     expect(hints("numpy-2.4.6")).toEqual(["a version is written `numpy=2.4.6`"]);
+    expect(hints("3.11")).toEqual(["name and version are one word: `NAME=3.11`"]);
     expect(hints("scipy-1.0")[0]).toMatch(/^searched chan for linux-64 and noarch/);
   });
 

@@ -34,6 +34,8 @@ function usageError(code: string, message: string, program: string): ToolError |
     });
   }
   if (program === "conda") return condaUsageError(text, near);
+  const [, flags, value] = /^option '(.*?) (<.*>)' argument missing$/.exec(text) ?? [];
+  if (value) return new ToolError("usage", `\`${flags}\` needs a value: ${value}`);
   const names = near?.split(", ").map((name) => `\`${name}\``);
   return new ToolError("usage", text.replaceAll("'", "`"), {
     hint: names
