@@ -1,4 +1,7 @@
-import { createServer, type Socket } from "node:net";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { connect, createServer, type Socket } from "node:net";
 import { afterEach, expect, it } from "vitest";
 import { createHttpClient } from "../../src/net/http.ts";
 
@@ -44,6 +47,29 @@ it("asks again at once when the server has closed the idle connection meanwhile,
   await expect(http.fetch(url)).rejects.toMatchObject({ code: "channel-unreachable" });
   expect(requests).toBe(5);
 });
+
+// Elsewhere a full queue answers with a reset.
+it.skipIf(process.platform !== "linux")(
+  "gives up on a connection that never stands, and says so",
+  async () => {
+    const program = `require("node:net").createServer().listen({ port: 0, host: "127.0.0.1", backlog: 1 },
+    function () { console.log(this.address().port); })`;
+    const child = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "pipe", "inherit"] });
+    open.push({ close: () => child.kill("SIGKILL") });
+    const [line] = (await once(child.stdout, "data")) as [Buffer];
+    const port = Number(line.toString());
+    // Nobody accepts any more: connections beyond the queue wait for ever.
+    child.kill("SIGSTOP");
+    await expect.poll(() => readFileSync(`/proc/${child.pid}/stat`, "utf8")).toMatch(/\) T /);
+    const fillers = Array.from({ length: 4 }, () => connect(port, "127.0.0.1").on("error", () => {}));
+    for (const filler of fillers) open.push({ close: () => filler.destroy() });
+    // The queue holds one more than it is said to.
+    await Promise.all(fillers.slice(0, 2).map((filler) => once(filler, "connect")));
+    const http = createHttpClient({ retries: 0, connectTimeout: 500 }, { events: () => {} });
+    open.push(http);
+    await expect(http.fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow(/timed out while connecting/);
+  },
+);
 
 it("gives up on headers that do not come, and says so", async () => {
   const url = await serve(() => {});
