@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, s
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
+import { makePrivateDir } from "../../src/fs/cache-files.ts";
 import { ensureCacheDir, ensureSharedDir } from "../../src/fs/files.ts";
 
 const sandbox = mkdtempSync(join(tmpdir(), "taipan-cache-directory-"));
@@ -49,5 +50,18 @@ it.skipIf(process.platform === "win32")(
       await ensureSharedDir(there);
       expect(modeOf(there)).toBe(0o700);
     }
+  },
+);
+
+it.skipIf(process.platform === "win32")(
+  "a directory for what is not verified yet is its owner's alone, in a group's cache too",
+  async () => {
+    const group = join(sandbox, "group-of-some");
+    mkdirSync(group);
+    chmodSync(group, 0o2777);
+    const path = join(group, ".private");
+    await makePrivateDir(path);
+    expect(statSync(path).mode & 0o777).toBe(0o700);
+    await expect(makePrivateDir(path)).rejects.toMatchObject({ code: "io-error" });
   },
 );
