@@ -159,7 +159,9 @@ function cshHook({ name, exe, rootPrefix, autoActivate }: HookInput): string {
     `if ($?prompt && ${first} =~ ${shellChange}) unsetenv prompt`,
     `if (${first} =~ ${packageChange}) ${quoted} $${words}:q`,
     `if (${first} =~ ${packageChange} && $?CONDA_PREFIX) eval "\`${quoted} shell reactivate --shell tcsh\`"`,
-    `if (${first} !~ ${shellChange} && ${first} !~ ${packageChange}) ${quoted} $${words}:q`,
+    // The last command, so that `| less` is its; as typed, so that `> file` is a redirection. csh opens that file whether or not the
+    // command is run, so that it can stand here only: behind `install` it would be emptied again.
+    `if (${first} !~ ${shellChange} && ${first} !~ ${packageChange}) ${quoted} !*`,
   ].join("; ");
   return `setenv MAMBA_EXE ${quoted};
 setenv MAMBA_ROOT_PREFIX ${quoteCsh(rootPrefix)};
@@ -186,6 +188,18 @@ def _${name}_evaluate(command):
         __xonsh__.execer.exec(done.stdout, glbs=__xonsh__.ctx)
     return done.returncode
 
+def _${name}_run(command, *streams):
+    import subprocess
+    files = []
+    for stream in streams:
+        # What xonsh redirects or captures has a file; else the terminal is inherited.
+        try:
+            files.append(stream.fileno())
+        except Exception:
+            files.append(None)
+    stdin, stdout, stderr = files
+    return subprocess.run(command, stdin=stdin, stdout=stdout, stderr=stderr, env=\${...}.detype()).returncode
+
 def _${name}_alias(args, stdin=None, stdout=None, stderr=None):
     import subprocess
     word = args[0] if args else ""
@@ -196,11 +210,11 @@ def _${name}_alias(args, stdin=None, stdout=None, stderr=None):
     if word == "reactivate":
         return _${name}_evaluate([${quoted}, "shell"] + args + ["--shell", "xonsh"])
     if word in ("install", "update", "upgrade", "remove", "uninstall"):
-        code = subprocess.run([${quoted}] + args, env=\${...}.detype()).returncode
+        code = _${name}_run([${quoted}] + args, stdin, stdout, stderr)
         if code == 0 and "CONDA_PREFIX" in \${...}:
             return _${name}_evaluate([${quoted}, "shell", "reactivate", "--shell", "xonsh"])
         return code
-    return subprocess.run([${quoted}] + args, env=\${...}.detype()).returncode
+    return _${name}_run([${quoted}] + args, stdin, stdout, stderr)
 
 _${name}_alias.__xonsh_threadable__ = False
 aliases["${name}"] = _${name}_alias

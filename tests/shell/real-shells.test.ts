@@ -114,6 +114,30 @@ describe.each(REAL_SHELLS.filter(hasShell))("%s", (shell: RealShell) => {
     ]);
     expect(used.env["MAMBA_EXE"]).toBe(exe);
   });
+
+  it("redirects what the function prints, and can keep it", () => {
+    const root = makePrefix(temporary());
+    const exe = join(root, "exe");
+    writeFileSync(exe, '#!/bin/sh\necho "told $*"\n');
+    chmodSync(exe, 0o755);
+    const hook = shellHook(shell, { name: "taipan", exe, rootPrefix: root, completion: false });
+    const redirect = `taipan list > '${root}/printed'`;
+    const keep = {
+      bash: "export KEPT=$(taipan list)",
+      zsh: "export KEPT=$(taipan list)",
+      dash: 'KEPT="$(taipan list)"; export KEPT',
+      fish: "set -gx KEPT (taipan list)",
+      tcsh: "true",
+      xonsh: "$KEPT = $(taipan list)",
+    }[shell];
+    const start = { CONDA_SHLVL: "0" };
+    const words = [redirect, keep].join(shell === "tcsh" ? ";\n" : "\n");
+    const used =
+      shell === "tcsh" ? useTcsh(hook, words, start) : evaluateIn(shell, `${hook}${words}\n`, start);
+    expect(readFileSync(join(root, "printed"), "utf8"), used.stderr).toBe("told list\n");
+    // An alias of tcsh is none in backquotes.
+    if (shell !== "tcsh") expect(used.env["KEPT"]?.trim(), used.stderr).toBe("told list");
+  });
 });
 
 /** Aliases work from the next line on, so the words come from the shell's input. */
