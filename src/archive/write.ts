@@ -35,7 +35,7 @@ export interface CondaArchive {
 }
 
 /** A tar archive of the entries in their order; names that do not fit into ustar get PAX headers. */
-export async function createTar(entries: readonly ArchiveEntry[]): Promise<Uint8Array> {
+async function createTar(entries: readonly ArchiveEntry[]): Promise<Uint8Array> {
   const tar = pack();
   const chunks: Buffer[] = [];
   const done = new Promise<void>((resolve, reject) => {

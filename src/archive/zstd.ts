@@ -15,7 +15,7 @@ import { wasmCodec } from "./zstd-wasm.ts";
 
 export type { ByteSink, ZstdBackend } from "./zstd-codec.ts";
 
-export const ZSTD_BACKENDS: readonly ZstdBackend[] = ["zlib", "addon", "wasm", "zlib-sync"];
+const ZSTD_BACKENDS: readonly ZstdBackend[] = ["zlib", "addon", "wasm", "zlib-sync"];
 
 const OPENERS: Readonly<Record<ZstdBackend, () => Promise<Codec | undefined>>> = {
   zlib: zlibCodec,

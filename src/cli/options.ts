@@ -36,7 +36,7 @@ export function inVain(flags: string, why: string, more?: Partial<OptionSpec>): 
 }
 
 /** An option of the peers that asks for what is always so: whoever gives it has what they want, and need not be told. */
-export function alwaysSo(flags: string): OptionSpec {
+function alwaysSo(flags: string): OptionSpec {
   return { flags, help: "", hidden: true };
 }
 

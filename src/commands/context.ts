@@ -44,8 +44,6 @@ export function asMicromamba({ dialect }: Pick<CommandContext, "dialect">): bool
   return dialect === "micromamba" || dialect === "mamba";
 }
 
-export type ConfirmationContext = Pick<CommandContext, "confirm" | "config">;
-
 /** The platform that is installed for. */
 export function platformOf(context: Pick<CommandContext, "config" | "hostPlatform">): string {
   return context.config.platform || context.hostPlatform;

@@ -23,7 +23,7 @@ import {
   requestedSpecs,
 } from "./export.ts";
 
-export const EXPORT_FORMATS = [
+const EXPORT_FORMATS = [
   "environment-yml",
   "environment-json",
   "explicit",

@@ -17,7 +17,7 @@ import { lockPip, pypiNames } from "./lock-pip.ts";
 import { findPip } from "./pip-resolver.ts";
 import { solveChange } from "./solve-change.ts";
 
-export const LOCK_FORMATS = ["conda-lock", "pixi-lock", "mambajs-lock", "explicit"] as const;
+const LOCK_FORMATS = ["conda-lock", "pixi-lock", "mambajs-lock", "explicit"] as const;
 export type LockFormatName = (typeof LOCK_FORMATS)[number];
 
 export interface LockIntent extends InputSources {
@@ -92,7 +92,7 @@ function formatOf(output: string): LockFormatName {
   return /\.txt$/.test(output) ? "explicit" : "conda-lock";
 }
 
-export function checkPlatform(platform: string): void {
+function checkPlatform(platform: string): void {
   if (isPlatform(platform)) return;
   const near = similarNames(platform, PLATFORMS);
   throw new ToolError("usage", `\`${platform}\` is no platform`, {

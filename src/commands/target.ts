@@ -42,7 +42,7 @@ export function prefixFromPath(path: string, context: Pick<TargetContext, "cwd" 
 }
 
 /** CEP 24: a name has no slash, space, colon or hash. `base` and `root` are the root prefix. */
-export function checkEnvironmentName(name: string): void {
+function checkEnvironmentName(name: string): void {
   if (name === "" || name === "." || name === ".." || /[/\\ :#\0]/.test(name)) {
     throw new ToolError("usage", `\`${name}\` cannot be the name of an environment`, {
       hint: /[/\\]/.test(name) ? `to use a path, write -p ${name}` : "names have no slash, space, colon or #",

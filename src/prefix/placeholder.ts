@@ -38,7 +38,7 @@ export function textPrefix(prefix: string, platform: string): Buffer {
 }
 
 /** Length of a first line that must work as a shebang, without its newline; 0 when there is none, and on Windows, where nothing reads it. */
-export function shebangLineLength(data: Buffer, platform: string): number {
+function shebangLineLength(data: Buffer, platform: string): number {
   if (platform.startsWith("win-") || data[0] !== 0x23 || data[1] !== 0x21) return 0;
   const newline = data.indexOf(0x0a);
   return newline < 0 ? data.length : newline;

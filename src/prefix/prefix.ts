@@ -47,7 +47,7 @@ export async function readPrefix(path: string): Promise<PrefixState | undefined>
 }
 
 /** Lines of conda-meta/pinned that are specs. */
-export function parsePinned(text: string): string[] {
+function parsePinned(text: string): string[] {
   return text
     .split(/\r?\n/)
     .map((line) => line.replace(/(^|\s)#.*$/, "").trim())

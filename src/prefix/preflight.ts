@@ -35,7 +35,7 @@ export function checkWritable(prefix: string): void {
 }
 
 /** Throws `disk-full` when `bytes` and `files` do not fit where the path is. */
-export function checkSpace(path: string, bytes: number, files: number): void {
+function checkSpace(path: string, bytes: number, files: number): void {
   const space = spaceAt(path);
   if (!space) return;
   const needed = bytes + MARGIN;

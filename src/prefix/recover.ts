@@ -15,7 +15,7 @@ export const stageOf = (prefix: string): string => beside(prefix, "taipan-new");
 export const trashOf = (prefix: string): string => beside(prefix, "taipan-removed");
 
 /** Whether a transaction on this prefix was stopped, or is under way. Costs four lstat calls. */
-export function needsRecovery(prefix: string): boolean {
+function needsRecovery(prefix: string): boolean {
   const traces = [journalDirectory(prefix), stageOf(prefix), trashOf(prefix)];
   return isLocked(prefix) || traces.some((path) => kindAt(path) !== undefined);
 }

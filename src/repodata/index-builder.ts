@@ -216,7 +216,7 @@ function shorten(text: string): string {
 }
 
 /** Package name of `name-version-build.ext`; neither version nor build has a dash (CEP 26). */
-export function nameOfFile(fn: string): string {
+function nameOfFile(fn: string): string {
   const build = fn.lastIndexOf("-");
   const version = build > 0 ? fn.lastIndexOf("-", build - 1) : -1;
   return version > 0 ? fn.slice(0, version) : "";

@@ -19,7 +19,7 @@ import { ID, recordSpans, spans } from "./json-spans.ts";
 import type { Member } from "./outline-rows.ts";
 
 /** Dictionaries that hold records; the position is the kind's number in index files. */
-export const RECORD_KINDS = ["packages", "packages.conda", "v3.tar.bz2", "v3.conda"] as const;
+const RECORD_KINDS = ["packages", "packages.conda", "v3.tar.bz2", "v3.conda"] as const;
 /** Extensions that keys of these dictionaries have when they are in order; those of v3 have none (CEP 48). */
 export const KEY_EXTENSIONS = [".tar.bz2", ".conda", "", ""] as const;
 /** Extensions of the files that the keys name. */

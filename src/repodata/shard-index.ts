@@ -62,7 +62,7 @@ export interface PendingIndex {
 }
 
 /** Hashes of shards by package name. They stay in the message: of 30,000 names a request reaches a hundred. */
-export class ShardHashes {
+class ShardHashes {
   readonly #message: Buffer;
   readonly #positions: ReadonlyMap<string, number>;
 

@@ -15,7 +15,7 @@ function marks(shell: Shell): readonly [string, string] {
  * The block in a shell's start-up file. The marks are micromamba's, letter for letter: setup-micromamba and others cut
  * the block out of the file by them, and either tool can replace the other's.
  */
-export function initBlock(shell: Shell, input: InitInput): string {
+function initBlock(shell: Shell, input: InitInput): string {
   const [begin, end] = marks(shell);
   const managed = `# !! Contents within this block are managed by '${functionName(input.name)} shell init' !!`;
   return `${begin}\n${managed}\n${blockBody(shell, input)}\n${end}`;

@@ -14,7 +14,7 @@ interface Job {
 }
 
 /** Any thrown value as the plain data of a ToolError; what is no ToolError is a defect and keeps its stack in the details. */
-export function serializeError(error: unknown): ReturnType<ToolError["toJSON"]> {
+function serializeError(error: unknown): ReturnType<ToolError["toJSON"]> {
   const known =
     error instanceof ToolError
       ? error
