@@ -43,6 +43,8 @@ async function startNotices(
 ): Promise<PendingNotices | undefined> {
   const { numberChannelNotices: limit, json, quiet, offline } = config;
   if (limit <= 0 || json || quiet || offline || channels.length === 0) return undefined;
+  // The plan does so only later, and what a URL of a channel says of its user counts for its notices, too.
+  resources.useChannels(channels);
   const cacheDir = await writableMetadataDir(config.pkgsDirs);
   return requestNotices(channels, { limit }, { http: resources.http(), cacheDir, signal });
 }

@@ -82,6 +82,26 @@ describe("notices of channels, while something is installed", { shuffle: false }
     expect(result.stderr).toContain(`the channel \`${server.url}\` did not answer`);
   });
 
+  it("are asked for with the secrets of the channel's URL, as its packages are", async () => {
+    rmSync(join(sandbox.root, "pkgs", "cache", "notices"), { recursive: true, force: true });
+    const url = server.url.replace("://", "://ann:pw@");
+    const from = server.requests.length;
+    const result = await sandbox.taipan(
+      "create",
+      "-y",
+      "--override-channels",
+      "-c",
+      url,
+      "app",
+      "-n",
+      "auth",
+    );
+    expect(result.code, result.stderr).toBe(0);
+    const paths = server.requests.slice(from).filter(({ headers }) => headers["authorization"] !== undefined);
+    expect(paths.map(({ path }) => path)).toContainEqual(expect.stringMatching(/notices\.json$/));
+    expect(paths).toHaveLength(server.requests.length - from);
+  });
+
   it("are left for another time when the command fails", async () => {
     rmSync(join(sandbox.root, "pkgs", "cache", "notices"), { recursive: true });
     expect((await sandbox.taipan(...create, "six", "nosuchpackage")).stderr).not.toContain("says:");
