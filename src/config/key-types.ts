@@ -85,7 +85,7 @@ function draft<T>(
   options: KeyOptions = {},
 ): KeyDraft<T> {
   const withNote = (text: string) =>
-    options.noEffect ? `${text}\nWithout effect: ${options.noEffect}` : text;
+    options.noEffect ? `${text}.\nWithout effect: ${options.noEffect}` : text;
   return {
     kind,
     group,

@@ -16,6 +16,14 @@ afterEach(() => sandbox.close());
 const read = () => readFileSync(rc, "utf8");
 
 describe("micromamba's commands", () => {
+  it("says that nothing is set; a key that is asked for is shown all the same", async () => {
+    const list = await sandbox.taipan("config", "list", "--no-env");
+    expect([list.code, list.stdout]).toEqual([0, ""]);
+    expect(list.stderr).toBe("Nothing is set; --all shows the defaults, too.\n");
+    const one = await sandbox.taipan("config", "list", "channels", "--no-env");
+    expect([one.stdout, one.stderr]).toEqual(["channels:\n  - conda-forge\n", ""]);
+  });
+
   it("sets, appends, prepends, gets and removes, keeping comments and the file's mode", async () => {
     writeFileSync(rc, "# mine\nchannels:\n  - conda-forge # first\n", { mode: 0o600 });
     for (const words of [

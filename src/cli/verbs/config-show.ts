@@ -32,7 +32,12 @@ export async function run(invocation: Invocation, session: Session): Promise<num
     return EXIT.ok;
   }
   if (session.json) session.printJson(listConfigJson(session.config, options));
-  else printText(listConfig(session.config, options), session);
+  else {
+    const text = listConfig(session.config, options);
+    printText(text, session);
+    if (text === "" && keys.length === 0 && !asMicromamba(session.context))
+      session.say("Nothing is set; --all shows the defaults, too.");
+  }
   return EXIT.ok;
 }
 
