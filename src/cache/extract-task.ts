@@ -59,74 +59,93 @@ export async function extractFileTask(
 
 /** Hashes and extracts; what the bytes are is judged by their hash before anything the extractor has to say. */
 async function openArchiveSink(input: ExtractInput, signal: AbortSignal): Promise<TaskSink<ArchiveFacts>> {
-  const { expected, destination } = input;
-  const sha256 = createHash("sha256");
-  const md5 =
-    input.wantMd5 || (expected.sha256 === undefined && expected.md5 !== undefined)
-      ? createHash("md5")
-      : undefined;
-  const extractor =
-    destination === undefined ? undefined : await createExtractor({ kind: input.kind, destination, signal });
-  const known = expected.sha256 !== undefined || expected.md5 !== undefined || expected.size !== undefined;
-  let size = 0;
-  let extractError: unknown;
-
-  const extract = (chunk: Uint8Array): void | Promise<void> => {
-    if (!extractor || extractError !== undefined) return;
-    const failed = (error: unknown): void => {
-      // Damaged on the way, or a bad archive? Only the hash of the whole can tell, so read on.
-      if (!known || signal.aborted || !isArchiveError(error)) throw named(input.fn, error);
-      extractError = error;
-    };
-    try {
-      const busy = extractor.write(chunk);
-      return busy ? busy.catch(failed) : undefined;
-    } catch (error) {
-      failed(error);
-    }
-  };
-
-  const finish = async (): Promise<{ files: number; bytes: number }> => {
-    try {
-      return (await extractor?.end()) ?? { files: 0, bytes: 0 };
-    } catch (error) {
-      throw named(input.fn, error);
-    }
-  };
-
+  const digests = openDigests(input);
+  const extraction = await openExtraction(input, signal);
   return {
     returnsChunks: true,
     write: (chunk) => {
-      size += chunk.byteLength;
-      if (expected.size !== undefined && size > expected.size)
-        throw mismatch(input.fn, expected, [
-          "size",
-          `more than ${expected.size} bytes`,
-          `${expected.size} bytes`,
-        ]);
-      sha256.update(chunk);
-      md5?.update(chunk);
-      return extract(chunk);
+      digests.update(chunk);
+      return extraction?.write(chunk);
     },
     end: async () => {
-      const facts = { sha256: sha256.digest("hex"), md5: md5?.digest("hex"), size };
-      compare(input.fn, expected, facts);
-      if (extractError !== undefined) throw named(input.fn, extractError);
-      const summary = await finish();
-      if (
-        destination !== undefined &&
-        fileFactsSync(join(destination, "info", "index.json"))?.kind !== "file"
-      ) {
-        throw new ToolError(
-          "archive-invalid",
-          `\`${input.fn}\` is no conda package: it has no info/index.json`,
-        );
-      }
-      if (destination !== undefined && input.record !== undefined)
-        writeOwnSync(recordPath(destination), recordText(withFacts(input.record, facts)));
-      return { ...facts, files: summary.files, bytes: summary.bytes };
+      const facts = digests.facts();
+      compare(input.fn, input.expected, facts);
+      const { files, bytes } = (await extraction?.end(facts)) ?? { files: 0, bytes: 0 };
+      return { ...facts, files, bytes };
     },
-    abort: async () => extractor?.abort(),
+    abort: async () => extraction?.abort(),
+  };
+}
+
+interface Digests {
+  sha256: string;
+  md5: string | undefined;
+  size: number;
+}
+
+/** `update` throws as soon as there are more bytes than promised. */
+function openDigests({ fn, expected, wantMd5 }: ExtractInput): {
+  update(chunk: Uint8Array): void;
+  facts(): Digests;
+} {
+  const sha256 = createHash("sha256");
+  const md5 =
+    wantMd5 || (expected.sha256 === undefined && expected.md5 !== undefined) ? createHash("md5") : undefined;
+  let size = 0;
+  return {
+    update: (chunk) => {
+      size += chunk.byteLength;
+      if (expected.size !== undefined && size > expected.size)
+        throw mismatch(fn, expected, ["size", `more than ${expected.size} bytes`, `${expected.size} bytes`]);
+      sha256.update(chunk);
+      md5?.update(chunk);
+    },
+    facts: () => ({ sha256: sha256.digest("hex"), md5: md5?.digest("hex"), size }),
+  };
+}
+
+interface Extraction {
+  write(chunk: Uint8Array): void | Promise<void>;
+  /** To be called when the hash is right. */
+  end(facts: Digests): Promise<{ files: number; bytes: number }>;
+  abort(): Promise<void>;
+}
+
+/** Undefined where the archive is only hashed. */
+async function openExtraction(
+  { fn, kind, destination, expected, record }: ExtractInput,
+  signal: AbortSignal,
+): Promise<Extraction | undefined> {
+  if (destination === undefined) return undefined;
+  const extractor = await createExtractor({ kind, destination, signal });
+  const known = expected.sha256 !== undefined || expected.md5 !== undefined || expected.size !== undefined;
+  let extractError: unknown;
+  const failed = (error: unknown): void => {
+    // Damaged on the way, or a bad archive? Only the hash of the whole can tell, so read on.
+    if (!known || signal.aborted || !isArchiveError(error)) throw named(fn, error);
+    extractError = error;
+  };
+  return {
+    write: (chunk) => {
+      if (extractError !== undefined) return;
+      try {
+        const busy = extractor.write(chunk);
+        return busy ? busy.catch(failed) : undefined;
+      } catch (error) {
+        failed(error);
+      }
+    },
+    end: async (facts) => {
+      if (extractError !== undefined) throw named(fn, extractError);
+      const summary = await extractor.end().catch((error: unknown) => {
+        throw named(fn, error);
+      });
+      if (fileFactsSync(join(destination, "info", "index.json"))?.kind !== "file")
+        throw new ToolError("archive-invalid", `\`${fn}\` is no conda package: it has no info/index.json`);
+      if (record !== undefined) writeOwnSync(recordPath(destination), recordText(withFacts(record, facts)));
+      return summary;
+    },
+    abort: () => extractor.abort(),
   };
 }
 
@@ -145,11 +164,7 @@ function isArchiveError(error: unknown): boolean {
   );
 }
 
-function compare(
-  fn: string,
-  expected: ExpectedArchive,
-  facts: { sha256: string; md5: string | undefined; size: number },
-): void {
+function compare(fn: string, expected: ExpectedArchive, facts: Digests): void {
   const { size, sha256, md5 } = expected;
   if (size !== undefined && size !== facts.size)
     throw mismatch(fn, expected, ["size", `${facts.size} bytes`, `${size} bytes`]);
