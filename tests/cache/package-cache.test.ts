@@ -72,3 +72,18 @@ it("an entry that shows no hash is a record's with one only where address and si
   expect(await isUsed({ sha256 }, { sha256: sha256.toUpperCase() })).toBe(true);
   expect(await isUsed({ url: "https://h/other/noarch/app-1-0.conda" }, {})).toBe(false);
 });
+
+it("what the channel says of a package counts, not what it said when the entry was made; of a file the entry knows more", async () => {
+  const pkgs = mkdtempSync(join(tmpdir(), "taipan-entry-"));
+  onTestFinished(() => rmSync(pkgs, { recursive: true }));
+  const place = join(pkgs, "app-1-0");
+  mkdirSync(join(place, "info"), { recursive: true });
+  const fn = "app-1-0.conda";
+  const record = { ...APP, fn, url: `https://h/c/noarch/${fn}`, channel: "https://h/c" };
+  writeFileSync(join(place, "info/index.json"), JSON.stringify(APP));
+  writeFileSync(join(place, "info/repodata_record.json"), JSON.stringify({ ...record, license: "MIT" }));
+  const cache = new PackageCache([pkgs], { events: ignoreEvents });
+  const patched = { ...record, depends: ["lib <2"] };
+  expect(await cache.check(place, patched)).toMatchObject({ depends: ["lib <2"], license: "MIT" });
+  expect(await cache.check(place, patched, { learn: true })).toMatchObject({ depends: [], license: "MIT" });
+});

@@ -51,6 +51,15 @@ describe("paths of a package", () => {
     expect(plannedPaths(planPackage({ entryPoints: [], paths }, context))).toEqual(["site-packages/nap.py"]);
   });
 
+  test("bytes are counted, those apart that are written anew", () => {
+    const paths = [
+      file("a", { size_in_bytes: 5 }),
+      file("b", { size_in_bytes: 7, prefix_placeholder: "/opt/x" }),
+      file("c"),
+    ];
+    expect(planPackage({ entryPoints: [], paths }, context)).toMatchObject({ bytes: 12, patchedBytes: 7 });
+  });
+
   test("byte code that the package brings itself is not planned twice", () => {
     const paths = [file("site-packages/a.py"), file("site-packages/__pycache__/a.cpython-311.pyc")];
     expect(planPackage({ noarch: "python", entryPoints: [], paths }, context).pyc).toEqual([]);

@@ -36,6 +36,8 @@ const planOf = (own: object, context: MenuContext, more: object = {}) =>
     { menu_name: "Tools: {{ ENV_NAME }}", menu_items: [{ ...item, ...more, platforms: own }] },
     context,
   )[0]!;
+const countOf = (own: unknown, context: MenuContext) =>
+  menuPlans({ menu_name: "M", menu_items: [{ ...item, platforms: own }] }, context).length;
 const contentOf = (plan: ReturnType<typeof planOf>, ending: string): string => {
   const file = plan.files.find(({ path }) => path.endsWith(ending));
   return file && "content" in file ? String(file.content) : "";
@@ -97,6 +99,13 @@ function readLink(bytes: Uint8Array) {
   expect(at + 4).toBe(bytes.length);
   return { ...strings, ...blocks, show: view.getUint32(60, true) };
 }
+
+test("an item is for the platforms that it names, with an object or with true", () => {
+  expect(countOf({ win: {} }, windows)).toBe(1);
+  expect(countOf({ win: true }, windows)).toBe(1);
+  for (const own of [{ win: false }, { win: null }, { linux: {} }, {}, [], "win"])
+    expect(countOf(own, windows), JSON.stringify(own)).toBe(0);
+});
 
 describe("shortcuts of Windows", () => {
   test("are read again as they were written", () => {

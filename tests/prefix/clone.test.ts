@@ -18,6 +18,7 @@ import {
   makePackage,
   PLACEHOLDER,
   pythonPackage,
+  recordIn,
   type Sandbox,
   sandbox,
   snapshot,
@@ -179,6 +180,20 @@ describe("verify", () => {
     expect((await check("fast")).map(({ path }) => path)).toEqual(["share/plain", "lib/link"]);
     await box.set(list, { reinstall: [...damagedPackages(problems)] });
     expect(await check("full")).toEqual([]);
+  });
+
+  test("a file whose record has only the hash that it was built with has that one, if nothing was replaced in it", async () => {
+    const box = sandbox();
+    await box.set(packages(box));
+    const path = join(box.prefix, "conda-meta/tool-1.0-0.json");
+    const record = recordIn(box, "tool-1.0-0");
+    const paths = record.paths_data!.paths.map(({ sha256_in_prefix: _, ...entry }) => entry);
+    writeFileSync(path, JSON.stringify({ ...record, paths_data: { ...record.paths_data, paths } }));
+    const check = async () =>
+      verifyPrefix(box.prefix, (await readPrefix(box.prefix))!.records, { mode: "full" });
+    expect(await check()).toEqual([]);
+    execFileSync("sh", ["-c", "rm share/plain && printf abcde > share/plain"], { cwd: box.prefix });
+    expect((await check()).map(({ path }) => path)).toEqual(["share/plain"]);
   });
 });
 

@@ -114,6 +114,19 @@ describe("changing an environment", () => {
     );
   });
 
+  test("what was asked for is what a record says, or the history where conda left the record without", async () => {
+    const box = sandbox();
+    await box.set([makePackage(box.pkgs, { name: "a", files: {} })], { requested: { a: ["a >=1"] } });
+    const path = join(box.prefix, "conda-meta/a-1.0-0.json");
+    const { requested_spec: _, requested_specs: __, ...rest } = recordIn(box, "a-1.0-0");
+    const asked = async (own: object) => {
+      writeFileSync(path, JSON.stringify({ ...rest, ...own }));
+      return (await readPrefix(box.prefix))?.requestedSpecs.get("a");
+    };
+    expect(await asked({})).toEqual(["a >=1"]);
+    expect(await asked({ requested_spec: "a 1.*" })).toEqual(["a 1.*"]);
+  });
+
   test("a missing file does not keep a package from being removed; files without paths_data are enough", async () => {
     const box = sandbox();
     const a = makePackage(box.pkgs, { name: "a", files: { "lib/a": "a", "lib/b": "b" } });
