@@ -75,6 +75,11 @@ export const LOCK_COMMANDS: readonly CommandSpec[] = [
         choices: ["conda-lock", "pixi-lock", "mambajs-lock", "explicit"],
       },
       {
+        flags: "--update <name>",
+        help: "lock this package anew, for every platform of the lock file; the others stay as they are locked, where they can (may be repeated)",
+        repeat: true,
+      },
+      {
         flags: "-f, --file <file>",
         help: "environment.yml or spec list; path, URL or - (may be repeated)",
         repeat: true,
@@ -85,6 +90,7 @@ export const LOCK_COMMANDS: readonly CommandSpec[] = [
     examples: [
       "lock -f environment.yml --platform linux-64 --platform osx-arm64",
       "lock -c conda-forge python=3.12 numpy -o pixi.lock",
+      "lock -f environment.yml --update numpy",
       "create -n sci -f conda-lock.yml",
     ],
     load: () => import("./verbs/lock.ts"),

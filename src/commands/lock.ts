@@ -5,6 +5,7 @@ import type { Channel } from "../specs/channel.ts";
 import { redactUrl } from "../specs/credentials.ts";
 import { writeCondaLock, writeExplicit, writeMambajsLock, writePixiLock } from "../specs/export/index.ts";
 import type { LockedPypiPackage } from "../specs/lock/index.ts";
+import { parseMatchSpec } from "../specs/match-spec.ts";
 import { similarNames } from "../specs/names.ts";
 import { isPlatform, PLATFORMS } from "../specs/platform.ts";
 import type { RepoDataRecord } from "../specs/records.ts";
@@ -15,6 +16,7 @@ import { namesPackages } from "./explicit.ts";
 import { gatherInputs, type InputSources, type Inputs } from "./inputs.ts";
 import { lockPip, pypiNames } from "./lock-pip.ts";
 import { findPip } from "./pip-resolver.ts";
+import { type KeptPackages, keptPackages } from "./relock.ts";
 import { solveChange } from "./solve-change.ts";
 
 const LOCK_FORMATS = ["conda-lock", "pixi-lock", "mambajs-lock", "explicit"] as const;
@@ -25,6 +27,8 @@ export interface LockIntent extends InputSources {
   channels?: readonly string[];
   /** When none is named, those that the environment files name, else the configured one. */
   platforms?: readonly string[];
+  /** Names of packages to lock anew in the file `output`; the others stay as they are locked there where that is possible. */
+  update?: readonly string[];
   /** Told by the name of the output when absent. */
   format?: LockFormatName | undefined;
   /** Path, `-` (the default) for none; `{platform}` stands for the platform, where a file is for one. */
@@ -56,7 +60,12 @@ export interface LockOutcome {
 export async function lock(intent: LockIntent, context: CommandContext): Promise<LockOutcome> {
   const { output = "-", platforms: named = [] } = intent;
   const format = intent.format ?? formatOf(output);
-  const platforms = [...new Set(named.length ? named : await filePlatforms(intent, context))];
+  const kept = await keptBefore(intent, format, context);
+  const platforms = [
+    ...new Set(
+      kept ? [...kept.keys(), ...named] : named.length ? named : await filePlatforms(intent, context),
+    ),
+  ];
   for (const platform of platforms) checkPlatform(platform);
   if (FOR_ONE.includes(format) && platforms.length > 1 && !output.includes("{platform}")) {
     const [what, example] =
@@ -70,7 +79,9 @@ export async function lock(intent: LockIntent, context: CommandContext): Promise
   const solved: LockedSolve[] = [];
   const forPip = onceForPip(context);
   for (const platform of platforms)
-    solved.push(await solveFor(platform, solved.length === 0, { ...intent, ...forPip, format }, context));
+    solved.push(
+      await solveFor(platform, solved.length === 0, { ...intent, ...forPip, format, kept }, context),
+    );
   const files = render(format, solved, { files: intent.files ?? [], output, cwd: context.cwd });
   const written = output !== "-" && !context.config.dryRun;
   for (const { path, text } of written ? files : []) {
@@ -79,6 +90,22 @@ export async function lock(intent: LockIntent, context: CommandContext): Promise
     await writeAtomic(absolute, text);
   }
   return { format, solved, files, written };
+}
+
+/** Undefined without --update. */
+async function keptBefore(
+  { update = [], output = "-" }: LockIntent,
+  format: LockFormatName,
+  context: CommandContext,
+): Promise<KeptPackages | undefined> {
+  if (update.length === 0) return undefined;
+  if (FOR_ONE.includes(format))
+    throw new ToolError("usage", `--update is for conda-lock and pixi-lock files, not for ${format}`);
+  return keptPackages(
+    output,
+    update.map((text) => parseMatchSpec(text)),
+    context,
+  );
 }
 
 async function filePlatforms(intent: LockIntent, context: CommandContext): Promise<string[]> {
@@ -103,7 +130,7 @@ function checkPlatform(platform: string): void {
 async function solveFor(
   platform: string,
   first: boolean,
-  intent: LockIntent & ForPip,
+  intent: LockIntent & ForPip & { kept: KeptPackages | undefined },
   outer: CommandContext,
 ): Promise<LockedSolve> {
   const context: CommandContext = { ...outer, config: { ...outer.config, platform } };
@@ -124,8 +151,10 @@ async function solveFor(
     context,
   );
   try {
+    const kept = intent.kept?.get(platform);
+    const what = { prefix: "", specs: inputs.specs, channels, pipSection: inputs.pip.length > 0 };
     const plan = await solveChange(
-      { command: "create", prefix: "", specs: inputs.specs, channels, pipSection: inputs.pip.length > 0 },
+      kept ? { ...what, command: "install", prune: true, kept } : { ...what, command: "create" },
       undefined,
       context,
     );

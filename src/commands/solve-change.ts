@@ -10,6 +10,8 @@ import type { Channel } from "../specs/channel.ts";
 import { redactUrl } from "../specs/credentials.ts";
 import { type MatchSpec, parseMatchSpec } from "../specs/match-spec.ts";
 import { filterIndex, type PackageIndex } from "../specs/package-index.ts";
+import type { RepoDataRecord } from "../specs/records.ts";
+import { asInstalled } from "./as-installed.ts";
 import type { PartialPlan } from "./change.ts";
 import { type LoadVariant, loadIndexes, withMembers } from "./channels.ts";
 import { asMicromamba, type CommandContext, platformOf } from "./context.ts";
@@ -23,6 +25,8 @@ export interface SolveIntent {
   prefix: string;
   specs: readonly string[];
   channels: readonly Channel[];
+  /** Packages of a lock file, to be kept as installed ones are, where there is no environment. */
+  kept?: readonly RepoDataRecord[] | undefined;
   updateAll?: boolean;
   updateDeps?: boolean;
   upgradeNamed?: boolean;
@@ -82,7 +86,8 @@ async function firstSolution(
   const { config } = context;
   // Removing needs no channel: what stays is installed already.
   if (intent.command === "remove") return timedSolve(intent, inputs, [[]], context);
-  const roots = rootNames(inputs.specs, inputs.history, inputs.pins, inputs.installed);
+  const { kept } = intent;
+  const roots = rootNames(inputs.specs, inputs.history, inputs.pins, kept ?? inputs.installed);
   const names = config.repodataFns.length > 0 ? config.repodataFns : ["repodata.json"];
   const variants: LoadVariant[] = names.map((repodataFn) => ({ repodataFn }));
   if (config.retryCleanCache && !config.offline) variants.push({ repodataFn: names.at(-1), afresh: true });
@@ -91,7 +96,8 @@ async function firstSolution(
     const loaded = await loadIndexes(intent.channels, roots, context, variant);
     try {
       const indexes = allowedIndexes(loaded, context);
-      result = await timedSolve(intent, inputs, await offers(indexes, context), context);
+      const installed = kept ? asInstalled(kept, indexes) : inputs.installed;
+      result = await timedSolve(intent, { ...inputs, installed }, await offers(indexes, context), context);
     } finally {
       closeIndexes(loaded);
     }

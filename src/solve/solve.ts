@@ -187,9 +187,9 @@ function finish(
   };
 }
 
-/** What the named packages need, and nothing else. */
+/** What the named packages and what comes with them (pip with python) need, and nothing else. */
 function onlyReachable(records: readonly AnyRecord[], prepared: Prepared): AnyRecord[] {
-  const needed = neededBy(records, prepared.requested.keys());
+  const needed = neededBy(records, [...prepared.requested.keys(), ...prepared.implied]);
   return records.filter(({ name }) => needed.has(name));
 }
 

@@ -11,7 +11,13 @@ export async function run(invocation: Invocation, session: Session): Promise<num
   const output = text(invocation, "output") ?? "conda-lock.yml";
   const format = text(invocation, "format") as LockFormatName | undefined;
   const outcome = await lock(
-    { ...changeSources(invocation), platforms: list(invocation, "platform"), output, format },
+    {
+      ...changeSources(invocation),
+      platforms: list(invocation, "platform"),
+      update: list(invocation, "update"),
+      output,
+      format,
+    },
     session.context,
   );
   session.settle();
