@@ -18,3 +18,27 @@ it("every file that the architecture names is there", () => {
   expect(named.length).toBeGreaterThan(40);
   expect(missing).toEqual([]);
 });
+
+const DOCUMENTS = [
+  "README.md",
+  "CONTRIBUTING.md",
+  ...readdirSync(join(repoRoot, "docs"))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`),
+];
+
+it("every file that a document names or links to is there", () => {
+  const missing = DOCUMENTS.flatMap((document) => {
+    const text = readFileSync(join(repoRoot, document), "utf8");
+    const named = [...text.matchAll(/`((?:src|solver|fixtures|scripts|action|bench)\/[\w./-]+)`/g)].map(
+      ([, path]) => path!,
+    );
+    const linked = [...text.matchAll(/\]\((?!\w+:)([^)#\s]+)(?:#[^)]*)?\)/g)].map(([, path]) =>
+      join(dirname(document), path!),
+    );
+    return [...named, ...linked]
+      .filter((path) => !path.includes("NAME") && !existsSync(join(repoRoot, path)))
+      .map((path) => `${document}: ${path}`);
+  });
+  expect(missing).toEqual([]);
+});
