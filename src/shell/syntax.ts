@@ -171,7 +171,8 @@ const CMD: ShellSyntax = {
     lines({
       set: (name, value) => `@SET ${name}=${escapeCmd(value)}`,
       unset: (name) => `@SET ${name}=`,
-      source: (path) => `@CALL "${path.replaceAll("%", "%%")}"`,
+      // CALL reads its line a second time, so a percent sign is doubled twice.
+      source: (path) => `@CALL "${path.replaceAll("%", "%%%%")}"`,
       prompt: (value) => `@SET PROMPT=${escapeCmd(value)}`,
     })(steps).replaceAll("\n", "\r\n"),
 };

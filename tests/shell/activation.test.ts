@@ -287,6 +287,9 @@ describe("text of shells that are not here", () => {
     expect(shellSyntax("cmd.exe").render([{ type: "set", name: "V", value: "a\r\n@calc" }])).toBe(
       "@SET V=a @calc\r\n",
     );
+    expect(shellSyntax("cmd.exe").render([{ type: "source", path: "C:\\100%\\a.bat" }])).toBe(
+      '@CALL "C:\\100%%%%\\a.bat"\r\n',
+    );
   });
 
   it("nushell gets data", () => {
