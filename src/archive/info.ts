@@ -7,6 +7,7 @@ import { readInfoFile } from "../fs/archive-files.ts";
 import { parseEntryPoint } from "../plan/entry-points.ts";
 import { checkRecordNames } from "../specs/names.ts";
 import type { PackageRecord, PathsEntry } from "../specs/records.ts";
+import { trimTrailingSlashes } from "../specs/slashes.ts";
 import { isJsonObject } from "../util/json.ts";
 import { type JsonObject, parseInfoJson, textField, textList } from "./info-json.ts";
 import { legacyPaths, parsePathsJson } from "./info-paths.ts";
@@ -70,7 +71,7 @@ export function parseIndexJson(text: string): PackageRecord {
   const sitePackages = record.python_site_packages_path;
   if (
     sitePackages !== undefined &&
-    checkMemberPath(sitePackages, { windows: false }) !== sitePackages.replace(/\/+$/, "")
+    checkMemberPath(sitePackages, { windows: false }) !== trimTrailingSlashes(sitePackages)
   ) {
     throw invalidInfo(`its python_site_packages_path \`${sitePackages}\` is not a plain relative path`);
   }

@@ -1,3 +1,5 @@
+import { trimTrailingSlashes } from "../specs/slashes.ts";
+
 /** Which URLs stand for one URL, and which of them were left out because they failed. */
 export interface Mirrors {
   candidates(url: string): string[];
@@ -40,12 +42,13 @@ export function createMirrors(bases: Readonly<Record<string, readonly string[]>>
 /** Longest first, so that a channel below another one has its own mirrors. */
 function sorted(bases: Readonly<Record<string, readonly string[]>>): [base: string, mirrors: string[]][] {
   return Object.entries(bases)
-    .map(([base, mirrors]): [string, string[]] => [trim(base), mirrors.map(trim)])
+    .map(([base, mirrors]): [string, string[]] => [
+      trimTrailingSlashes(base),
+      mirrors.map(trimTrailingSlashes),
+    ])
     .filter(([, mirrors]) => mirrors.length > 0)
     .sort((a, b) => b[0].length - a[0].length);
 }
-
-const trim = (base: string): string => base.replace(/\/+$/, "");
 
 /** Whether `url` is `base` (no slash at its end) or below it: `https://host/chan` is not above `https://host/channel`. */
 export const isBelow = (url: string, base: string): boolean =>

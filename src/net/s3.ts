@@ -1,6 +1,7 @@
 import { createHash, createHmac } from "node:crypto";
 import { ToolError } from "../errors.ts";
 import { redactUrl } from "../specs/credentials.ts";
+import { trimTrailingSlashes } from "../specs/slashes.ts";
 import { decodePercent } from "../util/percent.ts";
 import type { S3Settings } from "./types.ts";
 
@@ -15,7 +16,7 @@ export function s3Address(url: string, settings: S3Settings): string {
       hint: "S3 channels look like `s3://bucket/path`",
     });
   const [, bucket, key] = match as unknown as [string, string, string];
-  if (settings.endpoint) return `${settings.endpoint.replace(/\/+$/, "")}/${bucket}/${key}`;
+  if (settings.endpoint) return `${trimTrailingSlashes(settings.endpoint)}/${bucket}/${key}`;
   const region = settings.region ?? "us-east-1";
   const host = `s3.${region}.${awsDomain(region)}`;
   // The certificate of AWS covers one label below its host.
