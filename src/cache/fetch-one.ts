@@ -7,7 +7,7 @@ import type { ExtractInput } from "../workers/protocol.ts";
 import { checkContents, completeRecord, type Fetched } from "./complete.ts";
 import { download, type Target } from "./download.ts";
 import type { Run } from "./fetch-run.ts";
-import { type ArchiveKind, archiveName } from "./layout.ts";
+import { archiveName } from "./layout.ts";
 import { archivePath } from "./partial.ts";
 import { publish } from "./publish.ts";
 
@@ -45,7 +45,7 @@ export async function fetchOne(record: RepoDataRecord, run: Run): Promise<Packag
   return published;
 }
 
-type Input = Omit<ExtractInput, "destination"> & { kind: ArchiveKind };
+type Input = Omit<ExtractInput, "destination">;
 
 /** Extracts an archive that a cache directory already has (`clean --packages`, an interrupted run), when its hash is right. */
 async function fromArchives(record: RepoDataRecord, input: Input, run: Run): Promise<Fetched | undefined> {

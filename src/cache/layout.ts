@@ -1,8 +1,7 @@
 import { join } from "node:path";
+import type { ArchiveKind } from "../archive/extract.ts";
 import { checkFileName } from "../specs/names.ts";
 import type { RepoDataRecord } from "../specs/records.ts";
-
-export type ArchiveKind = "conda" | "tar.bz2";
 
 /** One component of a channel's path, fit to be a directory here. */
 const SAFE_COMPONENT = /^[A-Za-z0-9_][A-Za-z0-9_.+!=~-]{0,250}$/;

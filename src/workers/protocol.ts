@@ -2,6 +2,7 @@
  * Tasks that run off the main thread. Inputs and outputs are structured-clone-safe plain data.
  * To add a task: one entry `{ input, output }` here (types only) and one lazily imported handler in src/worker.ts.
  */
+import type { ArchiveKind } from "../archive/extract.ts";
 import type { SerializedToolError } from "../errors.ts";
 import type { RepoDataRecord } from "../specs/records.ts";
 import type {
@@ -33,7 +34,7 @@ export interface ArchiveFacts {
 export interface ExtractInput {
   /** Shown in errors: the archive's file name. */
   fn: string;
-  kind: "conda" | "tar.bz2";
+  kind: ArchiveKind;
   /** Absolute directory to extract to, created by the task; undefined to keep the archive only. */
   destination: string | undefined;
   expected: ExpectedArchive;
