@@ -6,7 +6,7 @@ import { parseOr, readRecords } from "./json-records.ts";
 import { ID, recordSpans, spans } from "./json-spans.ts";
 import type { OutlineOrigin } from "./outline.ts";
 import { type RowReader, readRows } from "./outline-rows.ts";
-import { mergeRecords, type RecordSource, toRecord } from "./record.ts";
+import { leftOut, mergeRecords, type RecordSource, toRecord } from "./record.ts";
 import { FILE_EXTENSIONS, KEY_EXTENSIONS } from "./scan.ts";
 
 const NONE: readonly RepoDataRecord[] = [];
@@ -189,10 +189,7 @@ export class FlatIndex implements PackageIndex {
     // Both as an outline and in whole a record may be read, and told of once.
     if (this.#told.has(key)) return;
     this.#told.add(key);
-    const shown = key.length > 100 ? `${key.slice(0, 100)}…` : key;
-    this.#context.onProblem(
-      `record ${JSON.stringify(shown)} of \`${this.channel}/${this.subdir}\` is left out: ${reason}`,
-    );
+    this.#context.onProblem(leftOut(key, this.#context, reason));
   }
 }
 

@@ -161,6 +161,12 @@ function addRareKeys(record: RepoDataRecord, raw: Raw): RepoDataRecord | string 
   return record;
 }
 
+/** The warning of a record that cannot be used; `reason` is what `toRecord` answered. */
+export function leftOut(key: string, { channel, subdir }: RecordSource, reason: string): string {
+  const shown = key.length > 100 ? `${key.slice(0, 100)}…` : key;
+  return `record ${JSON.stringify(shown)} of \`${channel}/${subdir}\` is left out: ${reason}`;
+}
+
 /**
  * One record per archive: later entries replace earlier ones of the same file name, what is listed as removed is out, and
  * `.conda` wins over the `.tar.bz2` of the same stem, which is the same package in an older form.

@@ -14,7 +14,6 @@ import {
   stringEnd,
   valueEnd,
 } from "./json-bytes.ts";
-
 import { ID, recordSpans, spans } from "./json-spans.ts";
 import type { Member } from "./outline-rows.ts";
 

@@ -6,7 +6,7 @@ import { repodataError } from "./decoder.ts";
 import { type DependencyReader, readOutline } from "./message-outlines.ts";
 import { MessageReader } from "./message-records.ts";
 import type { OutlineOrigin } from "./outline.ts";
-import { type RecordSource, toRecord, withoutOthers } from "./record.ts";
+import { leftOut, type RecordSource, toRecord, withoutOthers } from "./record.ts";
 import { fetchShard, type ShardIndex } from "./shard-index.ts";
 import type { VettedTexts } from "./vetted-texts.ts";
 
@@ -125,7 +125,7 @@ export class ShardedIndex implements PackageIndex {
           return;
         }
         const record = toRecord(reader.record() ?? null, key + extension, name, this.#context);
-        if (typeof record === "string") this.#problem(key, record);
+        if (typeof record === "string") this.#context.onProblem(leftOut(key, this.#context, record));
         else {
           found.set(record.fn, record);
           for (const list of [record.depends, ...Object.values(record.extra_depends ?? {})])
@@ -162,13 +162,6 @@ export class ShardedIndex implements PackageIndex {
         return record;
       },
     };
-  }
-
-  #problem(key: string, reason: string): void {
-    const shown = key.length > 100 ? `${key.slice(0, 100)}…` : key;
-    this.#context.onProblem(
-      `record ${JSON.stringify(shown)} of \`${this.channel}/${this.subdir}\` is left out: ${reason}`,
-    );
   }
 }
 
