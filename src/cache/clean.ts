@@ -1,8 +1,9 @@
 import { basename, join, relative } from "node:path";
 import { fileFacts, listEntries, measureTree, type TreeEntry, tryRename } from "../fs/cache-files.ts";
 import { isWritable, removeTree } from "../fs/files.ts";
+import { allowed } from "./allowed.ts";
 import { type CacheEntry, type CacheLimits, expendable, totalOf } from "./limits.ts";
-import { allowed, createTemporary, findStale } from "./temporary.ts";
+import { createTemporary, findStale } from "./temporary.ts";
 
 /** Package directories or archives by cache directory, in conda's shape (`clean --json`). Sizes are bytes. */
 export interface SizedItems {

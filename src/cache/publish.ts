@@ -3,9 +3,9 @@ import { ToolError } from "../errors.ts";
 import { fileIdentity, tryRename } from "../fs/cache-files.ts";
 import { ensureSharedDir } from "../fs/files.ts";
 import type { PackageCacheRecord, RepoDataRecord } from "../specs/records.ts";
+import { allowed } from "./allowed.ts";
 import { archiveName, placesOf } from "./layout.ts";
 import type { PackageCache } from "./package-cache.ts";
-import { allowed } from "./temporary.ts";
 
 /** A package that is extracted and verified, in a private directory of the cache directory it goes to. */
 export interface Prepared {
@@ -56,11 +56,11 @@ async function settle(cache: PackageCache, place: string, prepared: Prepared): P
       refused = error;
     });
     if (outcome === "done") return true;
-    // An NFS client asks again when the first answer was lost, and is told that there is nothing to rename: it was done.
-    if (outcome === "missing" && (await cache.check(place, record, { safetyChecks: "disabled", learn })))
-      return true;
-    if (outcome === "missing")
+    if (outcome === "missing") {
+      // An NFS client asks again when the first answer was lost, and is told that there is nothing to rename: it was done.
+      if (await cache.check(place, record, { safetyChecks: "disabled", learn })) return true;
       throw new ToolError("io-error", `\`${extracted}\` vanished while \`${record.fn}\` was being fetched`);
+    }
     const before = await fileIdentity(place);
     // In a directory with the sticky bit, an entry of another user refuses where another one is just in the way.
     if (before === undefined && refused !== undefined) throw refused;

@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { basename, join } from "node:path";
-import { ToolError } from "../errors.ts";
 import { fileFacts, listEntries, listNames, makePrivateDir, processSpace } from "../fs/cache-files.ts";
 import { removeTree } from "../fs/files.ts";
 import { processExists } from "../host/system.ts";
@@ -63,15 +62,4 @@ async function isOldScratch(path: string, name: string): Promise<boolean> {
   if (!/^\.[0-9a-f]{12}\.tmp$/.test(name)) return false;
   const facts = await fileFacts(path);
   return facts !== undefined && Date.now() - facts.modified > 3600 * 1000;
-}
-
-/** False when this user may not do it, as with what is another's in a cache that several share. */
-export async function allowed(work: Promise<unknown>): Promise<boolean> {
-  try {
-    await work;
-    return true;
-  } catch (error) {
-    if (error instanceof ToolError && error.code === "permission-denied") return false;
-    throw error;
-  }
 }
