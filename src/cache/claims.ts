@@ -63,7 +63,7 @@ export class Claims {
 
   async release(sha256: string | undefined): Promise<void> {
     const name = noteName(sha256);
-    // One that stays says no more than that this process lives.
+    // One that stays goes with its directory; until then it holds others up for PATIENCE at most.
     if (name !== undefined) await removeTree(join(this.scratch, name)).catch(() => {});
   }
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { SecureContext } from "node:tls";
 import { ToolError } from "../errors.ts";
-import type { EventSink } from "../events.ts";
+import { type EventSink, ignoreEvents } from "../events.ts";
 import { listDir, pathKind, readBytes, readText, realPath } from "../fs/files.ts";
 
 export interface TlsSettings {
@@ -79,7 +79,7 @@ export interface TlsRoots {
 
 /** The roots in effect. Throws `config-invalid` where what the settings name is not there. */
 export async function tlsRoots(settings: TlsSettings): Promise<TlsRoots> {
-  const { ca, rejectUnauthorized } = await loadTls(settings, () => {});
+  const { ca, rejectUnauthorized } = await loadTls(settings, ignoreEvents);
   if (rejectUnauthorized === false) return { from: "none", count: 0 };
   if (ca)
     return {
