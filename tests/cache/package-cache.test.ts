@@ -2,8 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
-import { PackageCache, readEntry } from "../../src/cache/package-cache.ts";
+import { type LookupOptions, PackageCache, readEntry } from "../../src/cache/package-cache.ts";
 import { ignoreEvents } from "../../src/events.ts";
+import type { PackageCacheRecord } from "../../src/specs/records.ts";
 
 const APP = {
   name: "app",
@@ -48,42 +49,49 @@ it("an entry whose record other tools left empty is what its package says", asyn
   }
 });
 
-it("an entry that shows no hash is a record's with one only where address and size say so", async () => {
+const RECORD = {
+  ...APP,
+  fn: "app-1-0.conda",
+  url: "https://h/c/noarch/app-1-0.conda",
+  channel: "https://h/c",
+};
+
+/** An extracted package in a cache directory; the result is what the cache makes of it when its record says `own` beside RECORD. */
+function entry(): (
+  own: object,
+  wanted: object,
+  options?: LookupOptions,
+) => Promise<PackageCacheRecord | undefined> {
   const pkgs = mkdtempSync(join(tmpdir(), "taipan-entry-"));
   onTestFinished(() => rmSync(pkgs, { recursive: true }));
   const place = join(pkgs, "app-1-0");
   mkdirSync(join(place, "info"), { recursive: true });
-  const fn = "app-1-0.conda";
-  const record = { ...APP, fn, url: `https://h/c/noarch/${fn}`, channel: "https://h/c" };
   writeFileSync(join(place, "info/index.json"), JSON.stringify(APP));
-  const isUsed = async (own: object, wanted: object): Promise<boolean> => {
-    writeFileSync(join(place, "info/repodata_record.json"), JSON.stringify({ ...record, ...own }));
+  return (own, wanted, options) => {
+    writeFileSync(join(place, "info/repodata_record.json"), JSON.stringify({ ...RECORD, ...own }));
     const cache = new PackageCache([pkgs], { events: ignoreEvents });
-    return (await cache.check(place, { ...record, ...wanted })) !== undefined;
+    return cache.check(place, { ...RECORD, ...wanted }, options);
   };
+}
+
+it("an entry that shows no hash is a record's with one only where address and size say so", async () => {
+  const check = entry();
+  const isUsed = async (own: object, wanted: object) => (await check(own, wanted)) !== undefined;
   const sha256 = "ab".repeat(32);
+  const url = "https://h/other/noarch/app-1-0.conda";
   expect(await isUsed({}, {})).toBe(true);
   expect(await isUsed({}, { sha256 })).toBe(false);
   expect(await isUsed({ size: 7 }, { sha256 })).toBe(false);
   expect(await isUsed({ size: 7 }, { sha256, size: 7 })).toBe(true);
-  expect(await isUsed({ size: 7, url: "https://h/other/noarch/app-1-0.conda" }, { sha256, size: 7 })).toBe(
-    false,
-  );
+  expect(await isUsed({ size: 7, url }, { sha256, size: 7 })).toBe(false);
   expect(await isUsed({ sha256 }, { sha256: sha256.toUpperCase() })).toBe(true);
-  expect(await isUsed({ url: "https://h/other/noarch/app-1-0.conda" }, {})).toBe(false);
+  expect(await isUsed({ url }, {})).toBe(false);
 });
 
 it("what the channel says of a package counts, not what it said when the entry was made; of a file the entry knows more", async () => {
-  const pkgs = mkdtempSync(join(tmpdir(), "taipan-entry-"));
-  onTestFinished(() => rmSync(pkgs, { recursive: true }));
-  const place = join(pkgs, "app-1-0");
-  mkdirSync(join(place, "info"), { recursive: true });
-  const fn = "app-1-0.conda";
-  const record = { ...APP, fn, url: `https://h/c/noarch/${fn}`, channel: "https://h/c" };
-  writeFileSync(join(place, "info/index.json"), JSON.stringify(APP));
-  writeFileSync(join(place, "info/repodata_record.json"), JSON.stringify({ ...record, license: "MIT" }));
-  const cache = new PackageCache([pkgs], { events: ignoreEvents });
-  const patched = { ...record, depends: ["lib <2"] };
-  expect(await cache.check(place, patched)).toMatchObject({ depends: ["lib <2"], license: "MIT" });
-  expect(await cache.check(place, patched, { learn: true })).toMatchObject({ depends: [], license: "MIT" });
+  const check = entry();
+  const own = { license: "MIT" };
+  const patched = { depends: ["lib <2"] };
+  expect(await check(own, patched)).toMatchObject({ ...patched, ...own });
+  expect(await check(own, patched, { learn: true })).toMatchObject({ depends: [], ...own });
 });
