@@ -83,15 +83,8 @@ export async function findCleanable(dirs: readonly string[], request: CleanReque
 
 /** Bytes that removing the report's items frees; index caches, locks and litter count too. */
 export async function cleanableBytes(report: CleanReport): Promise<number> {
-  const loose = [
-    ...(report.index_cache?.files ?? []),
-    ...(report.locks ?? []),
-    ...(report.trash ?? []),
-    ...(report.tempfiles ?? []),
-    ...(report.logfiles ?? []),
-  ];
   let bytes = (report.tarballs?.total_size ?? 0) + (report.packages?.total_size ?? 0);
-  for (const path of [...loose, ...(report.pkgs_dirs ?? [])]) bytes += (await measureTree(path)).bytes;
+  for (const path of loosePaths(report)) bytes += (await measureTree(path)).bytes;
   return bytes;
 }
 
@@ -105,17 +98,13 @@ export async function removeCleanable(report: CleanReport): Promise<string[]> {
     for (const [dir, names] of Object.entries(items?.pkgs_dirs ?? {}))
       if (names.length > 0) kept.push(...(await removeThroughScratch(dir, names)));
   }
-  const loose = [
-    report.index_cache?.files,
-    report.locks,
-    report.trash,
-    report.tempfiles,
-    report.logfiles,
-    report.pkgs_dirs,
-  ];
-  for (const path of loose.flatMap((paths) => paths ?? []))
-    if (!(await allowed(removeTree(path)))) kept.push(path);
+  for (const path of loosePaths(report)) if (!(await allowed(removeTree(path)))) kept.push(path);
   return kept;
+}
+
+/** What is neither an archive nor a package. */
+function loosePaths({ index_cache, locks, trash, tempfiles, logfiles, pkgs_dirs }: CleanReport): string[] {
+  return [index_cache?.files, locks, trash, tempfiles, logfiles, pkgs_dirs].flatMap((paths) => paths ?? []);
 }
 
 async function removeThroughScratch(dir: string, names: readonly string[]): Promise<string[]> {
