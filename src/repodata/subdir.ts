@@ -173,7 +173,7 @@ async function fromServer(job: Job): Promise<SubdirData> {
     }
   }
   if (damage) throw damage;
-  await saveState(job);
+  await writeState(job.paths, job.state);
   return { kind: "missing" };
 }
 
@@ -187,8 +187,11 @@ function warnOfDamage(job: Job, { code, message, hint }: ToolError): void {
   });
 }
 
-async function saveState(job: Job): Promise<void> {
-  await writeState(job.paths, job.state);
+/** The server has the subdir in this form. */
+async function rememberFound({ request, paths, state }: Job, kind: SourceKind): Promise<void> {
+  delete state.absent.json;
+  delete state.absent[kind];
+  if (!request.url.startsWith("file:")) await writeState(paths, state);
 }
 
 async function ask(
@@ -256,9 +259,7 @@ async function askFlat(job: Job, kind: Exclude<SourceKind, "shards">): Promise<S
   } finally {
     if (cached && file !== cached) cached.close();
   }
-  delete state.absent.json;
-  delete state.absent[kind];
-  if (!request.url.startsWith("file:")) await saveState(job);
+  await rememberFound(job, kind);
   return { kind: "flat", file };
 }
 
@@ -279,9 +280,7 @@ async function askShards(job: Job): Promise<SubdirData | undefined> {
     );
     state.shards = undefined;
   }
-  delete state.absent.json;
-  delete state.absent.shards;
-  if (!request.url.startsWith("file:")) await saveState(job);
+  await rememberFound(job, "shards");
   return { kind: "shards", index };
 }
 
