@@ -226,7 +226,7 @@ function dependenciesAt(
   };
 }
 
-/** Positions of a package name where it begins a JSON string, or follows the `::` of a channel, and ends as names in specs do. */
+/** Positions of a package name where it begins a JSON string or follows a space or a channel's `::`, and ends as names in specs do. */
 function* hits(bytes: Buffer, name: string): Generator<number> {
   for (let at = bytes.indexOf(name); at >= 0; at = bytes.indexOf(name, at + 1)) {
     const before = bytes[at - 1]!;

@@ -29,7 +29,7 @@ async function readForeignState(
   }
   if (state === null || typeof state !== "object") return undefined;
   if (state["size"] !== stamp.size || state["mtime_ns"] !== stamp.mtimeNs) return undefined;
-  if (!text(state["url"])?.startsWith(`${request.url}`)) return undefined;
+  if (!text(state["url"])?.startsWith(request.url)) return undefined;
   const checked = text(state["refresh_ns"]) ?? stamp.mtimeNs;
   if (!/^[0-9]{1,20}$/.test(checked)) return undefined;
   return {
