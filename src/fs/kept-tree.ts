@@ -81,7 +81,13 @@ export function walk(
   skip: ReadonlySet<string>,
   visit: (path: string, stat: fs.Stats) => boolean,
 ): void {
-  const names = unlessGone(() => fs.readdirSync(directory === "" ? root : `${root}/${directory}`));
+  const place = directory === "" ? root : `${root}/${directory}`;
+  let names: string[] | undefined;
+  try {
+    names = unlessGone(() => fs.readdirSync(place));
+  } catch (error) {
+    throw fromSystemError(error, "list", place);
+  }
   for (const name of names ?? []) {
     const path = directory === "" ? name : `${directory}/${name}`;
     if (skip.has(path)) continue;

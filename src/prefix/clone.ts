@@ -9,12 +9,11 @@ import { formatPrefixRecord, prefixRecordFile } from "./conda-meta.ts";
 import { registerEnvironment, unregisterEnvironment } from "./environments-txt.ts";
 import { refuseFrozen } from "./frozen.ts";
 import { formatRevision } from "./history.ts";
-import { lockPrefix } from "./lock.ts";
 import { type LinkOptions, linkMethods } from "./options.ts";
 import { replaceBinary, replaceBytes, replacePrefix } from "./placeholder.ts";
 import { readPrefix } from "./prefix.ts";
 import { checkWritable } from "./preflight.ts";
-import { recoverLocked, stageOf } from "./recover.ts";
+import { lockAndRecover, stageOf } from "./recover.ts";
 import { deleteLocked, removeRemains } from "./remove-environment.ts";
 import type { TransactionContext } from "./transaction.ts";
 
@@ -59,10 +58,10 @@ export async function cloneEnvironment(
       hint: "choose another name, or remove it first",
     });
   checkWritable(target);
-  const lock = await lockPrefix(target, { timeout: options.lockTimeout, signal: context.signal });
+  const { events, signal } = context;
+  const { lock } = await lockAndRecover(target, { timeout: options.lockTimeout, signal, events });
   const root = stageOf(target);
   try {
-    await recoverLocked(target, context.events);
     makeDirectory(root);
     const work = startWork({ source, target, root, options, records: state.records, signal: context.signal });
     copyDirectory(work, "");
@@ -231,11 +230,13 @@ export async function renameEnvironment(
   options: LinkOptions,
   context: TransactionContext & { command: readonly string[] },
 ): Promise<void> {
-  await refuseFrozen(source, options.overrideFrozen ?? false);
-  await cloneEnvironment(source, target, options, context);
-  const lock = await lockPrefix(source, { timeout: options.lockTimeout, signal: context.signal });
+  const { events, signal } = context;
+  // Held from before it is copied: what another command did meanwhile would go with the old one.
+  const { lock } = await lockAndRecover(source, { timeout: options.lockTimeout, signal, events });
   try {
-    await deleteLocked(source, context.events);
+    await refuseFrozen(source, options.overrideFrozen ?? false);
+    await cloneEnvironment(source, target, options, context);
+    await deleteLocked(source, events);
     if (options.environmentsTxt) await unregisterEnvironment(options.environmentsTxt, source);
   } finally {
     lock.release();

@@ -3,7 +3,7 @@ import { kindAt, makeDirectory, move } from "../fs/tree.ts";
 import { oldRecords } from "../plan/transaction.ts";
 import { prefixRecordFile } from "./conda-meta.ts";
 import { type ConflictPlan, clobberedPaths, nameFolding } from "./conflicts.ts";
-import { applyMoves, discard, type Journal, journalDirectory, readJournal, writeJournal } from "./journal.ts";
+import { applyMoves, discard, journalDirectory, newJournal, readJournal, writeJournal } from "./journal.ts";
 import type { PrefixLock } from "./lock.ts";
 import { type Moves, planMoves } from "./moves.ts";
 import { discardPrefix } from "./recover.ts";
@@ -46,15 +46,7 @@ export async function commitFresh(input: CommitInput): Promise<void> {
   const { prefix, options } = request;
   await runPreLink(input);
   const scripts = options.linkScripts === "run" && planned.some(({ plan }) => plan.scripts.postLink);
-  const journal: Journal = {
-    version: 1,
-    state: "applying",
-    fresh: true,
-    createdMeta: false,
-    out: [],
-    emptied: [],
-    in: [],
-  };
+  const journal = newJournal({ fresh: true });
   if (scripts) {
     makeDirectory(journalDirectory(root));
     writeJournal(root, journal);
@@ -94,15 +86,8 @@ export async function commitInPlace(input: CommitInput): Promise<void> {
   const { request, context, root, lock } = input;
   const { prefix } = request;
   const moves = plannedMoves(input, root);
-  const journal: Journal = {
-    version: 1,
-    state: "applying",
-    fresh: false,
-    createdMeta: lock.createdMeta,
-    out: moves.out,
-    emptied: moves.emptied,
-    in: moves.in,
-  };
+  const { out, emptied } = moves;
+  const journal = newJournal({ createdMeta: lock.createdMeta, out, emptied, in: moves.in });
   const stop = haveScripts(input) ? keepFromScripts(prefix) : () => {};
   try {
     await runPreUnlink(input);

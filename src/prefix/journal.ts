@@ -40,6 +40,20 @@ const journalFile = (prefix: string): string => join(journalDirectory(prefix), "
 const oldPath = (prefix: string, index: number): string =>
   join(journalDirectory(prefix), "old", String(index));
 
+/** The journal of a change that is about to begin. */
+export function newJournal(what: Partial<Omit<Journal, "version" | "state">>): Journal {
+  return {
+    version: 1,
+    state: "applying",
+    fresh: false,
+    createdMeta: false,
+    out: [],
+    emptied: [],
+    in: [],
+    ...what,
+  };
+}
+
 export function writeJournal(prefix: string, journal: Journal): void {
   writeDurable(journalFile(prefix), JSON.stringify(journal));
 }

@@ -3,7 +3,7 @@ import type { EventSink } from "../events.ts";
 import { entriesOf, kindAt, move, removeAll, removeIfEmpty } from "../fs/tree.ts";
 import { beside } from "./beside.ts";
 import { discard, journalDirectory, readJournal } from "./journal.ts";
-import { isLocked, type LockOptions, lockPrefix, sweepLocks } from "./lock.ts";
+import { isLocked, type LockOptions, lockPath, lockPrefix, type PrefixLock, sweepLocks } from "./lock.ts";
 import { NOT_KEPT, rollBack, scriptGone } from "./script-effects.ts";
 
 /** What recovery found: nothing, or a transaction that was taken back or finished. */
@@ -21,7 +21,7 @@ function needsRecovery(prefix: string): boolean {
 }
 
 /** Takes back, or tidies up after, a transaction whose process is gone. The caller holds the lock. */
-export async function recoverLocked(prefix: string, events: EventSink): Promise<Recovery> {
+async function recoverLocked(prefix: string, events: EventSink): Promise<Recovery> {
   let result: Recovery = "clean";
   if (kindAt(journalDirectory(prefix)) !== undefined) {
     const journal = readJournal(prefix);
@@ -64,6 +64,29 @@ function emptyPrefix(prefix: string): void {
   for (const path of [...paths(""), ...paths("conda-meta/")])
     if (path !== "conda-meta" && !NOT_KEPT.has(path)) removeAll(join(prefix, path));
   discard(prefix, false);
+}
+
+/**
+ * Locks a prefix and recovers it. What was only half of a new environment goes, and the lock inside it too: then it is taken again,
+ * where it belongs now. The caller releases the lock.
+ */
+export async function lockAndRecover(
+  prefix: string,
+  options: LockOptions & { events: EventSink },
+): Promise<{ lock: PrefixLock; recovery: Recovery }> {
+  let recovery: Recovery = "clean";
+  for (;;) {
+    const lock = await lockPrefix(prefix, options);
+    try {
+      const found = await recoverLocked(prefix, options.events);
+      if (found !== "clean") recovery = found;
+      if (lockPath(prefix) === lock.path) return { lock, recovery };
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+    lock.release();
+  }
 }
 
 /** What every command that changes a prefix calls first. Takes the lock only when there is something to do. */

@@ -7,13 +7,12 @@ import type { PrefixRecord } from "../specs/records.ts";
 import { isEnvironment } from "./environment-marks.ts";
 import { unregisterEnvironment } from "./environments-txt.ts";
 import { refuseFrozen } from "./frozen.ts";
-import { applyMoves, discard, type Journal, journalDirectory, readJournal, writeJournal } from "./journal.ts";
-import { lockPrefix } from "./lock.ts";
+import { applyMoves, discard, journalDirectory, newJournal, readJournal, writeJournal } from "./journal.ts";
 import { plannedMenuRemovals, presentMenus, removeMenus } from "./menus.ts";
 import { planMoves, type Removals } from "./moves.ts";
 import type { LinkOptions } from "./options.ts";
 import { readPrefix } from "./prefix.ts";
-import { recoverLocked, trashOf } from "./recover.ts";
+import { lockAndRecover, trashOf } from "./recover.ts";
 import { keepFromScripts, NOT_KEPT, rollBack } from "./script-effects.ts";
 import { presentScripts, recordedScript, runLinkScript } from "./scripts.ts";
 import type { TransactionContext } from "./transaction.ts";
@@ -37,15 +36,17 @@ export async function removeEnvironment(
       hint: "it has no conda-meta/history; delete it by hand if you mean it",
     });
   }
-  const lock = await lockPrefix(prefix, { timeout: options.lockTimeout, signal: context.signal });
+  const { events, signal } = context;
+  const { lock } = await lockAndRecover(prefix, { timeout: options.lockTimeout, signal, events });
   try {
-    await recoverLocked(prefix, context.events);
+    // It was half of a new one, and is gone.
+    if (kindAt(prefix) === undefined) return;
     await refuseFrozen(prefix, options.overrideFrozen ?? false);
     if (options.linkScripts === "run") await runAllPreUnlink(prefix, options, context);
-    const menus = { prefix, options, events: context.events };
+    const menus = { prefix, options, events };
     const owners = await ownersOf(prefix, presentMenus(prefix));
     await removeMenus(await plannedMenuRemovals(owners, menus), menus);
-    await deleteLocked(prefix, context.events);
+    await deleteLocked(prefix, events);
     if (options.environmentsTxt) await unregisterEnvironment(options.environmentsTxt, prefix);
   } finally {
     lock.release();
@@ -73,16 +74,7 @@ export async function deleteLocked(prefix: string, events: EventSink): Promise<v
 /** Takes everything out of an environment whose own directory cannot move. Killed anywhere, all is back or all goes. */
 async function emptyInPlace(prefix: string, events: EventSink): Promise<void> {
   const moves = planMoves(prefix, everythingIn(prefix), undefined);
-  const { out, emptied } = moves;
-  const journal: Journal = {
-    version: 1,
-    state: "applying",
-    fresh: false,
-    createdMeta: false,
-    out,
-    emptied,
-    in: [],
-  };
+  const journal = newJournal({ out: moves.out, emptied: moves.emptied });
   makeDirectory(journalDirectory(prefix));
   try {
     writeJournal(prefix, journal);

@@ -14,12 +14,12 @@ import { type ConflictPlan, checkConflicts, planConflicts, tellRestored } from "
 import { registerEnvironment } from "./environments-txt.ts";
 import { refuseFrozen } from "./frozen.ts";
 import { discard, isUnfinished, stagedDirectory } from "./journal.ts";
-import { lockPrefix, type PrefixLock } from "./lock.ts";
+import type { PrefixLock } from "./lock.ts";
 import { createMenus, type MenuInput, plannedMenuRemovals, removeMenus } from "./menus.ts";
 import type { LinkOptions } from "./options.ts";
 import type { PrefixState } from "./prefix.ts";
 import { preflight } from "./preflight.ts";
-import { recoverLocked, stageOf } from "./recover.ts";
+import { lockAndRecover, stageOf } from "./recover.ts";
 import { writeStagedMeta } from "./staged-meta.ts";
 import { type StagePackage, stagePackages } from "./staging.ts";
 
@@ -72,14 +72,15 @@ export async function applyTransaction(
 ): Promise<TransactionResult> {
   const { prefix, options } = request;
   for (const operation of request.transaction.operations) checkNames(operation);
-  const lock = await lockPrefix(prefix, {
+  const { lock, recovery } = await lockAndRecover(prefix, {
     timeout: options.lockTimeout,
     signal: context.signal,
+    events: context.events,
     onWait: (holder) =>
       context.events({ type: "note", message: `waiting for ${holder}, which changes \`${prefix}\`` }),
   });
   try {
-    if ((await recoverLocked(prefix, context.events)) === "rolled-back") {
+    if (recovery === "rolled-back") {
       context.events({
         type: "warning",
         code: "recovered",

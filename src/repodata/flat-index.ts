@@ -174,7 +174,7 @@ export class FlatIndex implements PackageIndex {
 
   #removedOf(position: number): ReadonlySet<string> {
     if ((this.#file.flags(position) & FLAG_REMOVED) === 0) return NOTHING_REMOVED;
-    this.#removed ??= this.#file.readRemoved();
+    this.#removed ??= this.#file.readRemoved() ?? this.#context.onDamage(this.#file);
     return this.#removed;
   }
 

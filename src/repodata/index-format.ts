@@ -283,11 +283,17 @@ export class IndexFile {
   }
 
   /** File names listed in `removed`, of names that have records. */
-  readRemoved(): Set<string> {
+  /** Undefined when the file is damaged. */
+  readRemoved(): Set<string> | undefined {
     const { removedLength, dataLength } = this.header;
     if (removedLength === 0) return new Set();
     const bytes = Buffer.allocUnsafeSlow(removedLength);
-    if (!this.#file.read(bytes, dataLength)) return new Set();
-    return new Set(JSON.parse(bytes.toString("utf8")) as string[]);
+    if (!this.#file.read(bytes, dataLength)) return undefined;
+    try {
+      const names: unknown = JSON.parse(bytes.toString("utf8"));
+      return Array.isArray(names) ? new Set(names as string[]) : undefined;
+    } catch {
+      return undefined;
+    }
   }
 }

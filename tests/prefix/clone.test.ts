@@ -5,6 +5,7 @@ import { basename, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { planTransaction } from "../../src/plan/diff.ts";
 import { cloneEnvironment, renameEnvironment } from "../../src/prefix/clone.ts";
+import { lockPrefix } from "../../src/prefix/lock.ts";
 import { readPrefix } from "../../src/prefix/prefix.ts";
 import { removeEnvironment } from "../../src/prefix/remove-environment.ts";
 import { listRevisions, packagesAtRevision } from "../../src/prefix/revisions.ts";
@@ -122,6 +123,21 @@ describe("clone", () => {
     await renameEnvironment(box.prefix, target, defaultOptions, context);
     expect(existsSync(box.prefix)).toBe(false);
     expect(execFileSync(join(target, "bin/app"), { encoding: "utf8" })).toBe("hi\n");
+  });
+
+  test("nothing is copied as long as another command changes the environment that is renamed", async () => {
+    const box = sandbox();
+    await box.set(packages(box));
+    const lock = await lockPrefix(box.prefix, { timeout: 5 });
+    const target = join(box.root, "envs", "moved");
+    const brief = { ...defaultOptions, lockTimeout: 0.05 };
+    await expect(renameEnvironment(box.prefix, target, brief, context)).rejects.toMatchObject({
+      code: "locked",
+    });
+    expect([existsSync(box.prefix), existsSync(target)]).toEqual([true, false]);
+    lock.release();
+    await renameEnvironment(box.prefix, target, brief, context);
+    expect(readdirSync(join(box.root, "envs"))).toEqual(["moved"]);
   });
 
   test("a frozen environment (CEP 22) is neither renamed nor removed", async () => {

@@ -15,7 +15,9 @@ import { syncBuiltinESMExports } from "node:module";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { journalDirectory, newJournal, writeJournal } from "../../src/prefix/journal.ts";
 import { lockPath, lockPrefix } from "../../src/prefix/lock.ts";
+import { lockAndRecover } from "../../src/prefix/recover.ts";
 
 let root = "";
 let prefix = "";
@@ -29,6 +31,17 @@ afterEach(() => rmSync(root, { recursive: true, force: true }));
 const deadPid = (): number => spawnSync("true").pid;
 
 describe("prefix lock", () => {
+  test("is held after recovery, also where a half-made environment went with the lock inside it", async () => {
+    mkdirSync(journalDirectory(prefix), { recursive: true });
+    writeJournal(prefix, newJournal({ fresh: true }));
+    const { lock, recovery } = await lockAndRecover(prefix, { timeout: 5, events: () => {} });
+    expect([recovery, existsSync(prefix)]).toEqual(["rolled-back", false]);
+    expect([lock.path, existsSync(lock.path)]).toEqual([lockPath(prefix), true]);
+    await expect(lockPrefix(prefix, { timeout: 0.05 })).rejects.toMatchObject({ code: "locked" });
+    lock.release();
+    expect(readdirSync(root)).toEqual([]);
+  });
+
   test("one holder at a time; the second gets it when the first gives it up", async () => {
     const first = await lockPrefix(prefix, { timeout: 5 });
     const order: string[] = [];
