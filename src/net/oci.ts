@@ -147,7 +147,9 @@ export class OciRegistries {
       if (typeof token === "object") return token;
       const headers =
         token === undefined ? request.headers : { ...request.headers, authorization: `Bearer ${token}` };
-      const opened = await sendFollowing(url, { ...request, headers, login }, this.context);
+      const known = this.challenges.get(target.origin);
+      const used = known && login?.bearer === undefined ? loginFor(known, target, login) : login;
+      const opened = await sendFollowing(url, { ...request, headers, login: used ?? {} }, this.context);
       const challenge =
         opened.raw.status === 401 && !again
           ? parseChallenge(opened.raw.headers["www-authenticate"])
@@ -186,11 +188,12 @@ export class OciRegistries {
   }
 
   private async requestToken(
-    { realm, service }: Challenge,
+    challenge: Challenge,
     target: OciTarget,
     login: UrlAuth | undefined,
     request: SendRequest,
   ): Promise<string | Opened> {
+    const { realm, service } = challenge;
     const url = new URL(realm);
     if (url.protocol !== "https:" && !(url.protocol === "http:" && target.origin.startsWith("http:"))) {
       throw new ToolError(
@@ -205,10 +208,10 @@ export class OciRegistries {
       "accept-encoding": "identity",
       accept: "application/json",
     };
-    // The registry's password is for the registry: a token service on another host is asked anonymously.
-    const authorization = url.origin === target.origin ? authorizationOf(login) : undefined;
+    const used = loginFor(challenge, target, login);
+    const authorization = authorizationOf(used);
     if (authorization !== undefined) headers["authorization"] = authorization;
-    const opened = await sendFollowing(url.href, { ...request, headers, login }, this.context);
+    const opened = await sendFollowing(url.href, { ...request, headers, login: used ?? {} }, this.context);
     if (opened.raw.status !== 200) return opened;
     const answer = (await readJson(opened, url.origin)) as {
       token?: unknown;
@@ -219,6 +222,11 @@ export class OciRegistries {
       throw new ToolError("http-error", `\`${url.origin}\` gave no token for \`${target.repository}\``);
     return token;
   }
+}
+
+/** The registry's password is for the registry: a token service on another host is asked anonymously. */
+function loginFor({ realm }: Challenge, target: OciTarget, login: UrlAuth | undefined): UrlAuth | undefined {
+  return new URL(realm).origin === target.origin ? login : undefined;
 }
 
 /** `Bearer realm="https://ghcr.io/token",service="ghcr.io",scope="…"` (RFC 6750, distribution specification). */

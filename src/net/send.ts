@@ -21,7 +21,7 @@ export interface SendRequest {
   headers: Record<string, string>;
   signal?: AbortSignal | undefined;
   onSend?: FetchOptions["onSend"];
-  /** What `authorization` was made of, for `onSend`. */
+  /** What `authorization` was made of, for `onSend`; empty where the URL is not one of the user's and holds no login of theirs. */
   login?: UrlAuth | undefined;
 }
 
@@ -47,7 +47,7 @@ export async function sendFollowing(
     if (settings && hop === 0)
       ready.headers = signAws({ method, ...ready }, settings, { now: new Date(), service: "s3" });
     const signed = settings !== undefined && hop === 0 && ready.headers["x-amz-date"] !== undefined;
-    request.onSend?.(describeSent(ready, signed ? "aws" : kindOfSent(ready, request), options));
+    request.onSend?.(describeSent(ready, signed ? "aws" : kindOfSent(ready, request, hop), options));
     const raw = await transport.send(ready.url, { method, headers: ready.headers, signal: request.signal });
     const { location } = raw.headers;
     if (![301, 302, 303, 307, 308].includes(raw.status) || location === undefined) return { raw, url };
@@ -69,8 +69,11 @@ function describeSent({ url }: Ready, login: LoginKind | undefined, options: Htt
   return { url: redactUrl(url.href), proxy: proxy === undefined ? undefined : redactUrl(proxy), login };
 }
 
-function kindOfSent({ headers, auth }: Ready, { login }: SendRequest): LoginKind | undefined {
-  return kindOfLogin(auth ?? (headers.authorization === undefined ? undefined : login));
+function kindOfSent({ headers, auth }: Ready, { login }: SendRequest, hop: number): LoginKind | undefined {
+  // What a server put into the query of a redirect says nothing of the user.
+  const { query, ...others } = auth ?? {};
+  const found = kindOfLogin(hop === 0 && login === undefined ? { ...others, query } : others);
+  return found ?? (headers.authorization === undefined ? undefined : kindOfLogin(login));
 }
 
 /** What kind of secret it is; a signed query is a token, too. */

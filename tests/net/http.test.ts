@@ -293,11 +293,17 @@ describe("redirects", () => {
     const mine = new URL(server.url);
     mine.username = "user";
     mine.password = "p%40ss";
+    const sent: unknown[] = [];
     const response = await client({
       credentials: (url) => (url.startsWith(other.url) ? { bearer: "wrong host" } : undefined),
     }).fetch(`${mine.href}small`, {
       headers: { cookie: "c=1" },
+      onSend: (request) => sent.push(request),
     });
+    expect(sent).toEqual([
+      { url: `${server.url}/small`, login: "basic" },
+      { url: `http://localhost:${other.port}/small` },
+    ]);
     expect(response.status).toBe(200);
     expect(server.requests[0]!.headers.authorization).toBe(
       `Basic ${Buffer.from("user:p@ss").toString("base64")}`,

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { createHttpClient, type HttpClient } from "../../src/net/http.ts";
 import { ociTarget } from "../../src/net/oci.ts";
-import type { HttpOptions } from "../../src/net/types.ts";
+import type { HttpOptions, SentRequest } from "../../src/net/types.ts";
 import { startServer } from "../support/channel-server.ts";
 import { type RegistryOptions, startRegistry } from "../support/oci-registry.ts";
 
@@ -213,7 +213,12 @@ describe("a registry", () => {
         credentials: (url) => (url.startsWith("oci:") ? { user: "ann", password: "pass%20word" } : undefined),
       },
     );
-    expect(await text(http, `${registry.channel}/noarch/repodata.json`)).toBe('{"packages":{}}');
+    const logins: unknown[] = [];
+    const onSend = ({ login }: SentRequest) => logins.push(login);
+    const found = await http.fetch(`${registry.channel}/noarch/repodata.json`, { onSend });
+    expect(Buffer.from(await found.bytes()).toString()).toBe('{"packages":{}}');
+    // The manifest, the token, the manifest again, its layer.
+    expect(logins).toEqual([undefined, "basic", "basic", "basic"]);
     const stranger = createHttpClient({ retries: 0 }, { events: () => {} });
     open.push(stranger);
     const answer = await stranger.fetch(`${registry.channel}/noarch/repodata.json`);
@@ -239,9 +244,13 @@ describe("a registry", () => {
       { events: () => {} },
     );
     open.push(service, registry, http);
-    const response = await http.fetch(`oci://127.0.0.1:${registry.port}/c/noarch/repodata.json`);
+    const logins: unknown[] = [];
+    const response = await http.fetch(`oci://127.0.0.1:${registry.port}/c/noarch/repodata.json`, {
+      onSend: ({ login }) => logins.push(login),
+    });
     response.discard();
     expect(response.status).toBe(401);
+    expect(logins).toEqual([undefined, undefined, undefined]);
     expect(service.requests).toHaveLength(1);
     expect(service.requests[0]!.headers["authorization"]).toBeUndefined();
   });

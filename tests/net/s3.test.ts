@@ -67,7 +67,12 @@ it("fetches from an endpoint, signed or not, and keeps the signature from redire
   expect(await text(client({}), "s3://chan/a%20b.txt")).toBe("hello");
   expect(server.requests[1]!.headers.authorization).toBeUndefined();
   server.faults.push({ redirect: `${other.url}/x` });
-  expect(await text(client({ ...keys, sessionToken: "st" }), "s3://chan/x")).toBe("moved");
+  const logins: unknown[] = [];
+  const moved = await client({ ...keys, sessionToken: "st" }).fetch("s3://chan/x", {
+    onSend: ({ login }) => logins.push(login),
+  });
+  expect(Buffer.from(await moved.bytes()).toString()).toBe("moved");
+  expect(logins).toEqual(["aws", undefined]);
   expect(server.requests[2]!.headers["x-amz-security-token"]).toBe("st");
   expect(other.requests[0]!.headers.authorization).toBeUndefined();
   expect(other.requests[0]!.headers["x-amz-security-token"]).toBeUndefined();
