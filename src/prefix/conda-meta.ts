@@ -22,7 +22,17 @@ export function prefixRecordFile(record: Pick<PackageRecord, "name" | "version" 
 export function formatPrefixRecord(record: PrefixRecord): string {
   const { requested_spec = "", files, paths_data, ...rest } = record;
   const said = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null));
-  return `${JSON.stringify({ ...said, requested_spec, files, paths_data }, null, 2)}\n`;
+  return `${JSON.stringify({ ...said, fn: recordedFileName(record), requested_spec, files, paths_data }, null, 2)}\n`;
+}
+
+/**
+ * conda and libmamba look for the record of a package under its `fn`: one whose archive was renamed before it was installed has the name
+ * that it was built with. `url` says where it was.
+ */
+function recordedFileName(record: PrefixRecord): string {
+  const dist = distString(record);
+  const [, stem, extension = ""] = /^(.*?)(\.conda|\.tar\.bz2)?$/.exec(record.fn)!;
+  return stem === dist ? record.fn : `${dist}${extension}`;
 }
 
 const isText = (value: unknown): value is string => typeof value === "string";

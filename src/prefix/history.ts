@@ -107,10 +107,11 @@ export function historyDate(date: Date): string {
 
 /**
  * As JSON or, where that would escape a quote, as Python writes it: libmamba cuts a spec with escaped quotes at its first `]`, or fails;
- * older ones never return.
+ * older ones never return. Of a spec with both kinds of quotes, which mean the same, one kind is written.
  */
 function quoted(text: string): string {
-  const json = JSON.stringify(text);
+  const alike = /^([^'"]|'[^'"]*'|"[^'"]*")*$/.test(text) && text.includes("'");
+  const json = JSON.stringify(alike ? text.replaceAll('"', "'") : text);
   return json.includes('\\"') && !json.includes("'") ? `'${json.slice(1, -1).replace(/\\"/g, '"')}'` : json;
 }
 

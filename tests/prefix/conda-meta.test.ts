@@ -40,6 +40,18 @@ describe("records of conda-meta", () => {
     expect(parsed.files).toEqual(["other"]);
   });
 
+  test.each([
+    ["other-9-9.conda", "a-1-0.conda"],
+    ["a-1-0.tar.bz2", "a-1-0.tar.bz2"],
+    ["a-1", "a-1-0"],
+  ])("are written without null, and under the name that others look for: %s", (fn, recorded) => {
+    const whole = { ...parsePrefixRecord(JSON.stringify(record), "a.json"), fn, license: null, noarch: null };
+    const written = JSON.parse(formatPrefixRecord(whole as never)) as Record<string, unknown>;
+    expect(written).not.toHaveProperty("license");
+    expect(written).not.toHaveProperty("noarch");
+    expect(written["fn"]).toBe(recorded);
+  });
+
   test("the long lists are not parsed with the rest", () => {
     for (const indent of [2, 4]) {
       const cut = cutRecord(Buffer.from(JSON.stringify(record, null, indent)));

@@ -1,9 +1,9 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync } from "node:fs";
+import { join, relative } from "node:path";
 import { expect, test } from "vitest";
-import type { PrefixRecord } from "../../src/specs/records.ts";
 import { makePackage, PLACEHOLDER, pythonPackage, sandbox, systemPython } from "../support/extracted.ts";
+import { libmambaRecords, libmambaUnlink } from "../support/libmamba.ts";
 import { repoRoot } from "../support/shared.ts";
 
 /** The virtual environment that the benchmarks make for peers (`npm run bench`). */
@@ -68,42 +68,14 @@ print(sum(1 for f in env if f.is_conda))
   expect(Number(execFileSync(venv, ["-c", script, prefix], { encoding: "utf8" }))).toBeGreaterThan(6);
 });
 
-test("libmamba reads every record: its keys, where they are there, have one type each", async () => {
-  const box = sandbox();
-  // What channels have in the place of a value that is not there.
-  const record = { license: null, python_site_packages_path: null, track_features: null, noarch: null };
-  await box.set([makePackage(box.pkgs, { name: "a", files: { "lib/a": "a" }, record: record as never })]);
-  const meta = join(box.prefix, "conda-meta");
-  const texts = ["name", "version", "channel", "url", "subdir", "fn", "build", "license", "md5", "sha256"];
-  texts.push("signatures", "python_site_packages_path");
-  for (const name of readdirSync(meta).filter((entry) => entry.endsWith(".json"))) {
-    const read = JSON.parse(readFileSync(join(meta, name), "utf8")) as Record<string, unknown>;
-    for (const key of texts) if (key in read) expect(typeof read[key], key).toBe("string");
-    for (const key of ["size", "timestamp", "build_number"])
-      if (key in read) expect(Number.isSafeInteger(read[key]), key).toBe(true);
-    for (const key of ["depends", "constrains"])
-      for (const spec of (read[key] ?? []) as unknown[]) expect(typeof spec, key).toBe("string");
-    if ("noarch" in read) expect(["python", "generic"]).toContain(read["noarch"]);
-    // Without these it does not know which archive a package is.
-    for (const key of ["name", "version", "build", "subdir", "channel", "fn", "url"])
-      expect(read[key], key).not.toBe("");
-  }
-});
-
-test("libmamba unlinks all of a package: it finds the record by its name and removes the paths of paths_data", async () => {
-  const prefix = python
-    ? await environment()
-    : await (async () => {
-        const box = sandbox();
-        await box.set([makePackage(box.pkgs, { name: "a", files: { "lib/a": "a" } })]);
-        return box.prefix;
-      })();
-  const meta = join(prefix, "conda-meta");
-  for (const file of readdirSync(meta).filter((entry) => entry.endsWith(".json"))) {
-    const record = JSON.parse(readFileSync(join(meta, file), "utf8")) as PrefixRecord;
-    expect(file).toBe(`${record.name}-${record.version}-${record.build}.json`);
-    const paths = record.paths_data.paths.map((entry) => entry._path);
-    expect(paths.every((path) => typeof path === "string" && path !== "")).toBe(true);
-    expect(paths).toEqual(expect.arrayContaining(record.files));
-  }
+test.skipIf(!python)("libmamba unlinks entry points and byte code with their package", async () => {
+  const prefix = await environment();
+  for (const name of ["tool", "pure"]) libmambaUnlink(prefix, name);
+  const record = libmambaRecords(prefix).get("python")!;
+  const left = readdirSync(prefix, { recursive: true, withFileTypes: true }).filter(
+    (entry) => !entry.isDirectory(),
+  );
+  const files = left.map((entry) => join(relative(prefix, entry.parentPath), entry.name));
+  const own = files.filter((file) => !file.startsWith("conda-meta/"));
+  expect(own.sort()).toEqual([...(record["files"] as string[])].sort());
 });
