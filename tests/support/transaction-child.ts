@@ -11,6 +11,8 @@ import type { TaskHandlers } from "../../src/workers/protocol.ts";
 export interface ChildJob {
   prefix: string;
   killAt: number;
+  /** Calls that count, where not all do. */
+  calls?: readonly string[] | undefined;
   fail?: "ENOSPC" | "EIO" | undefined;
   /** Only recover. */
   recover?: boolean | undefined;
@@ -79,8 +81,8 @@ const patch = (target: Record<string, Call>, name: string): void => {
     return call.apply(target, args);
   }) as Call;
 };
-for (const name of changing) patch(fs as unknown as Record<string, Call>, name);
-for (const name of ["writeFile", "rename", "open", "mkdir", "rm", "unlink"])
+for (const name of job.calls ?? changing) patch(fs as unknown as Record<string, Call>, name);
+for (const name of job.calls ? [] : ["writeFile", "rename", "open", "mkdir", "rm", "unlink"])
   patch(fs.promises as unknown as Record<string, Call>, name);
 syncBuiltinESMExports();
 
