@@ -91,37 +91,47 @@ function fileSystemTime(directory: string): number {
   }
 }
 
+const guardOf = (path: string): string => `${path}.breaking`;
+
+/** A guard whose process died is found after this many milliseconds of the clock that serves the files. */
+const GUARD_DEAD_AFTER = 30_000;
+
 /**
  * Removes a lock whose holder is dead. Only one process may do so at a time, and only if the content is still the dead one's: else a
- * process that was slow to decide would remove the lock of the next holder.
+ * process that was slow to decide would remove the lock of the next holder. False when another process is about it, or died over it.
  */
-export function breakLock(path: string, content: string): void {
-  const guard = `${path}.breaking`;
+export function breakLock(path: string, content: string): boolean {
+  const guard = guardOf(path);
   try {
     fs.mkdirSync(guard);
   } catch {
-    // Another process breaks it; a guard that is old was left by a process that died in the middle.
     try {
-      if (Date.now() - fs.statSync(guard).mtimeMs > 30_000) fs.rmdirSync(guard);
+      if (fileSystemTime(dirname(path)) - fs.statSync(guard).mtimeMs <= GUARD_DEAD_AFTER) return false;
     } catch {
       // Gone by now.
     }
-    return;
+    removeGuard(path);
+    return false;
   }
   try {
     if (fs.readFileSync(path, "utf8") === content) fs.unlinkSync(path);
   } catch {
     // Released in the meantime.
   } finally {
-    removeGuard(guard);
+    removeGuard(path);
   }
+  return true;
 }
 
-function removeGuard(guard: string): void {
+/**
+ * Removes what a process left that died while it broke a lock. Whoever holds the lock may: who is still behind the guard finds another
+ * content than the one that it came for.
+ */
+export function removeGuard(path: string): void {
   try {
-    fs.rmdirSync(guard);
+    fs.rmdirSync(guardOf(path));
   } catch {
-    // Found to be old by the next process that looks.
+    // Most often there is none.
   }
 }
 

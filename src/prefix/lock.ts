@@ -6,6 +6,7 @@ import {
   readLock,
   refreshLock,
   releaseLock,
+  removeGuard,
   sweepTemporaries,
   tryLock,
 } from "../fs/lock-file.ts";
@@ -65,7 +66,7 @@ export function sweepLocks(prefix: string): void {
   const beside = besidePath(prefix);
   if (kindAt(prefix) === undefined || kindAt(beside) === undefined) return;
   const held = readLock(beside);
-  if (held && isDead(held.content, held.age, systemFacts().hostname)) breakLock(beside, held.content);
+  if (held && isDead(held.content, held.age)) breakLock(beside, held.content);
 }
 
 function parseHolder(content: string): Holder | undefined {
@@ -77,10 +78,9 @@ function parseHolder(content: string): Holder | undefined {
   }
 }
 
-function isDead(content: string, age: number, host: string): boolean {
+function isDead(content: string, age: number): boolean {
   const holder = parseHolder(content);
-  if (!holder) return age > DEAD_AFTER;
-  if (holder.host !== host) return age > DEAD_AFTER;
+  if (!holder || holder.host !== systemFacts().hostname) return age > DEAD_AFTER;
   if (!processExists(holder.pid)) return true;
   const start = processStart(holder.pid);
   return start !== undefined && holder.start !== undefined && start !== holder.start;
@@ -93,52 +93,65 @@ function describe(content: string): string {
 
 /** Locks a prefix, waiting for its holder. Throws `locked`, which names the holder, after the timeout. */
 export async function lockPrefix(prefix: string, options: LockOptions): Promise<PrefixLock> {
-  const host = systemFacts().hostname;
   const started = performance.now();
-  const content = JSON.stringify({
-    host,
+  const content = ownContent();
+  let told = false;
+  let lost = 0;
+  for (let wait = 20; ; wait = Math.min(wait * 2, 500)) {
+    if (options.signal?.aborted)
+      throw new ToolError("interrupted", `stopped waiting for the lock of \`${prefix}\``);
+    const found = attempt(prefix, content, lost < 100);
+    if (found === undefined) {
+      lost++;
+      continue;
+    }
+    if ("release" in found) return found;
+    if (!told) options.onWait?.(describe(found.content));
+    told = true;
+    if (options.timeout > 0 && performance.now() - started > options.timeout * 1000) {
+      throw new ToolError("locked", `\`${prefix}\` is being changed by ${describe(found.content)}`, {
+        hint: `wait for it to end; if it is stuck, stop it and delete \`${found.path}\``,
+        details: { lock: found.path, holder: parseHolder(found.content) },
+      });
+    }
+    await new Promise((resolve) => setTimeout(resolve, wait));
+  }
+}
+
+/** What a lock of this process says; no two are alike. */
+function ownContent(): string {
+  return JSON.stringify({
+    host: systemFacts().hostname,
     pid: process.pid,
     start: processStart(process.pid),
     since: new Date().toISOString(),
     id: Math.random(),
   });
-  let told = false;
-  let vanished = 0;
-  for (let wait = 20; ; wait = Math.min(wait * 2, 500)) {
-    if (options.signal?.aborted)
-      throw new ToolError("interrupted", `stopped waiting for the lock of \`${prefix}\``);
-    const path = lockPath(prefix);
-    const created = kindAt(dirname(path)) === undefined;
-    if (created) makeDirectory(dirname(path));
-    const taken = takeLock(path, content, vanished < 10);
-    if (taken === undefined) {
-      vanished++;
-      continue;
-    }
-    if (taken) {
-      // The environment may have appeared, or gone, between looking for the place of the lock and taking it.
-      sweepLocks(prefix);
-      if (lockPath(prefix) === path)
-        return hold(path, content, created && dirname(path) === join(prefix, "conda-meta"));
-      releaseLock(path, content);
-      continue;
-    }
-    const held = readLock(path);
-    if (!held) continue;
-    if (isDead(held.content, held.age, host)) {
-      breakLock(path, held.content);
-      continue;
-    }
-    if (!told) options.onWait?.(describe(held.content));
-    told = true;
-    if (options.timeout > 0 && performance.now() - started > options.timeout * 1000) {
-      throw new ToolError("locked", `\`${prefix}\` is being changed by ${describe(held.content)}`, {
-        hint: `wait for it to end; if it is stuck, stop it and delete \`${path}\``,
-        details: { lock: path, holder: parseHolder(held.content) },
-      });
-    }
-    await new Promise((resolve) => setTimeout(resolve, wait));
+}
+
+/** Takes the lock, or says who holds it; undefined when something changed meanwhile, and all of it is to be looked at again. */
+function attempt(
+  prefix: string,
+  content: string,
+  mayVanish: boolean,
+): PrefixLock | { path: string; content: string } | undefined {
+  const path = lockPath(prefix);
+  const created = kindAt(dirname(path)) === undefined;
+  if (created) makeDirectory(dirname(path));
+  const taken = takeLock(path, content, mayVanish);
+  if (taken === undefined) return undefined;
+  if (taken) {
+    removeGuard(path);
+    // The environment may have appeared, or gone, between looking for the place of the lock and taking it.
+    sweepLocks(prefix);
+    if (lockPath(prefix) === path)
+      return hold(path, content, created && dirname(path) === join(prefix, "conda-meta"));
+    releaseLock(path, content);
+    return undefined;
   }
+  const held = readLock(path);
+  if (!held || (isDead(held.content, held.age) && breakLock(path, held.content))) return undefined;
+  return { path, content: held.content };
 }
 
 /** As `tryLock`; undefined when its directory may have vanished: another process found conda-meta empty, and removed it. */

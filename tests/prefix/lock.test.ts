@@ -82,6 +82,22 @@ describe("prefix lock", () => {
     }
   });
 
+  test("what a process left that died while it broke a lock goes with the next holder, and is waited for no longer than it may live", async () => {
+    const guard = `${lockPath(prefix)}.breaking`;
+    // It had removed the lock.
+    mkdirSync(guard);
+    (await lockPrefix(prefix, { timeout: 2 })).release();
+    expect(existsSync(guard)).toBe(false);
+    // It had not: it may be alive.
+    mkdirSync(guard);
+    writeFileSync(lockPath(prefix), JSON.stringify({ host: hostname(), pid: deadPid(), since: "x" }));
+    await expect(lockPrefix(prefix, { timeout: 0.05 })).rejects.toMatchObject({ code: "locked" });
+    const old = new Date(Date.now() - 60_000);
+    utimesSync(guard, old, old);
+    (await lockPrefix(prefix, { timeout: 20 })).release();
+    expect(readdirSync(join(prefix, "conda-meta"))).toEqual([]);
+  });
+
   test("a holder that lives is waited for, though it did not note when it was started", async () => {
     writeFileSync(lockPath(prefix), JSON.stringify({ host: hostname(), pid: process.pid, since: "x" }));
     await expect(lockPrefix(prefix, { timeout: 0.05 })).rejects.toMatchObject({ code: "locked" });

@@ -80,7 +80,8 @@ function packagesIn(pkgs: string) {
     newer: makePackage(pkgs, {
       name: "a",
       version: "2.0",
-      files: { "lib/a": "a file now", "bin/a": "aa", "lib/new/deep/x": "x", etc: "e" },
+      // A file where a directory was, a directory anew where one went, one that is all new.
+      files: { "lib/a": "a file now", "bin/a": "aa", "lib/new/deep/x": "x", "share/y": "y", etc: "e" },
     }),
     b: makePackage(pkgs, { name: "b", files: { "lib/b": "b", "bin/.b-pre-unlink.sh": script } }),
   };
@@ -107,9 +108,9 @@ function layersIn(base: string) {
       renameSync(at("upper"), at(lower));
       renew(lower, ...further);
     },
-    reset: (lower: string): void => {
+    reset: (...lower: string[]): void => {
       unmount(at("on"));
-      renew(lower);
+      renew(...lower);
     },
   };
 }
@@ -119,18 +120,19 @@ const calls = ["renameSync", "mkdirSync", "rmdirSync"];
 
 /**
  * Does the job and is killed at each of these calls in turn: after recovery the state is `before`, or the one that nobody kills ends in.
- * `killed` is what happens to the environment before the recovery.
+ * `killed` is what happens to the environment before the recovery. Returns the last call at which death leads back.
  */
 async function killEverywhere(
   job: Omit<ChildJob, "killAt">,
   reset: () => void | Promise<void>,
   killed?: () => void,
-): Promise<void> {
+): Promise<number> {
   await reset();
   const before = stateOf(job.prefix);
   expect(await run({ ...job, killAt: 0 })).toMatchObject({ code: 0, err: "" });
   const after = stateOf(job.prefix);
   const seen = { before: 0, after: 0 };
+  let lastBack = 0;
   for (let killAt = 1; ; killAt++) {
     await reset();
     const result = await run({ ...job, calls, killAt });
@@ -143,10 +145,12 @@ async function killEverywhere(
     const found = stateOf(job.prefix);
     const which = JSON.stringify(found) === JSON.stringify(before) ? "before" : "after";
     if (which === "after") expect(found, `killed at call ${killAt}`).toEqual(after);
+    else lastBack = killAt;
     seen[which]++;
   }
   expect(seen.before).toBeGreaterThan(3);
   expect(seen.after).toBeGreaterThan(0);
+  return lastBack;
 }
 
 describe.runIf(process.platform === "linux")("where the environment cannot be renamed", () => {
@@ -185,7 +189,18 @@ describe.runIf(process.platform === "linux")("where the environment cannot be re
     const job = { prefix, transaction, packages: [["a", newer]] as ChildJob["packages"], options };
     const anew = (): void => reset("lower");
     await killEverywhere(job, anew);
-    await killEverywhere(job, anew, () => below("killed", "lower"));
+    const killedAt = await killEverywhere(job, anew, () => below("killed", "lower"));
+    // The recovery is killed, too, when the layer has been committed with all of the change in it.
+    anew();
+    const before = stateOf(prefix);
+    await run({ ...job, calls, killAt: killedAt });
+    below("killed", "lower");
+    for (let killAt = 1, signal: string | null = "SIGKILL"; signal === "SIGKILL"; killAt++) {
+      reset("killed", "lower");
+      ({ signal } = await run({ ...job, recover: true, calls, killAt }));
+      await recoverPrefix(prefix, { timeout: 20 });
+      expect(stateOf(prefix), `recovery killed at call ${killAt}`).toEqual(before);
+    }
     anew();
     expect((await run({ prefix, remove: true, transaction, packages: [], options, killAt: 0 })).err).toBe("");
     expect(readdirSync(at("on"))).toEqual([]);
