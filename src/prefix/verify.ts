@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { readWithMode } from "../fs/link.ts";
+import { isFileSync } from "../fs/sync-files.ts";
 import { kindAt, sizeOf } from "../fs/tree.ts";
 import { distString, nameOfDist, type PrefixPathsEntry, type PrefixRecord } from "../specs/records.ts";
 
@@ -55,7 +56,8 @@ function check(
   if (kind === undefined) return "missing";
   if (entry?.path_type === "softlink") return kind === "directory" ? "wrong-type" : undefined;
   // always_softlink environments have links to the cache in place of files.
-  if (kind !== "file" && kind !== "symlink") return "wrong-type";
+  if (kind === "symlink" && sizeOf(path) === undefined) return "missing";
+  if (kind === "symlink" ? !isFileSync(path) : kind !== "file") return "wrong-type";
   if (!entry) return undefined;
   const resized = entry.prefix_placeholder !== undefined && entry.file_mode !== "binary";
   if (!resized && entry.size_in_bytes !== undefined && sizeOf(path) !== entry.size_in_bytes) return "changed";

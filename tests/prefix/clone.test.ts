@@ -198,6 +198,27 @@ describe("verify", () => {
     expect(await check("full")).toEqual([]);
   });
 
+  test("links in the place of files are found, wherever they lead, and directories", async () => {
+    const box = sandbox();
+    const list = packages(box);
+    await box.set(list);
+    const check = async (mode: "fast" | "full") =>
+      verifyPrefix(box.prefix, (await readPrefix(box.prefix))!.records, { mode });
+    for (const [command, problem] of [
+      ["ln -s /nowhere/at/all bin/tool", "missing"],
+      ["ln -s /dev bin/tool", "wrong-type"],
+      ["mkdir bin/tool", "wrong-type"],
+      ["mkfifo bin/tool", "wrong-type"],
+    ] as const) {
+      execFileSync("sh", ["-c", `rm -rf bin/tool && ${command}`], { cwd: box.prefix });
+      const expected = [{ package: "tool-1.0-0", path: "bin/tool", problem }];
+      expect([await check("fast"), await check("full")], command).toEqual([expected, expected]);
+    }
+    execFileSync("sh", ["-c", "rm bin/tool && ln -s /dev bin/tool"], { cwd: box.prefix });
+    await box.set(list, { reinstall: ["tool"] });
+    expect(await check("full")).toEqual([]);
+  });
+
   test("a file whose record has only the hash that it was built with has that one, if nothing was replaced in it", async () => {
     const box = sandbox();
     await box.set(packages(box));
