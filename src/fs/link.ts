@@ -101,10 +101,13 @@ export class Linker {
     }
   }
 
-  /** Makes the same symlink that the package has. False when the package does not have it after all: such entries are skipped. */
-  symlink(source: string, target: string): boolean {
+  /**
+   * Makes the symlink that the package has, to the same place or to what `lead` makes of it. False when the package does not have it
+   * after all: such entries are skipped.
+   */
+  symlink(source: string, target: string, lead: (to: string) => string = (to) => to): boolean {
     try {
-      fs.symlinkSync(fs.readlinkSync(source), target);
+      fs.symlinkSync(lead(fs.readlinkSync(source)), target);
       return true;
     } catch (error) {
       const code = codeOf(error);

@@ -43,9 +43,7 @@ export async function removeEnvironment(
     if (kindAt(prefix) === undefined) return;
     await refuseFrozen(prefix, options.overrideFrozen ?? false);
     if (options.linkScripts === "run") await runAllPreUnlink(prefix, options, context);
-    const menus = { prefix, options, events };
-    const owners = await ownersOf(prefix, presentMenus(prefix));
-    await removeMenus(await plannedMenuRemovals(owners, menus), menus);
+    await removeAllMenus(prefix, options, events);
     await deleteLocked(prefix, events);
     if (options.environmentsTxt) await unregisterEnvironment(options.environmentsTxt, prefix);
   } finally {
@@ -57,6 +55,13 @@ export async function removeEnvironment(
 /** What is left of an environment that was emptied in place: the directory of its lock, and its own where it can be removed. */
 export function removeRemains(prefix: string): void {
   if (removeIfEmpty(join(prefix, "conda-meta"))) removeIfEmpty(prefix);
+}
+
+/** Menu entries of all packages of an environment that is about to go. */
+export async function removeAllMenus(prefix: string, options: LinkOptions, events: EventSink): Promise<void> {
+  const menus = { prefix, options, events };
+  const owners = await ownersOf(prefix, presentMenus(prefix));
+  await removeMenus(await plannedMenuRemovals(owners, menus), menus);
 }
 
 /** Deletes an environment that is locked: it disappears by one rename or, where it cannot, as one transaction. */
