@@ -1,7 +1,7 @@
 import { ToolError } from "../errors.ts";
 import { throwFrozen } from "../prefix/frozen.ts";
 import { type PrefixState, readPrefix } from "../prefix/prefix.ts";
-import { recoverPrefix } from "../prefix/recover.ts";
+import { halfMadeBeside, recoverPrefix } from "../prefix/recover.ts";
 import type { CommandContext } from "./context.ts";
 
 type StateContext = Pick<CommandContext, "config" | "events" | "signal">;
@@ -21,6 +21,9 @@ export async function readForChange(prefix: string, context: StateContext): Prom
   });
   tell(recovery, prefix, context);
   const state = await readPrefix(prefix);
+  // Nobody may name those again: who makes an environment tidies up after those that died over it.
+  if (!state && !config.dryRun)
+    for (const other of halfMadeBeside(prefix)) await recoverIfFree(other, context);
   if (state?.frozen && config.protectFrozenEnvs && !config.dryRun) throwFrozen(prefix, state.frozen);
   return state;
 }
@@ -30,6 +33,11 @@ export async function readForChange(prefix: string, context: StateContext): Prom
  * prefix that is being changed, or that belongs to another user, is read as it is.
  */
 export async function readForQuery(prefix: string, context: StateContext): Promise<PrefixState | undefined> {
+  await recoverIfFree(prefix, context);
+  return readPrefix(prefix);
+}
+
+async function recoverIfFree(prefix: string, context: StateContext): Promise<void> {
   try {
     const { signal, events } = context;
     tell(await recoverPrefix(prefix, { timeout: 0.001, signal, events }), prefix, context);
@@ -37,7 +45,6 @@ export async function readForQuery(prefix: string, context: StateContext): Promi
     const code = error instanceof ToolError ? error.code : undefined;
     if (code !== "locked" && code !== "permission-denied") throw error;
   }
-  return readPrefix(prefix);
 }
 
 function tell(recovery: string, prefix: string, { events }: StateContext): void {

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { EventSink } from "../events.ts";
 import { entriesOf, kindAt, move, removeAll, removeIfEmpty } from "../fs/tree.ts";
 import { beside } from "./beside.ts";
@@ -13,6 +13,15 @@ export type Recovery = "clean" | "rolled-back" | "completed";
 export const stageOf = (prefix: string): string => beside(prefix, "taipan-new");
 /** Where an environment goes by one rename before it is deleted. */
 export const trashOf = (prefix: string): string => beside(prefix, "taipan-removed");
+
+/** Environments in the same directory of which there is only what a process is building, or was when it died. */
+export function halfMadeBeside(prefix: string): string[] {
+  const directory = dirname(prefix);
+  return [...(entriesOf(directory)?.keys() ?? [])].flatMap((entry) => {
+    const name = /^\.(.+)\.taipan-new$/.exec(entry)?.[1];
+    return name === undefined || join(directory, name) === prefix ? [] : [join(directory, name)];
+  });
+}
 
 /** Whether a transaction on this prefix was stopped, or is under way. Costs four lstat calls. */
 function needsRecovery(prefix: string): boolean {

@@ -1,4 +1,6 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { buildPackage, writeChannel } from "../../fixtures/index.ts";
@@ -100,6 +102,24 @@ describe("what protects a prefix", () => {
     expect(list.json<{ name: string }[]>().map(({ name }) => name)).toEqual(["a"]);
     expect(readFileSync(join(prefix, "share/a"), "utf8")).toBe("a");
     expect(existsSync(journal)).toBe(false);
+  });
+
+  it("what is left of an environment that nobody names again goes when another is made beside it", async () => {
+    const beside = (name: string, ending: string) => join(sandbox.dir, `.${name}.taipan-${ending}`);
+    const dead = spawnSync("true").pid;
+    for (const [name, pid] of [
+      ["killed", dead],
+      ["alive", process.pid],
+    ] as const) {
+      mkdirSync(join(beside(name, "new"), "share"), { recursive: true });
+      writeFileSync(beside(name, "lock"), JSON.stringify({ host: hostname(), pid, since: "x" }));
+    }
+    prefix = join(sandbox.dir, "beside");
+    const made = await taipan("create", "a");
+    expect([made.code, made.stderr]).toEqual([0, expect.stringContaining(join(sandbox.dir, "killed"))]);
+    const left = readdirSync(sandbox.dir).filter((name) => /taipan-(new|lock)$/.test(name));
+    expect(left.sort()).toEqual([".alive.taipan-lock", ".alive.taipan-new"]);
+    for (const ending of ["new", "lock"]) rmSync(beside("alive", ending), { recursive: true });
   });
 
   it("a path that is too long is refused before anything is fetched", async () => {
