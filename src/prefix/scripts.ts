@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { ToolError } from "../errors.ts";
+import { interruption, ToolError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
 import { tryReadSync } from "../fs/sync-files.ts";
 import { entriesOf, kindAt, removeAll } from "../fs/tree.ts";
@@ -78,6 +78,9 @@ export async function runLinkScript(
     signal: context.signal,
     verbatim,
     groupFile: scriptFile(prefix),
+  }).catch((error: unknown) => {
+    // Not the shell that ran it: what it did is taken back, and no more is to be said.
+    throw context.signal?.aborted ? interruption(context.signal) : error;
   });
   const messages = takeMessages(prefix);
   const output = [messages, result.stdout, result.stderr]

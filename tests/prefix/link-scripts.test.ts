@@ -124,6 +124,20 @@ describe("link scripts of a transaction that fails", () => {
     expect(readFileSync(join(a.extracted_package_dir, "lib/large"), "utf8") === large).toBe(true);
     expect(box.events.filter((event) => event.type === "warning")).toEqual([]);
   });
+  test("leave nothing when they are interrupted, and the failure is not about their shell", async () => {
+    const box = sandbox();
+    await box.set([makePackage(box.pkgs, { name: "a", files: { "lib/a": "a" } })]);
+    const before = snapshot(box.prefix);
+    const started = join(box.root, "started");
+    const endless = package_(box, "endless", `touch "$PREFIX/made" "${started}"; sleep 600`);
+    const abort = new AbortController();
+    const change = box.set([endless], { signal: abort.signal });
+    const failed = expect(change).rejects.toMatchObject({ code: "interrupted", message: "interrupted" });
+    await expect.poll(() => existsSync(started), { timeout: 20_000 }).toBe(true);
+    abort.abort();
+    await failed;
+    expect(snapshot(box.prefix)).toEqual(before);
+  });
   test("what they did stays when it succeeds, and no names are kept", async () => {
     const box = sandbox();
     await box.set([]);
