@@ -27,6 +27,7 @@ export type ErrorCode =
   | "environment-not-found"
   | "environment-exists"
   | "environment-frozen"
+  | "environment-changed"
   | "environment-corrupt"
   | "not-an-environment"
   | "package-not-installed"
@@ -60,6 +61,7 @@ const DEFAULT_HINTS: Partial<Record<ErrorCode, string>> = {
     "the channel is broken or being updated: try again later, or `taipan clean --index-cache`",
   "channel-unreachable": "check the address, the network and the proxy settings",
   "io-error": "run again with -vv for the system's own words",
+  "environment-changed": "run the command again",
   locked: "wait for the other process, or see whether it still runs",
 };
 

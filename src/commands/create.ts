@@ -11,6 +11,7 @@ import { namesPackages, planExplicit, refuseMixed } from "./explicit.ts";
 import { carryOut } from "./finish.ts";
 import { gatherInputs, type InputSources, type Inputs, warnOfPlatform } from "./inputs.ts";
 import { withNotices } from "./notices.ts";
+import { planAgain } from "./plan-again.ts";
 import { readForChange } from "./prefix-state.ts";
 import { solveChange } from "./solve-change.ts";
 import { prefixFromPath, resolveTarget, type TargetOptions, unnamed } from "./target.ts";
@@ -57,9 +58,10 @@ export async function create(intent: CreateIntent, context: CommandContext): Pro
     });
   await refuseForeignDirectory(prefix, context);
   await refuseRoot(prefix, context);
-  const state = await readForChange(prefix, context);
-  const plan = await planCreate(intent, inputs, prefix, state, context);
-  const outcome = await carryOut(plan, inputs, state, context);
+  const outcome = await planAgain(context, async () => {
+    const state = await readForChange(prefix, context);
+    return carryOut(await planCreate(intent, inputs, prefix, state, context), inputs, state, context);
+  });
   if (!outcome.dryRun && !outcome.declined && !outcome.downloadOnly) await rememberPlatform(prefix, context);
   return { ...outcome, name: inputs.name };
 }

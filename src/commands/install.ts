@@ -11,6 +11,7 @@ import { namesPackages, planExplicit, refuseMixed } from "./explicit.ts";
 import { carryOut } from "./finish.ts";
 import { gatherInputs, type InputSources, type Inputs, warnOfPlatform } from "./inputs.ts";
 import { withNotices } from "./notices.ts";
+import { planAgain } from "./plan-again.ts";
 import { readForChange } from "./prefix-state.ts";
 import { solveChange } from "./solve-change.ts";
 import { prefixFromPath, resolveTarget, type TargetOptions } from "./target.ts";
@@ -34,9 +35,17 @@ export interface InstallIntent extends InputSources {
 
 /** Installs or updates packages in an environment that exists. */
 export async function install(intent: InstallIntent, context: CommandContext): Promise<ChangeOutcome> {
-  const { command = "install" } = intent;
   const inputs = await gatherInputs(intent, context);
   warnOfPlatform(inputs, context);
+  return planAgain(context, () => installInputs(intent, inputs, context));
+}
+
+async function installInputs(
+  intent: InstallIntent,
+  inputs: Inputs,
+  context: CommandContext,
+): Promise<ChangeOutcome> {
+  const { command = "install" } = intent;
   const prefix = await existingPrefix(intent, inputs, context);
   const state = await readForChange(prefix, context);
   if (

@@ -6,6 +6,7 @@ import { type ChangeOutcome, completePlan, executePlan } from "./change.ts";
 import type { CommandContext } from "./context.ts";
 import { requireEnvironment, targetContext } from "./environment.ts";
 import { linkOptions } from "./link-options.ts";
+import { planAgain } from "./plan-again.ts";
 import { readForChange } from "./prefix-state.ts";
 import { solveChange } from "./solve-change.ts";
 import { looksLikePath, resolveTarget, type TargetOptions } from "./target.ts";
@@ -22,7 +23,11 @@ export interface RemoveIntent {
 }
 
 /** Removes packages and everything that needs them; with `prune`, also what nothing needs any more. */
-export async function remove(intent: RemoveIntent, context: CommandContext): Promise<ChangeOutcome> {
+export function remove(intent: RemoveIntent, context: CommandContext): Promise<ChangeOutcome> {
+  return planAgain(context, () => removeOnce(intent, context));
+}
+
+async function removeOnce(intent: RemoveIntent, context: CommandContext): Promise<ChangeOutcome> {
   const prefix = await requireEnvironment(
     await resolveTarget(intent.target, targetContext(context)),
     context,

@@ -16,6 +16,7 @@ import { type ChangeOutcome, completePlan, executePlan } from "./change.ts";
 import { chooseChannels, loadIndexes } from "./channels.ts";
 import { type CommandContext, platformOf } from "./context.ts";
 import { readEnvironment } from "./list.ts";
+import { planAgain } from "./plan-again.ts";
 import type { TargetOptions } from "./target.ts";
 
 export interface RevisionIntent {
@@ -28,10 +29,11 @@ export interface RevisionIntent {
  * Takes an environment back to what it was after a revision: the very packages, without a solve. What is gone from the
  * environment is taken from the package cache, else from the channels that history names.
  */
-export async function installRevision(
-  intent: RevisionIntent,
-  context: CommandContext,
-): Promise<ChangeOutcome> {
+export function installRevision(intent: RevisionIntent, context: CommandContext): Promise<ChangeOutcome> {
+  return planAgain(context, () => toRevision(intent, context));
+}
+
+async function toRevision(intent: RevisionIntent, context: CommandContext): Promise<ChangeOutcome> {
   const { prefix, state } = await readEnvironment(intent.target, context);
   const wanted = packagesAtRevision(state.history, intent.revision);
   const found = new Map<string, RepoDataRecord>(state.records.map((record) => [distString(record), record]));

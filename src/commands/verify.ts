@@ -6,6 +6,7 @@ import type { PrefixRecord, RepoDataRecord } from "../specs/records.ts";
 import { type ChangeOutcome, completePlan, executePlan } from "./change.ts";
 import { type CommandContext, platformOf } from "./context.ts";
 import { readEnvironment } from "./list.ts";
+import { planAgain } from "./plan-again.ts";
 import type { TargetOptions } from "./target.ts";
 
 export interface VerifyIntent {
@@ -27,7 +28,11 @@ export interface VerifyResult {
 }
 
 /** Compares the files of an environment with what its packages brought, and links damaged packages again if asked to. */
-export async function verify(intent: VerifyIntent, context: CommandContext): Promise<VerifyResult> {
+export function verify(intent: VerifyIntent, context: CommandContext): Promise<VerifyResult> {
+  return planAgain(context, () => verifyOnce(intent, context));
+}
+
+async function verifyOnce(intent: VerifyIntent, context: CommandContext): Promise<VerifyResult> {
   const { prefix, state } = await readEnvironment(intent.target, context);
   const problems = await findProblems(prefix, state.records, intent.mode, context.signal);
   const result = { prefix, packages: state.records.length, problems, remaining: problems };

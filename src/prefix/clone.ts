@@ -32,9 +32,7 @@ export async function cloneEnvironment(
   const before = fileIdentity(history);
   const result = await copyEnvironment({ source, target, options, command: context.command }, context, () => {
     if (fileIdentity(history) !== before)
-      throw new ToolError("locked", `\`${source}\` was changed by another command while it was copied`, {
-        hint: "run the command again",
-      });
+      throw new ToolError("environment-changed", `another program has changed \`${source}\` meanwhile`);
   });
   await makeMenus(target, options, context);
   return result;

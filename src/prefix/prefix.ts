@@ -26,10 +26,10 @@ export interface PrefixState {
 export async function readPrefix(path: string): Promise<PrefixState | undefined> {
   const meta = join(path, "conda-meta");
   const names = await listDir(meta);
-  const recordFiles = names.filter((name) => name.endsWith(".json") && !name.startsWith("."));
-  if (recordFiles.length === 0 && !names.includes("history")) return undefined;
+  const files = recordFiles(names);
+  if (files.length === 0 && !names.includes("history")) return undefined;
   const records: PrefixRecord[] = [];
-  for (const name of recordFiles) {
+  for (const name of files) {
     const record = readPrefixRecord(join(meta, name));
     if (record) records.push(record);
   }
@@ -45,6 +45,10 @@ export async function readPrefix(path: string): Promise<PrefixState | undefined>
     requestedSpecs: allRequested(records, history),
   };
 }
+
+/** Names of the records in a listing of conda-meta. */
+export const recordFiles = (names: readonly string[]): string[] =>
+  names.filter((name) => name.endsWith(".json") && !name.startsWith("."));
 
 /** Lines of conda-meta/pinned that are specs. */
 function parsePinned(text: string): string[] {

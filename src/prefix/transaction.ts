@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { interruption, ToolError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
-import { kindAt, makeDirectory, removeAll } from "../fs/tree.ts";
+import { entriesOf, kindAt, makeDirectory, removeAll } from "../fs/tree.ts";
 import { pythonInfo } from "../plan/python.ts";
 import { type Operation, oldRecords, type Transaction } from "../plan/transaction.ts";
 import { checkBuildString, checkPackageName, checkVersionString } from "../specs/names.ts";
@@ -17,7 +17,7 @@ import { discard, isUnfinished, stagedDirectory } from "./journal.ts";
 import type { PrefixLock } from "./lock.ts";
 import { createMenus, type MenuInput, plannedMenuRemovals, removeMenus } from "./menus.ts";
 import type { LinkOptions } from "./options.ts";
-import type { PrefixState } from "./prefix.ts";
+import { type PrefixState, recordFiles } from "./prefix.ts";
 import { preflight } from "./preflight.ts";
 import { lockAndRecover, stageOf } from "./recover.ts";
 import { writeStagedMeta } from "./staged-meta.ts";
@@ -118,19 +118,18 @@ function checkNames(operation: Operation): void {
   }
 }
 
-/** Another process may have changed the prefix between planning and locking. */
-function checkUnchanged(request: TransactionRequest): void {
-  const { transaction, prefix } = request;
-  for (const record of [...oldRecords(transaction), ...transaction.unchanged]) {
-    if (kindAt(join(prefix, "conda-meta", prefixRecordFile(record))) !== undefined) continue;
-    throw new ToolError(
-      "environment-corrupt",
-      `\`${prefix}\` was changed by another program: the record of \`${distString(record)}\` is gone`,
-      {
-        hint: "run the command again",
-      },
-    );
-  }
+/** Another process may have changed the prefix between planning and locking: what is there must be what the plan was made from. */
+function checkUnchanged({ transaction, prefix }: TransactionRequest): void {
+  const planned = new Set([...oldRecords(transaction), ...transaction.unchanged].map(prefixRecordFile));
+  const found = new Set(recordFiles([...(entriesOf(join(prefix, "conda-meta"))?.keys() ?? [])]));
+  const [gone] = [...planned].filter((name) => !found.has(name));
+  const [come] = [...found].filter((name) => !planned.has(name));
+  const other = gone ?? come;
+  if (other === undefined) return;
+  throw new ToolError(
+    "environment-changed",
+    `another program has ${gone === undefined ? "installed" : "removed"} \`${other.slice(0, -".json".length)}\` in \`${prefix}\` meanwhile`,
+  );
 }
 
 async function change(

@@ -256,6 +256,14 @@ const CONSTRUCTED: [code: ToolError["code"], make: () => unknown][] = [
         hint: "without --verify-artifacts only its hash is checked",
       }),
   ],
+  [
+    "environment-changed",
+    () =>
+      new ToolError(
+        "environment-changed",
+        "another program has installed `libx-1.1-0` in `/opt/conda/envs/x` meanwhile",
+      ),
+  ],
   ["environment-exists", () => new ToolError("environment-exists", "`/opt/conda/envs/x` exists already")],
   ["interrupted", () => new DOMException("This operation was aborted", "AbortError")],
   ["internal", () => new TypeError("x is not a function")],

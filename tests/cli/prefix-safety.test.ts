@@ -28,6 +28,12 @@ describe("what protects a prefix", () => {
         files: [{ path: "share/a", content: "a" }],
       }),
       await buildPackage({
+        name: "a",
+        version: "2.0",
+        ...generic,
+        files: [{ path: "share/a", content: "aa" }],
+      }),
+      await buildPackage({
         name: "b",
         version: "1.0",
         ...generic,
@@ -49,7 +55,7 @@ describe("what protects a prefix", () => {
   let count = 0;
   beforeEach(async () => {
     prefix = join(sandbox.dir, `env-${count++}`);
-    expect((await taipan("create", "a")).code).toBe(0);
+    expect((await taipan("create", "a=1.0")).code).toBe(0);
     server.requests.length = 0;
   });
 
@@ -102,6 +108,16 @@ describe("what protects a prefix", () => {
     expect(list.json<{ name: string }[]>().map(({ name }) => name)).toEqual(["a"]);
     expect(readFileSync(join(prefix, "share/a"), "utf8")).toBe("a");
     expect(existsSync(journal)).toBe(false);
+  });
+
+  it("commands that change one environment at once leave what they would leave one after the other", async () => {
+    const asked = ["a=1.0", "a=2.0", "b", "scripted"];
+    const done = await Promise.all(asked.map((spec) => taipan("install", spec)));
+    expect(done.map(({ code, stderr }) => (code === 0 ? 0 : stderr))).toEqual([0, 0, 0, 0]);
+    const records = readdirSync(join(prefix, "conda-meta")).filter((name) => name.endsWith(".json"));
+    const names = records.map((name) => name.split("-", 1)[0]);
+    expect(names.sort()).toEqual(["a", "b", "scripted"]);
+    expect((await sandbox.taipan("verify", "-p", prefix)).code).toBe(0);
   });
 
   it("what is left of an environment that nobody names again goes when another is made beside it", async () => {

@@ -111,7 +111,7 @@ test("an environment that changes while it is copied is not copied", async () =>
   const copy = join(box.root, "envs", "copy");
   const clone = () => cloneEnvironment(box.prefix, copy, defaultOptions, context);
   await expect(clone()).rejects.toMatchObject({
-    code: "locked",
+    code: "environment-changed",
     message: expect.stringContaining(box.prefix),
   });
   expect(readdirSync(join(box.root, "envs"))).toEqual(["env"]);

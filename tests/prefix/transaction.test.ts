@@ -12,10 +12,12 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { planTransaction } from "../../src/plan/diff.ts";
 import { isEnvironment } from "../../src/prefix/environment-marks.ts";
 import { readPrefix } from "../../src/prefix/prefix.ts";
 import { preflightFetch } from "../../src/prefix/preflight.ts";
 import { removeEnvironment } from "../../src/prefix/remove-environment.ts";
+import { applyTransaction } from "../../src/prefix/transaction.ts";
 import { handlers } from "../../src/worker.ts";
 import { createPool } from "../../src/workers/pool.ts";
 import {
@@ -191,6 +193,38 @@ describe("changing an environment", () => {
 });
 
 describe("refusals", () => {
+  test("a plan made before another program's change is not carried out, whatever came or went", async () => {
+    const box = sandbox();
+    const [a, b] = ["a", "b"].map((name) =>
+      makePackage(box.pkgs, { name, files: { [`lib/${name}`]: name } }),
+    );
+    const newer = makePackage(box.pkgs, { name: "a", version: "2.0", files: { "lib/a": "aa" } });
+    const planned = async () => {
+      const solution = { records: [newer], requested: new Map(), reinstall: new Set<string>() };
+      const records = (await readPrefix(box.prefix))?.records ?? [];
+      const transaction = planTransaction(records, solution, { platform: "linux-64" });
+      const packages = new Map([["a", newer]]);
+      const request = { prefix: box.prefix, transaction, packages, options: defaultOptions, command: [] };
+      const pool = createPool({ size: 1, mode: "inline", handlers });
+      return () => applyTransaction(request, { pool, events: () => {} });
+    };
+    for (const [before, after, other] of [
+      [[], [a!], "installed `a-1.0-0`"],
+      [[a!], [a!, b!], "installed `b-1.0-0`"],
+      [[a!, b!], [b!], "removed `a-1.0-0`"],
+    ] as const) {
+      await box.set([...before]);
+      const apply = await planned();
+      await box.set([...after]);
+      const found = snapshot(box.prefix);
+      const message = expect.stringContaining(other);
+      await expect(apply()).rejects.toMatchObject({ code: "environment-changed", message });
+      expect(snapshot(box.prefix)).toEqual(found);
+    }
+    await (await planned())();
+    expect(prefixText(box, "lib/a")).toBe("aa");
+  });
+
   test("a frozen environment (CEP 22) is not changed", async () => {
     const box = sandbox();
     await box.set([makePackage(box.pkgs, { name: "a", files: { "lib/a": "a" } })]);
