@@ -13,7 +13,7 @@ import { formatRevision } from "./history.ts";
 import { createMenus, presentMenus } from "./menus.ts";
 import type { LinkOptions } from "./options.ts";
 import { readPrefix } from "./prefix.ts";
-import { checkWritable } from "./preflight.ts";
+import { checkWritable, preflightClone } from "./preflight.ts";
 import { lockAndRecover, stageOf } from "./recover.ts";
 import { deleteLocked, removeAllMenus, removeRemains } from "./remove-environment.ts";
 import type { TransactionContext } from "./transaction.ts";
@@ -64,8 +64,9 @@ async function copyEnvironment(
   const { lock } = await lockAndRecover(target, { timeout: options.lockTimeout, signal, events });
   const root = stageOf(target);
   try {
-    makeDirectory(root);
     const work = startWork({ source, target, root, options, records: state.records, signal });
+    preflightClone(source, target, work.owned, options);
+    makeDirectory(root);
     copyFiles(work);
     writeMeta(work, state.records, copy);
     check();

@@ -128,6 +128,25 @@ export function preflight(input: {
   checkSpace(prefix, bytes, files);
 }
 
+/**
+ * The same for a copy of an environment: room for the files of its packages, where they cannot be shared. What the user has in it is
+ * not counted.
+ */
+export function preflightClone(
+  source: string,
+  target: string,
+  sizes: ReadonlyMap<string, number>,
+  options: LinkOptions,
+): void {
+  checkPrefixLength(target, options.platform);
+  const shared =
+    linkMethods(options).includes("hardlink") && deviceOf(source) === deviceOf(nearestExisting(target));
+  if (shared) return;
+  let bytes = 0;
+  for (const size of sizes.values()) bytes += size;
+  checkSpace(target, bytes, sizes.size);
+}
+
 function checkLengths(prefix: string, planned: readonly PlannedOperation[], platform: string): void {
   const limit = pathLimit(platform);
   const room = limit - Buffer.byteLength(prefix) - 2;

@@ -1,7 +1,11 @@
-import fs, { existsSync, mkdirSync } from "node:fs";
+import fs, { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
+import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { cloneEnvironment } from "../../src/prefix/clone.ts";
 import { preflightFetch } from "../../src/prefix/preflight.ts";
+import { handlers } from "../../src/worker.ts";
+import { createPool } from "../../src/workers/pool.ts";
 import { defaultOptions, makePackage, sandbox } from "../support/extracted.ts";
 
 const MEGABYTE = 1_000_000;
@@ -39,4 +43,20 @@ test("what packages hold is judged before anything is written: linked files cost
   expect(existsSync(box.prefix)).toBe(false);
   await box.set([large]);
   expect(existsSync(box.prefix)).toBe(true);
+});
+
+test("a clone needs room for what it cannot share, which is known before any of it is copied", async () => {
+  const box = sandbox();
+  await box.set([makePackage(box.pkgs, { name: "a", files: { "lib/large": "x".repeat(3 * MEGABYTE) } })]);
+  freeSpace(() => 6 * MEGABYTE);
+  const copy = join(box.root, "envs", "copy");
+  const context = { pool: createPool({ size: 1, mode: "inline", handlers }), events: () => {}, command: [] };
+  const clone = (options: typeof defaultOptions) => cloneEnvironment(box.prefix, copy, options, context);
+  await expect(clone({ ...defaultOptions, alwaysCopy: true })).rejects.toMatchObject({
+    code: "disk-full",
+    message: expect.stringContaining("needs 7.2 MB, but only 6.0 MB are free"),
+  });
+  expect(readdirSync(join(box.root, "envs"))).toEqual(["env"]);
+  await clone(defaultOptions);
+  expect(readdirSync(join(box.root, "envs"))).toEqual(["copy", "env"]);
 });
