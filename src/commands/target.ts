@@ -1,6 +1,7 @@
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { ToolError } from "../errors.ts";
 import { isWritable, listDir, pathKind } from "../fs/files.ts";
+import { isOwnName } from "../prefix/beside.ts";
 
 export interface TargetOptions {
   name?: string | undefined;
@@ -97,7 +98,8 @@ export async function listEnvironments(
 ): Promise<string[]> {
   const found = new Set<string>();
   const candidates = [...registered];
-  for (const dir of context.envsDirs) for (const name of await listDir(dir)) candidates.push(join(dir, name));
+  for (const dir of context.envsDirs)
+    for (const name of await listDir(dir)) if (!isOwnName(name)) candidates.push(join(dir, name));
   candidates.push(context.rootPrefix);
   for (const path of candidates) {
     if (!found.has(path) && (await pathKind(join(path, "conda-meta"))) === "directory") found.add(path);

@@ -30,14 +30,14 @@ export function kindAt(path: string): EntryKind | undefined {
   }
 }
 
-/** Renames; false when the source does not exist. */
-export function move(from: string, to: string): boolean {
+/** Renames; false when the source does not exist. A failure names the new place, or the one of both that the user knows. */
+export function move(from: string, to: string, known = to): boolean {
   try {
     fs.renameSync(from, to);
     return true;
   } catch (error) {
     if (codeOf(error) === "ENOENT" && kindAt(from) === undefined) return false;
-    throw fromSystemError(error, "move", to);
+    throw fromSystemError(error, "move", known);
   }
 }
 
@@ -126,6 +126,22 @@ function unlockDirectories(path: string): void {
   fs.chmodSync(path, 0o700);
   for (const entry of fs.readdirSync(path, { withFileTypes: true }))
     if (entry.isDirectory()) unlockDirectories(join(path, entry.name));
+}
+
+/** Removes of a tree what may be removed, and leaves the rest, with the directories that it is in. */
+export function removeSparing(path: string): void {
+  for (const [name, kind] of kindAt(path) === "directory" ? (entriesOf(path) ?? []) : [])
+    if (kind === "directory") removeSparing(join(path, name));
+    else removeQuietly(() => fs.unlinkSync(join(path, name)));
+  removeQuietly(() => fs.rmdirSync(path));
+}
+
+function removeQuietly(remove: () => void): void {
+  try {
+    remove();
+  } catch {
+    // It stays.
+  }
 }
 
 /** Copies a file, replacing what is there. */

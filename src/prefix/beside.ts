@@ -15,3 +15,6 @@ export function beside(prefix: string, ending: string): string {
   const digest = createHash("sha256").update(name).digest("hex").slice(0, 16);
   return join(dirname(prefix), `.${name.slice(0, 40)}-${digest}.${ending}`);
 }
+
+/** Whether a name in a directory of environments, or in conda-meta, is that of something of ours and of no environment. */
+export const isOwnName = (name: string): boolean => /^\.(.+\.)?taipan-/.test(name);

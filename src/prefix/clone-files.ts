@@ -1,6 +1,6 @@
 /** The files of a clone: those of packages are linked again, those with the prefix in them written anew, the user's copied. */
 import { createHash } from "node:crypto";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { interruption } from "../errors.ts";
 import type { EntryKind } from "../fs/entry-kind.ts";
 import { Linker, readWithMode, writeNew } from "../fs/link.ts";
@@ -8,6 +8,7 @@ import { fileModeSync } from "../fs/sync-files.ts";
 import { entriesOf, kindAt, makeDirectory, removeIfEmpty } from "../fs/tree.ts";
 import { shebangLimit } from "../plan/entry-points.ts";
 import type { PrefixPathsEntry, PrefixRecord } from "../specs/records.ts";
+import { isOwnName } from "./beside.ts";
 import { type LinkOptions, linkMethods } from "./options.ts";
 import { replaceBinary, replaceBytes, replacePrefix } from "./placeholder.ts";
 
@@ -93,9 +94,6 @@ function copyDirectory(work: CloneWork, directory: string, entries: ReadonlyMap<
   if (mode !== undefined && mode !== fileModeSync(made)) makeDirectory(made, mode);
 }
 
-/** What taipan has in and beside environments while it changes them, the place where this copy is built among it. */
-const OWN = /(^|\/)\.([^/]+\.)?taipan-[^/]*$/;
-
 /** Written anew. */
 const RECORDS = /^conda-meta\/([^/]*\.json|history)$/;
 
@@ -111,7 +109,8 @@ function isLeftOut(
   path: string,
   below: ReadonlyMap<string, EntryKind> | undefined,
 ): boolean {
-  if (OWN.test(path)) return true;
+  // The place where this copy is built is one of those.
+  if (isOwnName(basename(path))) return true;
   if (!below) return RECORDS.test(path) || (INIT.test(path) && !work.owned.has(path));
   return (
     (path === "pkgs" && below.has("urls.txt")) ||

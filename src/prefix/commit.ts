@@ -3,7 +3,14 @@ import { kindAt, makeDirectory, move } from "../fs/tree.ts";
 import { oldRecords } from "../plan/transaction.ts";
 import { prefixRecordFile } from "./conda-meta.ts";
 import { type ConflictPlan, clobberedPaths, nameFolding } from "./conflicts.ts";
-import { applyMoves, discard, journalDirectory, newJournal, readJournal, writeJournal } from "./journal.ts";
+import {
+  applyMoves,
+  discardOld,
+  journalDirectory,
+  newJournal,
+  readJournal,
+  writeJournal,
+} from "./journal.ts";
 import type { PrefixLock } from "./lock.ts";
 import { type Moves, planMoves } from "./moves.ts";
 import { discardPrefix } from "./recover.ts";
@@ -71,7 +78,7 @@ export async function commitFresh(input: CommitInput): Promise<void> {
 /** The change is done: what cannot be deleted now is deleted by the next command. */
 function tidy({ request, context }: CommitInput): void {
   try {
-    discard(request.prefix, false);
+    discardOld(request.prefix, context.events);
   } catch (error) {
     context.events({
       type: "warning",

@@ -1,10 +1,12 @@
 import { join } from "node:path";
 import { ToolError } from "../errors.ts";
+import type { EventSink } from "../events.ts";
 import { readTextSync } from "../fs/files.ts";
 import { forgetTree, isKept } from "../fs/kept-tree.ts";
 import { kindAt, makeDirectory, move, removeAll, removeIfEmpty, writeDurable } from "../fs/tree.ts";
 import { prefixPathProblem } from "../plan/prefix-path.ts";
 import type { Moves } from "./moves.ts";
+import { removeRubbish } from "./rubbish.ts";
 
 /**
  * The write-ahead journal of a transaction: `conda-meta/.taipan-transaction/` with
@@ -90,7 +92,10 @@ export function readJournal(prefix: string): Journal | undefined {
 /** Carries out the moves. Each one is atomic; when one fails, `undo` takes back those before it. */
 export function applyMoves(prefix: string, moves: Steps): void {
   makeDirectory(join(journalDirectory(prefix), "old"));
-  for (const [index, path] of moves.out.entries()) move(join(prefix, path), oldPath(prefix, index));
+  for (const [index, path] of moves.out.entries()) {
+    const from = join(prefix, path);
+    move(from, oldPath(prefix, index), from);
+  }
   // One that somebody has put a file into meanwhile stays.
   for (const { path } of moves.emptied) removeIfEmpty(join(prefix, path));
   for (const path of moves.in) {
@@ -134,6 +139,16 @@ export function withdraw(prefix: string): void {
 export function isUnfinished(prefix: string): boolean {
   const state = readJournal(prefix)?.state;
   return state === "applying" || (state === undefined && isKept(keptDirectory(prefix)));
+}
+
+/** As `discard` after a commit: old files that cannot be deleted are put aside, as nothing of what follows needs them. */
+export function discardOld(prefix: string, events: EventSink): void {
+  try {
+    discard(prefix, false);
+  } catch {
+    // Told by what is next.
+  }
+  removeRubbish(journalDirectory(prefix), events);
 }
 
 /** Removes the journal and everything staged or kept. The journal goes last: until then a stopped removal is done again. */

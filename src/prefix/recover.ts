@@ -2,8 +2,9 @@ import { dirname, join } from "node:path";
 import type { EventSink } from "../events.ts";
 import { entriesOf, kindAt, move, removeAll, removeIfEmpty } from "../fs/tree.ts";
 import { beside } from "./beside.ts";
-import { discard, journalDirectory, readJournal } from "./journal.ts";
+import { discard, discardOld, journalDirectory, readJournal } from "./journal.ts";
 import { isLocked, type LockOptions, lockPath, lockPrefix, type PrefixLock, sweepLocks } from "./lock.ts";
+import { removeRubbish } from "./rubbish.ts";
 import { NOT_KEPT, rollBack, scriptGone } from "./script-effects.ts";
 
 /** What recovery found: nothing, or a transaction that was taken back or finished. */
@@ -35,7 +36,7 @@ async function recoverLocked(prefix: string, events: EventSink): Promise<Recover
   if (kindAt(journalDirectory(prefix)) !== undefined) {
     const journal = readJournal(prefix);
     if (journal?.state === "committed") {
-      discard(prefix, false);
+      discardOld(prefix, events);
       result = "completed";
     } else {
       if (journal?.fresh) {
@@ -47,7 +48,7 @@ async function recoverLocked(prefix: string, events: EventSink): Promise<Recover
   }
   for (const rubbish of [stageOf(prefix), trashOf(prefix)]) {
     if (kindAt(rubbish) === undefined) continue;
-    removeAll(rubbish);
+    removeRubbish(rubbish, events);
     if (result === "clean") result = rubbish === stageOf(prefix) ? "rolled-back" : "completed";
   }
   return result;

@@ -2,17 +2,25 @@ import { join } from "node:path";
 import { ToolError } from "../errors.ts";
 import type { EventSink } from "../events.ts";
 import { walk } from "../fs/kept-tree.ts";
-import { kindAt, makeDirectory, move, removeAll, removeIfEmpty } from "../fs/tree.ts";
+import { kindAt, makeDirectory, move, removeIfEmpty } from "../fs/tree.ts";
 import type { PrefixRecord } from "../specs/records.ts";
 import { isEnvironment } from "./environment-marks.ts";
 import { unregisterEnvironment } from "./environments-txt.ts";
 import { refuseFrozen } from "./frozen.ts";
-import { applyMoves, discard, journalDirectory, newJournal, readJournal, writeJournal } from "./journal.ts";
+import {
+  applyMoves,
+  discardOld,
+  journalDirectory,
+  newJournal,
+  readJournal,
+  writeJournal,
+} from "./journal.ts";
 import { plannedMenuRemovals, presentMenus, removeMenus } from "./menus.ts";
 import { planMoves, type Removals } from "./moves.ts";
 import type { LinkOptions } from "./options.ts";
 import { readPrefix } from "./prefix.ts";
 import { lockAndRecover, trashOf } from "./recover.ts";
+import { removeRubbish } from "./rubbish.ts";
 import { keepFromScripts, NOT_KEPT, rollBack } from "./script-effects.ts";
 import { presentScripts, recordedScript, runLinkScript } from "./scripts.ts";
 import type { TransactionContext } from "./transaction.ts";
@@ -73,7 +81,7 @@ export async function deleteLocked(prefix: string, events: EventSink): Promise<v
     // A mount point, a parent that is not ours, a lower layer of a container.
     await emptyInPlace(prefix, events);
   }
-  removeAll(trash);
+  removeRubbish(trash, events);
 }
 
 /** Takes everything out of an environment whose own directory cannot move. Killed anywhere, all is back or all goes. */
@@ -89,7 +97,7 @@ async function emptyInPlace(prefix: string, events: EventSink): Promise<void> {
     await rollBack(prefix, readJournal(prefix), { dead: false, events });
     throw error;
   }
-  discard(prefix, false);
+  discardOld(prefix, events);
 }
 
 function everythingIn(prefix: string): Removals {

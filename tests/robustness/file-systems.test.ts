@@ -1,6 +1,6 @@
 /** File systems that refuse what others allow: what is of no consequence is done without, what is not is told in words. */
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { buildPackage, writeChannel } from "../../fixtures/index.ts";
 import { type ChannelServer, startServer } from "../support/channel-server.ts";
@@ -49,6 +49,12 @@ beforeAll(async () => {
           // Where scripts run there is a journal on the disk before.
           { path: "bin/.app-post-link.sh", content: '#!/bin/sh\n: > "$PREFIX/linked"\n', mode: 0o755 },
         ],
+      }),
+      buildPackage({
+        name: "foreign",
+        version: "1.0",
+        noarch,
+        files: { "share/foreign/mine": "", "share/foreign/theirs": "", "share/foreign/in-use/mine": "" },
       }),
       buildPackage({ name: "plain", version: "1.0", noarch, files: { "share/plain": "plain\n" } }),
     ]),
@@ -142,6 +148,39 @@ it("a file system without symbolic links is told as such, and packages without a
   });
   const made = await run(...create("plain"));
   expect(made.code, made.stderr).toBe(0);
+});
+
+it("what cannot be deleted, as another user owns it or something uses it, stops no later change", async () => {
+  const refusals = [
+    { call: "unlinkSync", code: "EACCES", path: "/theirs$" },
+    { call: "rmdirSync", code: "EBUSY", path: "/in-use$" },
+  ];
+  const { root, run } = rooted(refusals);
+  const [envs, meta] = [join(root, "envs"), join(root, "envs", "e", "conda-meta")];
+  const leftIn = (directory: string) => readdirSync(directory).filter((name) => name.includes("taipan"));
+  expect((await run(...create("foreign"))).code).toBe(0);
+  const removed = await run("remove", "-y", "-n", "e", "foreign");
+  expect([removed.code, removed.stderr]).toEqual([0, expect.stringContaining(join(meta, ".taipan-left-1"))]);
+  const files = readdirSync(join(meta, ".taipan-left-1"), { recursive: true }).map(String);
+  expect(
+    files
+      .filter((path) => /theirs|in-use|mine/.test(path))
+      .map((path) => basename(path))
+      .sort(),
+  ).toEqual(["in-use", "theirs"]);
+  // Once it may be deleted, the next change does that.
+  const own = rooted([], root);
+  expect((await own.run(...create("plain"))).stderr).not.toContain("left");
+  expect(leftIn(meta)).toEqual([]);
+  expect((await own.run(...create("foreign"))).code).toBe(0);
+  const gone = await run("env", "remove", "-y", "-n", "e");
+  expect([gone.code, gone.stderr]).toEqual([0, expect.stringContaining(join(envs, ".e.taipan-left-1"))]);
+  expect((await run(...create("foreign"))).code).toBe(0);
+  expect((await run("env", "remove", "-y", "-n", "e")).code).toBe(0);
+  expect(leftIn(envs).sort()).toEqual([".e.taipan-left-1", ".e.taipan-left-2"]);
+  // Not even with a conda-meta in it.
+  mkdirSync(join(envs, ".e.taipan-left-1", "conda-meta"), { recursive: true });
+  expect((await run("env", "list")).stdout).not.toContain("taipan-left");
 });
 
 it("clean leaves what another user's directory permissions keep, says so, and removes the rest", async () => {
