@@ -36,7 +36,7 @@ export async function fetchPackages(
   const onAbort = (): void => stop.abort(context.signal?.reason);
   if (context.signal?.aborted) onAbort();
   context.signal?.addEventListener("abort", onAbort, { once: true });
-  const pkgs = await context.cache.writable();
+  const pkgs = await context.cache.writable(missing);
   const scratch = await createTemporary(pkgs);
   const run: Run = {
     pkgs,

@@ -62,16 +62,16 @@ export class PackageCache {
     return (await this.order()).all;
   }
 
-  /** The first writable directory, created when it is not there. */
-  writable(): Promise<string> {
+  /** The first writable directory, created when it is not there. `needed` are what it is wanted for, which an error names. */
+  writable(needed: readonly { fn: string }[]): Promise<string> {
     this.target ??= this.order().then(async ({ writable }) => {
       const [first] = writable;
       if (first === undefined) {
         throw new ToolError(
           "permission-denied",
-          `no package cache can be written: ${this.dirs.map((dir) => `\`${dir}\``).join(", ")}`,
+          `${namesOf(needed)} must be fetched, and no package cache can be written: ${this.dirs.map((dir) => `\`${dir}\``).join(", ")}`,
           {
-            hint: "set `pkgs_dirs` to a directory of yours",
+            hint: "name a directory of yours first in `pkgs_dirs` or CONDA_PKGS_DIRS; the others are still searched",
           },
         );
       }
@@ -226,4 +226,11 @@ function sameArchive(own: RepoDataRecord, record: RepoDataRecord, learn: boolean
   if (record.sha256 !== undefined || record.md5 !== undefined)
     return own.url === record.url && own.size === record.size && own.size !== undefined;
   return own.url === record.url;
+}
+
+function namesOf(needed: readonly { fn: string }[]): string {
+  const further = needed.length - 1;
+  const first = `\`${needed[0]?.fn}\``;
+  if (further < 1) return first;
+  return `${first} and ${further} more ${further === 1 ? "package" : "packages"}`;
 }

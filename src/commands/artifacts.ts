@@ -73,7 +73,7 @@ function groupByChannel(records: readonly RepoDataRecord[]): Map<string, RepoDat
 }
 
 async function openSource(base: string, context: CommandContext): Promise<TrustSource> {
-  const { rootPrefix, pkgsDirs, signingMetadataUrlBase } = context.config;
+  const { rootPrefix, signingMetadataUrlBase } = context.config;
   // mamba's name for the channel's directory, which conda uses for its repodata cache, too.
   const key = createHash("md5")
     .update(`${trimTrailingSlashes(base)}/`)
@@ -83,7 +83,7 @@ async function openSource(base: string, context: CommandContext): Promise<TrustS
     base,
     metadata: trimTrailingSlashes(signingMetadataUrlBase) || base,
     rootFile: join(rootPrefix, "etc", "trusted-repos", key, "root.json"),
-    cache: join(await writableMetadataDir(pkgsDirs), `${key}.trust`),
+    cache: join(await writableMetadataDir(context), `${key}.trust`),
     context,
   };
 }

@@ -110,7 +110,7 @@ export async function executePlan(
 async function preflightPlan(plan: ChangePlan, context: CommandContext): Promise<void> {
   preflightFetch({
     prefix: plan.prefix,
-    pkgs: plan.fetch.length > 0 ? await packageCache(context).writable() : undefined,
+    pkgs: plan.fetch.length > 0 ? await packageCache(context).writable(plan.fetch) : undefined,
     archives: plan.fetch.map((record) => record.size ?? 0),
     options: linkOptions(context),
   });

@@ -73,24 +73,21 @@ function furtherChannels(specs: readonly string[], channels: readonly Channel[])
 
 /**
  * Where repodata, notices and trust roots are kept: `cache` in the first package cache that has one which can be written, made when it
- * is not there. In a cache of several users it may belong to another of them, while packages can be added beside it.
+ * is not there. In a cache of several users it may belong to another of them, while packages can be added beside it. Where all
+ * caches are read-only, as a volume that a cluster or a CI job mounts, they are kept no longer than the command runs.
  */
-export async function writableMetadataDir(pkgsDirs: readonly string[]): Promise<string> {
-  for (const dir of pkgsDirs) {
+export async function writableMetadataDir({ config, resources }: MetadataContext): Promise<string> {
+  for (const dir of config.pkgsDirs) {
     const metadata = join(dir, "cache");
     if (!(await isWritable(metadata))) continue;
     await ensureCacheDir(dir);
     await ensureSharedDir(metadata);
     return metadata;
   }
-  throw new ToolError(
-    "permission-denied",
-    `no package cache can be written: ${pkgsDirs.map((dir) => `\`${join(dir, "cache")}\``).join(", ")}`,
-    {
-      hint: "set CONDA_PKGS_DIRS, or --root-prefix, to a directory of yours",
-    },
-  );
+  return resources.temporaryDir();
 }
+
+type MetadataContext = Pick<CommandContext, "config" | "resources">;
 
 /** What a load differs in from the configuration, when it is done a second time. */
 export interface LoadVariant {
@@ -110,7 +107,7 @@ export async function loadIndexes(
   const { config, events, signal } = context;
   context.resources.useChannels(channels);
   warnOfTerms(channels, context);
-  const cacheDir = await writableMetadataDir(config.pkgsDirs);
+  const cacheDir = await writableMetadataDir(context);
   const otherCacheDirs = config.pkgsDirs.map((dir) => join(dir, "cache")).filter((dir) => dir !== cacheDir);
   const started = performance.now();
   events({ type: "phase", phase: "repodata", state: "start" });

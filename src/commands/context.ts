@@ -36,6 +36,8 @@ export interface Resources {
   brokenEntries: Set<string>;
   /** Makes the channels' credentials known to the HTTP client. */
   useChannels(channels: readonly Channel[]): void;
+  /** A directory that lives as long as the command, for what no package cache can keep. */
+  temporaryDir(): Promise<string>;
   close(): Promise<void>;
 }
 

@@ -15,7 +15,7 @@ export async function notices(
 ): Promise<ChannelNotice[]> {
   const chosen = chooseChannels({ channels, fileChannels: [], nodefaults: false }, context);
   context.resources.useChannels(chosen);
-  const cacheDir = await writableMetadataDir(context.config.pkgsDirs);
+  const cacheDir = await writableMetadataDir(context);
   return fetchNotices(
     chosen,
     { limit: 1000, unseenOnly: false, interval: 0 },
@@ -39,13 +39,14 @@ export async function notices(
  */
 async function startNotices(
   channels: readonly Channel[],
-  { config, resources, signal }: CommandContext,
+  context: CommandContext,
 ): Promise<PendingNotices | undefined> {
+  const { config, resources, signal } = context;
   const { numberChannelNotices: limit, json, quiet, offline } = config;
   if (limit <= 0 || json || quiet || offline || channels.length === 0) return undefined;
   // The plan does so only later, and what a URL of a channel says of its user counts for its notices, too.
   resources.useChannels(channels);
-  const cacheDir = await writableMetadataDir(config.pkgsDirs);
+  const cacheDir = await writableMetadataDir(context);
   return requestNotices(channels, { limit }, { http: resources.http(), cacheDir, signal });
 }
 

@@ -1,5 +1,7 @@
 import type { ConfigValues } from "../config/keys.ts";
 import type { EventSink } from "../events.ts";
+import { makeTemporaryDir } from "../fs/cache-files.ts";
+import { removeTree } from "../fs/files.ts";
 import { systemFacts } from "../host/system.ts";
 import { loadCredentials } from "../net/credentials.ts";
 import { createHttpClient, type HttpClient } from "../net/http.ts";
@@ -22,6 +24,7 @@ interface ResourceContext {
 export function openResources(config: ConfigValues, context: ResourceContext): Resources {
   let http: HttpClient | undefined;
   let pool: WorkerPool | undefined;
+  let temporary: Promise<string> | undefined;
   const fromChannels: { prefix: string; auth: UrlAuth }[] = [];
   const mirrors: Record<string, readonly string[]> = {};
   const ofChannel = (url: string): UrlAuth | undefined =>
@@ -36,10 +39,14 @@ export function openResources(config: ConfigValues, context: ResourceContext): R
       for (const channel of channels)
         if (channel.mirrors.length > 0) mirrors[channel.baseUrl] = channel.mirrors;
     },
+    temporaryDir: () => (temporary ??= makeTemporaryDir(systemFacts().temporaryDirectory)),
     close: async () => {
       await Promise.all([pool?.close(), http?.close()]);
       pool = undefined;
       http = undefined;
+      const scratch = await temporary?.catch(() => undefined);
+      temporary = undefined;
+      if (scratch !== undefined) await removeTree(scratch).catch(() => {});
     },
   };
 }

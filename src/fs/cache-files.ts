@@ -14,6 +14,15 @@ export async function makePrivateDir(path: string): Promise<void> {
   }
 }
 
+/** A new private directory (0700) in `parent`, its name beginning with `taipan-`. */
+export async function makeTemporaryDir(parent: string): Promise<string> {
+  try {
+    return await fs.promises.mkdtemp(join(parent, "taipan-"));
+  } catch (error) {
+    throw fromSystemError(error, "create a temporary directory in", parent);
+  }
+}
+
 /** Renames; says so instead of throwing when the source is gone or the target is in the way. */
 export async function tryRename(from: string, to: string): Promise<"done" | "exists" | "missing"> {
   try {

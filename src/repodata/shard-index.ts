@@ -43,8 +43,9 @@ export interface ShardIndex extends ShardIndexHeader {
   /** With a trailing slash. */
   archiveBase: string;
   shardsBase: string;
-  /** Directory of the shards that are cached. */
+  /** Directory of the shards that are cached, and those of further caches, which are only read. */
   directory: string;
+  otherDirectories: readonly string[];
   hashes: ShardHashes;
   /** Of an index that was just fetched and may be kept. */
   pending?: PendingIndex | undefined;
@@ -92,8 +93,14 @@ class ShardHashes {
   }
 }
 
-/** The cached shard index, or undefined when there is none that is whole and of this URL. The file: header JSON, newline, message. */
-export function openShardIndex(path: string, url: string): ShardIndex | undefined {
+/** Where a subdir's shard index is kept, shards beside it in `<path>.d`, and where other caches would have the same. */
+export interface ShardPlaces {
+  path: string;
+  others: readonly string[];
+}
+
+/** The shard index that is kept at `path`, or undefined when there is none that is whole and of this URL. The file: header JSON, newline, message. */
+export function openShardIndex(path: string, url: string, places: ShardPlaces): ShardIndex | undefined {
   const file = openForReading(path);
   if (!file) return undefined;
   try {
@@ -109,7 +116,7 @@ export function openShardIndex(path: string, url: string): ShardIndex | undefine
     // A file can have its length but not yet its data after a loss of power.
     if (createHash("sha256").update(message).digest("hex") !== header.sha256) return undefined;
     const { id, validators } = header;
-    return parseShardIndex(message, { id, url, validators }, `${path}.d`, url);
+    return parseShardIndex(message, { id, url, validators }, places, url);
   } catch {
     return undefined;
   } finally {
@@ -121,7 +128,7 @@ export function openShardIndex(path: string, url: string): ShardIndex | undefine
 export async function fetchShardIndex(
   request: SubdirRequest,
   response: HttpResponse,
-  path: string,
+  places: ShardPlaces,
   now: number,
 ): Promise<ShardIndex> {
   const { channel, subdir, url } = request;
@@ -130,12 +137,12 @@ export async function fetchShardIndex(
   const message = await decompressed(compressed, MAX_DECODED_INDEX, label, "its shard index");
   const validators = validatorsOf(response.headers, now);
   const header = { id: randomBytes(8).toString("hex"), url, validators };
-  const index = parseShardIndex(message, header, `${path}.d`, label);
+  const index = parseShardIndex(message, header, places, label);
   index.received = compressed.byteLength;
   if (!mustNotStore(validators.cacheControl)) {
     const sha256 = createHash("sha256").update(message).digest("hex");
     const head = `${JSON.stringify({ ...header, length: message.byteLength, sha256 })}\n`;
-    index.pending = keepLater(index, path, [Buffer.from(head, "utf8"), message]);
+    index.pending = keepLater(index, places.path, [Buffer.from(head, "utf8"), message]);
   }
   return index;
 }
@@ -180,7 +187,7 @@ async function decompressed(
 function parseShardIndex(
   message: Uint8Array,
   header: ShardIndexHeader,
-  directory: string,
+  { path, others }: ShardPlaces,
   label: string,
 ): ShardIndex {
   const reader = new MessageReader(message, createRecordInterner(), label, "its shard index");
@@ -208,7 +215,8 @@ function parseShardIndex(
     info: readInfo(known),
     archiveBase: resolveBase(base("base_url"), header.url, label, "base_url"),
     shardsBase: resolveBase(base("shards_base_url"), header.url, label, "shards_base_url"),
-    directory,
+    directory: `${path}.d`,
+    otherDirectories: others.map((other) => `${other}.d`),
     hashes: new ShardHashes(reader.bytes, hashes),
   };
 }
@@ -238,17 +246,21 @@ export async function fetchShard(
   const hash = index.hashes.get(name);
   if (!hash) return undefined;
   const fn = shardFile(hash);
-  const path = join(index.directory, fn);
   const matches = (bytes: Uint8Array): boolean => createHash("sha256").update(bytes).digest().equals(hash);
-  let bytes: Uint8Array | undefined = await readBytes(path);
+  let bytes: Uint8Array | undefined;
+  for (const directory of [index.directory, ...index.otherDirectories]) {
+    // One that this user may not read is as good as none.
+    bytes = await readBytes(join(directory, fn)).catch(() => undefined);
+    if (bytes && matches(bytes)) break;
+    bytes = undefined;
+  }
   let received = 0;
-  if (bytes && !matches(bytes)) bytes = undefined;
   if (!bytes) {
     bytes = await downloadShard(index.shardsBase + fn, name, label, matches, context).catch((error) => {
       throw inContext(error, `the shard of \`${name}\` in \`${label}\``, index);
     });
     received = bytes.byteLength;
-    if (!mustNotStore(index.validators.cacheControl)) await storeShard(path, bytes);
+    if (!mustNotStore(index.validators.cacheControl)) await storeShard(join(index.directory, fn), bytes);
   }
   return {
     message: await decompressed(bytes, MAX_DECODED_SHARD, label, `the shard of \`${name}\``),

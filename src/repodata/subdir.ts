@@ -6,7 +6,13 @@ import { indexFlat, openIndex } from "./flat-subdir.ts";
 import { openForeign } from "./foreign-cache.ts";
 import { conditionalHeaders, confirmed, isFresh, validatorsOf } from "./http-cache.ts";
 import type { IndexFile } from "./index-format.ts";
-import { CACHED_HINT, fetchShardIndex, openShardIndex, type ShardIndex } from "./shard-index.ts";
+import {
+  CACHED_HINT,
+  fetchShardIndex,
+  openShardIndex,
+  type ShardIndex,
+  type ShardPlaces,
+} from "./shard-index.ts";
 import {
   type CachePaths,
   cachePaths,
@@ -84,9 +90,65 @@ function fileName(kind: SourceKind, options: LoadOptions): string {
   return kind === "json" ? fn : `${fn}.${kind}`;
 }
 
-/** Facts of a cached file, with what a later 304 said of it. */
-function factsOf(cached: { id: string; validators: Validators }, later: SubdirState["flat"]): Validators {
-  return later?.id === cached.id ? later.validators : cached.validators;
+type Usable = (facts: Validators) => boolean;
+const always = (): boolean => true;
+
+/** A file of one of the caches, and what is known of it. */
+interface Held<T> {
+  file: T;
+  facts: Validators;
+}
+
+/** Facts of a cached file, with what a later 304 said of it: `later` are those of each cache, the own first. */
+function factsOf(
+  cached: { id: string; validators: Validators },
+  later: readonly SubdirState["flat"][],
+): Validators {
+  return later.find((one) => one?.id === cached.id)?.validators ?? cached.validators;
+}
+
+/**
+ * The first usable index of the own cache and of others, such as one that all users of a machine share and none can write. Who
+ * does not hand it on closes it.
+ */
+function openHeldIndex(
+  { request, paths, others, state }: Job,
+  usable: Usable = always,
+): Held<IndexFile> | undefined {
+  for (const place of [paths, ...others]) {
+    const file = openIndex(place.index, request.url);
+    if (!file) continue;
+    const facts = factsOf(file.header, [state.flat, readState(place, request.url).flat]);
+    if (usable(facts)) return { file, facts };
+    file.close();
+  }
+  return undefined;
+}
+
+/** As openHeldIndex; shards that are missing come into the own cache whichever has the index. */
+function openHeldShards(
+  { request, paths, others, state }: Job,
+  usable: Usable = always,
+): Held<ShardIndex> | undefined {
+  const places = shardPlaces({ paths, others });
+  for (const place of [paths, ...others]) {
+    const file = openShardIndex(place.shards, request.url, places);
+    if (!file) continue;
+    const facts = factsOf(file, [state.shards, readState(place, request.url).shards]);
+    if (usable(facts)) return { file, facts };
+  }
+  return undefined;
+}
+
+function shardPlaces({ paths, others }: Pick<Job, "paths" | "others">): ShardPlaces {
+  return { path: paths.shards, others: others.map(({ shards }) => shards) };
+}
+
+/** Whether the server is known, to one of the caches, not to have the subdir. */
+function isKnownMissing({ request, state, others }: Job): boolean {
+  return [state, ...others.map((other) => readState(other, request.url))].some(
+    ({ absent }) => absent.json !== undefined,
+  );
 }
 
 function announceCached(job: Job, records: number): void {
@@ -100,50 +162,30 @@ function announceCached(job: Job, records: number): void {
   });
 }
 
-/** A whole index of another cache, such as one that all users of a machine share and none can write. */
-async function fromOthers(
-  job: Job,
-  usable: (validators: Validators) => boolean,
-): Promise<IndexFile | undefined> {
-  const { paths, request, context } = job;
-  for (const other of job.others) {
-    const file = openIndex(other.index, request.url);
-    if (file && usable(factsOf(file.header, readState(other, request.url).flat))) {
-      announceCached(job, file.header.records);
-      return file;
-    }
-    file?.close();
-    const foreign = await openForeign(request, { ...other, index: paths.index }, usable, context);
-    if (foreign) return foreign;
-  }
-  return undefined;
-}
-
 /** What may be used without asking the server. Opens the cached files at most once each. */
 async function fromCache(job: Job): Promise<SubdirData | undefined> {
-  const { paths, request, options, state, now, context } = job;
+  const { paths, others, request, options, now, context } = job;
   const anyAge = options.useIndexCache === true || options.offline === true || context.http.offline;
   const local = request.url.startsWith("file:");
   // A local file is asked for its stamp each time: that is as cheap as looking at the cache.
   if (local && !options.useIndexCache) return undefined;
   const ttl = options.ttl ?? 1;
-  const usable = (validators: Validators): boolean => anyAge || isFresh(validators, ttl, now);
-  const kinds = candidates(job);
-  if (kinds.includes("shards")) {
-    const shards = openShardIndex(paths.shards, request.url);
-    const facts = shards && factsOf(shards, state.shards);
-    if (shards && facts && (anyAge || isFresh(facts, options.shards?.ttl ?? ttl, now)))
-      return { kind: "shards", index: shards };
+  const usable: Usable = (validators) => anyAge || isFresh(validators, ttl, now);
+  if (candidates(job).includes("shards")) {
+    const shardsTtl = options.shards?.ttl ?? ttl;
+    const shards = openHeldShards(job, (facts) => anyAge || isFresh(facts, shardsTtl, now));
+    if (shards) return { kind: "shards", index: shards.file };
   }
-  const file = openIndex(paths.index, request.url);
-  if (file && usable(factsOf(file.header, state.flat))) {
-    announceCached(job, file.header.records);
-    return { kind: "flat", file };
+  const held = openHeldIndex(job, usable);
+  if (held) {
+    announceCached(job, held.file.header.records);
+    return { kind: "flat", file: held.file };
   }
-  file?.close();
-  const foreign = (await openForeign(request, paths, usable, context)) ?? (await fromOthers(job, usable));
-  if (foreign) return { kind: "flat", file: foreign };
-  if (anyAge && state.absent.json !== undefined) return { kind: "missing" };
+  for (const place of [paths, ...others]) {
+    const file = await openForeign(request, { ...place, index: paths.index }, usable, context);
+    if (file) return { kind: "flat", file };
+  }
+  if (anyAge && isKnownMissing(job)) return { kind: "missing" };
   if (!options.offline && !context.http.offline) return undefined;
   throw new ToolError(
     "offline-missing",
@@ -229,8 +271,9 @@ async function ask(
 async function askFlat(job: Job, kind: Exclude<SourceKind, "shards">): Promise<SubdirData | undefined> {
   const { request, options, context, paths, state } = job;
   const name = fileName(kind, options);
-  const cached = openIndex(paths.index, request.url);
-  const stored = cached?.header.source === name ? factsOf(cached.header, state.flat) : undefined;
+  const held = openHeldIndex(job);
+  const cached = held?.file;
+  const stored = cached?.header.source === name ? held?.facts : undefined;
   let file: IndexFile | undefined;
   try {
     const response = await ask(job, kind, stored);
@@ -264,19 +307,18 @@ async function askFlat(job: Job, kind: Exclude<SourceKind, "shards">): Promise<S
 }
 
 async function askShards(job: Job): Promise<SubdirData | undefined> {
-  const { request, paths, state } = job;
-  const cached = openShardIndex(paths.shards, request.url);
-  const stored = cached && factsOf(cached, state.shards);
-  const response = await ask(job, "shards", stored);
+  const { request, state } = job;
+  const held = openHeldShards(job);
+  const response = await ask(job, "shards", held?.facts);
   if (!response) return undefined;
   let index: ShardIndex;
-  if (response.status === 304 && cached && stored) {
-    index = cached;
+  if (response.status === 304 && held) {
+    index = held.file;
     response.discard();
-    state.shards = { id: cached.id, validators: confirmed(stored, response.headers, job.now) };
+    state.shards = { id: index.id, validators: confirmed(held.facts, response.headers, job.now) };
   } else {
     index = await withRestarts(job, "shards", response, (answer) =>
-      fetchShardIndex(request, answer, paths.shards, job.now),
+      fetchShardIndex(request, answer, shardPlaces(job), job.now),
     );
     state.shards = undefined;
   }
@@ -321,8 +363,8 @@ function inContext(error: unknown, job: Job): unknown {
 }
 
 /** Whether an earlier answer of the server, be it that it has nothing, can be used in place of another. */
-function isCached({ paths, request, state }: Job): boolean {
-  const old = openIndex(paths.index, request.url);
-  old?.close();
-  return (old ?? openShardIndex(paths.shards, request.url)) !== undefined || state.absent.json !== undefined;
+function isCached(job: Job): boolean {
+  const old = openHeldIndex(job);
+  old?.file.close();
+  return old !== undefined || openHeldShards(job) !== undefined || isKnownMissing(job);
 }

@@ -133,6 +133,6 @@ test("package caches that cannot be written are searched first, each kind in its
   for (const path of [site, shared]) chmodSync(path, 0o555);
   const cache = new PackageCache(dirs, { events: () => {} });
   expect(await cache.searched()).toEqual([site, shared, own, second]);
-  expect(await cache.writable()).toBe(own);
+  expect(await cache.writable([])).toBe(own);
   for (const path of [site, shared]) chmodSync(path, 0o755);
 });

@@ -272,7 +272,10 @@ describe("the repodata cache", () => {
     expect(await names({ now: later(100), options: { offline: true } })).toEqual(["noarch/a-1-0.conda"]);
     expect(asked(server)).toEqual(["plain"]);
     expect(await names({ now: later(100) })).toEqual(["noarch/a-1-0.conda"]);
-    expect(asked(server)).toEqual(["plain", "plain"]);
+    // The server is asked whether the other cache's is still right.
+    expect(asked(server)).toEqual(["plain", "conditional"]);
+    expect(await names({ now: later(110) })).toEqual(["noarch/a-1-0.conda"]);
+    expect(asked(server)).toEqual(["plain", "conditional"]);
     expect(readdirSync(shared).map((name) => [name, statSync(join(shared, name)).mtimeMs])).toEqual(before);
   });
 });

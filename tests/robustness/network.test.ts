@@ -149,6 +149,7 @@ function contextOf(home: string, seed: number, { server, mirror }: Lane): Comman
     pool: () => pool,
     brokenEntries: new Set(),
     useChannels: () => {},
+    temporaryDir: async () => home,
     close: () => http.close(),
   };
   const config = {
