@@ -32,6 +32,8 @@ export interface CloneWork {
   owned: Map<string, number>;
   hashes: Map<string, string>;
   result: CloneResult;
+  /** When other things last had their turn. */
+  turn: number;
   signal?: AbortSignal | undefined;
 }
 
@@ -65,16 +67,28 @@ export function startWork(input: {
     owned,
     hashes: new Map(),
     result: { files: 0, patched: 0 },
+    turn: performance.now(),
     signal: input.signal,
   };
 }
 
 /** Everything but what the copy has of its own: records and history. */
-export function copyFiles(work: CloneWork): void {
-  copyDirectory(work, "", entriesOf(work.source) ?? new Map());
+export async function copyFiles(work: CloneWork): Promise<void> {
+  await copyDirectory(work, "", entriesOf(work.source) ?? new Map());
 }
 
-function copyDirectory(work: CloneWork, directory: string, entries: ReadonlyMap<string, EntryKind>): void {
+/** Milliseconds after which signals and the refresh of the lock get their turn. */
+const TURN = 50;
+
+async function copyDirectory(
+  work: CloneWork,
+  directory: string,
+  entries: ReadonlyMap<string, EntryKind>,
+): Promise<void> {
+  if (performance.now() - work.turn > TURN) {
+    await new Promise((resolve) => setImmediate(resolve));
+    work.turn = performance.now();
+  }
   if (work.signal?.aborted) throw interruption(work.signal);
   let leftOut = false;
   for (const [name, kind] of entries) {
@@ -83,7 +97,7 @@ function copyDirectory(work: CloneWork, directory: string, entries: ReadonlyMap<
     if (isLeftOut(work, path, below)) leftOut = true;
     else if (below) {
       work.linker.directory(join(work.root, path));
-      copyDirectory(work, path, below);
+      await copyDirectory(work, path, below);
     } else if (kind === "symlink") copyLink(work, path);
     else if (kind === "file") copyFile(work, path);
   }

@@ -67,7 +67,7 @@ async function copyEnvironment(
     const work = startWork({ source, target, root, options, records: state.records, signal });
     preflightClone(source, target, work.owned, options);
     makeDirectory(root);
-    copyFiles(work);
+    await copyFiles(work);
     writeMeta(work, state.records, copy);
     check();
     if (kindAt(target) !== undefined || !move(root, target))

@@ -119,6 +119,32 @@ test("an environment that changes while it is copied is not copied", async () =>
   expect(readdirSync(join(box.root, "envs"))).toEqual(["copy", "env"]);
 });
 
+test("a copy that is interrupted leaves nothing, and the signal need not wait for its end", async () => {
+  const box = sandbox();
+  await box.set([tool(box)]);
+  // Slow as a copy to a disk far away: each file takes longer than a turn.
+  const real = fs.linkSync;
+  const abort = new AbortController();
+  let linked = 0;
+  fs.linkSync = (from, to) => {
+    if (String(to).includes("copy") && linked++ === 0) setImmediate(() => abort.abort());
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60);
+    real(from, to);
+  };
+  syncBuiltinESMExports();
+  onTestFinished(() => {
+    fs.linkSync = real;
+    syncBuiltinESMExports();
+  });
+  const copy = join(box.root, "envs", "copy");
+  const interrupted = { ...context, signal: abort.signal };
+  await expect(cloneEnvironment(box.prefix, copy, defaultOptions, interrupted)).rejects.toMatchObject({
+    code: "interrupted",
+  });
+  expect(linked).toBeLessThan(4);
+  expect(readdirSync(join(box.root, "envs"))).toEqual(["env"]);
+});
+
 test("a copy has a history of its own and may be changed, one that was moved the history that it had", async () => {
   const box = sandbox();
   await box.set([tool(box)]);
