@@ -45,10 +45,13 @@ function showsUnicode(env: NodeJS.ProcessEnv): boolean {
 
 /**
  * Replaces control characters and those that turn the direction of writing, so that text from channels and archives can
- * neither steer the terminal nor show another order than it has.
+ * neither steer the terminal nor show another order than it has; and line breaks before what the runner of GitHub workflows
+ * takes for a command (`::name::`, `##[name]`) at the beginning of a line.
  */
 export function printable(text: string): string {
-  return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "\uFFFD");
+  return text
+    .replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "\uFFFD")
+    .replace(/\n\s*(?=::|##\[)/g, "\uFFFD");
 }
 
 /** Columns that the text takes: two for wide characters, none for combining ones. */

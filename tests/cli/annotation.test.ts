@@ -39,3 +39,10 @@ it("a wrong command line is annotated, too", async () => {
     "::error title=taipan::unknown option `--dryrun` (did you mean `--dry-run`?)",
   ]);
 });
+
+it("no text of others is a command of the workflow", async () => {
+  const { code, stderr } = await inWorkflow("-n", "x", "numpy[version='1\n::add-mask::o\n ##[add-mask]o']");
+  expect(code).not.toBe(0);
+  expect(stderr).toContain("add-mask");
+  expect(stderr.split("\n").filter((line) => /^\s*(::(?!error )|##\[)/.test(line))).toEqual([]);
+});

@@ -265,6 +265,7 @@ describe("widths", () => {
   });
 
   it("lets nothing through that steers the terminal or turns the writing", () => {
+    expect(printable("a\n ::add-mask::b\n##[c]\nd:: e")).toBe("a\uFFFD::add-mask::b\uFFFD##[c]\nd:: e");
     expect(printable("a\x1b]0;x\x07\u202eb\r\u2066c")).toBe("a\uFFFD]0;x\uFFFD\uFFFDb\uFFFD\uFFFDc");
   });
 });
