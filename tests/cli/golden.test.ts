@@ -13,12 +13,13 @@ import { repoRoot } from "../support/shared.ts";
 
 /** Transcripts of whole commands. `npx vitest run tests/cli/golden.test.ts -u` writes them anew; look at the difference before it is kept. */
 let sandbox: Sandbox;
+let ofFailures: Sandbox;
 let server: ChannelServer;
 let channel: string[];
 let world: string;
 
 beforeAll(async () => {
-  sandbox = createSandbox();
+  sandbox = ofFailures = createSandbox();
   world = join(sandbox.dir, "channel");
   const { url } = await writeWorld(world);
   channel = ["-c", url, "--override-channels"];
@@ -111,6 +112,7 @@ function masked(text: string): string {
       )
       .replace(/─{3,}/g, "───")
       .replaceAll(sandbox.dir, "<DIR>")
+      .replaceAll(join(world, ".."), "<DIR>")
       .replaceAll(repoRoot, "<CHECKOUT>")
       .replaceAll(server.url, "<SERVER>")
       .replaceAll(hostname(), "<HOST>")
@@ -137,6 +139,15 @@ async function transcript(args: string[], extra: Record<string, string> = {}, in
 const golden = (name: string) => join(repoRoot, "tests/cli/golden", `${name}.txt`);
 
 describe("a session", { shuffle: false }, () => {
+  // What the other commands leave in the cache and make of environments must not show in its lists.
+  beforeAll(async () => {
+    sandbox = createSandbox();
+    await prepare();
+  });
+  afterAll(() => {
+    sandbox.close();
+    sandbox = ofFailures;
+  });
   const steps: [name: string, ...args: string[]][] = [
     ["create", "create", "-n", "sci", "app=1", "--yes"],
     ["create-dry-run", "create", "-n", "other", "tool", "--dry-run"],
