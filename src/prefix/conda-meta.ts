@@ -48,7 +48,8 @@ function parseJson(json: string, path: string): unknown {
   try {
     return JSON.parse(json);
   } catch (error) {
-    throw broken(path, (error as Error).message);
+    // It quotes what it could not read.
+    throw broken(path, (error as Error).message.replace(/\s+/g, " "));
   }
 }
 
