@@ -17,6 +17,8 @@ function prefixesIn(text: string): string[] {
  * convenience that other tools read: failing to write it is not an error.
  */
 export async function registerEnvironment(path: string, prefix: string): Promise<boolean> {
+  // It has a line for each.
+  if (/[\r\n]/.test(prefix)) return false;
   return quietly(async () => {
     const text = (await readText(path)) ?? "";
     if (prefixesIn(text).includes(prefix)) return;

@@ -32,8 +32,9 @@ test("of many that are registered at once none is lost", async () => {
   expect((await readEnvironmentsTxt(path)).sort()).toEqual([...prefixes].sort());
 });
 
-test("a file that cannot be written is no failure", async () => {
+test("a file that cannot be written, and a path of several lines, is no failure", async () => {
   const path = file();
+  expect(await registerEnvironment(path, "/a\n/b")).toBe(false);
   expect(await unregisterEnvironment(path, "/a")).toBe(true);
   expect(existsSync(path)).toBe(false);
   writeFileSync(join(path, "../../blocked"), "");
