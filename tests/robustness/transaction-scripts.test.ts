@@ -168,7 +168,7 @@ describe.runIf(process.platform !== "win32")("kill -9 inside of a link script", 
     });
   });
 
-  test("recovery that is killed itself is done again", { timeout: 180_000 }, async () => {
+  test("recovery that is killed itself is done again", { timeout: 600_000 }, async () => {
     const { box, job, before } = await scene("post-link");
     await run(job(0, { KILL_AT: String(STEPS.length - 1), KILL_WHOM: "" }));
     const every = process.env["TAIPAN_TEST_FULL"] ? 1 : 2;
@@ -182,7 +182,8 @@ describe.runIf(process.platform !== "win32")("kill -9 inside of a link script", 
       kills++;
       // Every other time it is killed twice.
       if (kills % 2 === 0) continue;
-      await recoverPrefix(box.prefix, { timeout: 20 });
+      // One that died while it broke the lock of the dead one is waited for, half a minute.
+      await recoverPrefix(box.prefix, { timeout: 60 });
       expect(stateOf(box), `recovery killed at call ${killAt}`).toEqual(before);
       await run(job(0, { KILL_AT: String(STEPS.length - 1), KILL_WHOM: "" }));
     }

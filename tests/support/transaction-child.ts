@@ -104,7 +104,7 @@ const { recoverPrefix } = await import("../../src/prefix/recover.ts");
 try {
   const { prefix, transaction, packages, options } = job;
   const request = { prefix, transaction, packages: new Map(packages), options };
-  if (job.recover) await recoverPrefix(prefix, { timeout: 20 });
+  if (job.recover) await recoverPrefix(prefix, { timeout: 60 });
   else if (job.remove) await removeEnvironment(prefix, options, { pool, events: () => {} });
   else await applyTransaction({ ...request, command: ["taipan", "install"] }, { pool, events: () => {} });
 } catch (error) {
