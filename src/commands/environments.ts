@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { fileFacts } from "../fs/cache-files.ts";
-import { isWritable, pathKind, readText } from "../fs/files.ts";
+import { isWritable, pathKind, readText, realPath } from "../fs/files.ts";
 import { readEnvironmentsTxt } from "../prefix/environments-txt.ts";
 import { readFrozen } from "../prefix/frozen.ts";
 import { historyDate, parseHistory } from "../prefix/history.ts";
@@ -36,6 +36,12 @@ export interface EnvironmentDetails {
   writable: boolean;
 }
 
+/** Whether the environment is the shell's, by whatever links either path leads through. */
+export function isActive(prefix: string, env: CommandContext["env"]): boolean {
+  const active = env["CONDA_PREFIX"];
+  return active !== undefined && active !== "" && realPath(active) === realPath(prefix);
+}
+
 /** What conda's `envs_details` says about an environment. */
 export async function describeEnvironment(
   prefix: string,
@@ -49,7 +55,7 @@ export async function describeEnvironment(
     name: name === prefix ? "" : name,
     created: revisions[0]?.date ?? null,
     last_modified: revisions.at(-1)?.date ?? (await dateOfDirectory(prefix)),
-    active: prefix === env["CONDA_PREFIX"],
+    active: isActive(prefix, env),
     base: prefix === config.rootPrefix,
     frozen: (await readFrozen(prefix)) !== undefined,
     writable: await isWritable(prefix),

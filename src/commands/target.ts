@@ -1,6 +1,6 @@
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { ToolError } from "../errors.ts";
-import { isWritable, listDir, pathKind } from "../fs/files.ts";
+import { isWritable, listDir, pathKind, realPath } from "../fs/files.ts";
 import { isOwnName } from "../prefix/beside.ts";
 
 export interface TargetOptions {
@@ -91,21 +91,27 @@ export function looksLikePath(argument: string): boolean {
   );
 }
 
-/** Environments below the envs_dirs, the root prefix and those registered in environments.txt; existing ones only, sorted. */
+/**
+ * Environments below the envs_dirs, the root prefix and those registered in environments.txt; existing ones only, sorted. One that
+ * links lead to by several paths is listed once, by the path that has a name.
+ */
 export async function listEnvironments(
   registered: readonly string[],
   context: Pick<TargetContext, "rootPrefix" | "envsDirs">,
 ): Promise<string[]> {
-  const found = new Set<string>();
-  const candidates = [...registered];
+  // By real path.
+  const found = new Map<string, string>();
+  const candidates = [context.rootPrefix];
   for (const dir of context.envsDirs)
     for (const name of await listDir(dir)) if (!isOwnName(name)) candidates.push(join(dir, name));
-  candidates.push(context.rootPrefix);
+  candidates.push(...registered);
   for (const path of candidates) {
-    if (!found.has(path) && (await pathKind(join(path, "conda-meta"))) === "directory") found.add(path);
+    if ((await pathKind(join(path, "conda-meta"))) !== "directory") continue;
+    const real = realPath(path);
+    if (!found.has(real)) found.set(real, path);
   }
   // As the peers do: the root prefix first, then by path.
-  return [...found].sort(
+  return [...found.values()].sort(
     (a, b) => Number(b === context.rootPrefix) - Number(a === context.rootPrefix) || (a < b ? -1 : 1),
   );
 }

@@ -1,6 +1,6 @@
 import type { CommandContext } from "../../commands/context.ts";
 import { environmentSize } from "../../commands/environment-size.ts";
-import { describeEnvironment, knownEnvironments } from "../../commands/environments.ts";
+import { describeEnvironment, isActive, knownEnvironments } from "../../commands/environments.ts";
 import { displayName } from "../../commands/target.ts";
 import { formatBytes } from "../../util/format.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -25,18 +25,17 @@ export async function printEnvironments(
     return;
   }
   const sizes = withSizes ? await sizesOf(prefixes, context) : new Map<string, number>();
-  const active = context.env["CONDA_PREFIX"];
   if (context.dialect === "conda") {
     const frozen = new Set<string>();
     for (const prefix of prefixes)
       if ((await describeEnvironment(prefix, context)).frozen) frozen.add(prefix);
-    session.print(condaLines(prefixes, { active, frozen, sizes }, session).join("\n"));
+    session.print(condaLines(prefixes, { frozen, sizes }, session).join("\n"));
     return;
   }
   const rows = prefixes.map((prefix) => {
     const name = displayName(prefix, session.config.values);
     const size = withSizes ? [formatBytes(sizes.get(prefix) ?? 0)] : [];
-    return [name === prefix ? "" : name, prefix === active ? "*" : "", ...size, prefix];
+    return [name === prefix ? "" : name, isActive(prefix, context.env) ? "*" : "", ...size, prefix];
   });
   const size: Column[] = withSizes ? [{ title: "Size", align: "right" }] : [];
   const columns: Column[] = [{ title: "Name" }, { title: "Active" }, ...size, { title: "Path" }];
@@ -70,18 +69,15 @@ async function sizesOf(prefixes: readonly string[], context: CommandContext): Pr
 /** conda's own text, which programs split at spaces: the name first, the path last. */
 function condaLines(
   prefixes: readonly string[],
-  {
-    active,
-    frozen,
-    sizes,
-  }: { active: string | undefined; frozen: ReadonlySet<string>; sizes: ReadonlyMap<string, number> },
+  { frozen, sizes }: { frozen: ReadonlySet<string>; sizes: ReadonlyMap<string, number> },
   session: Session,
 ): string[] {
   const rows = prefixes.map((prefix) => {
     const name = displayName(prefix, session.config.values);
     const bytes = sizes.get(prefix);
     const size = bytes === undefined ? "" : ` ${formatBytes(bytes).replace("kB", "KB").padStart(9)} `;
-    return `${(name === prefix ? "" : name).padEnd(23)} ${prefix === active ? "*" : frozen.has(prefix) ? "+" : " "}${size} ${prefix}`;
+    const mark = isActive(prefix, session.context.env) ? "*" : frozen.has(prefix) ? "+" : " ";
+    return `${(name === prefix ? "" : name).padEnd(23)} ${mark}${size} ${prefix}`;
   });
   return ["", "# conda environments:", "#", "# * -> active", "# + -> frozen", ...rows, ""];
 }
