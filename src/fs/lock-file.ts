@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
-import { codeOf, fromSystemError, isMissing } from "../errors.ts";
+import { codeOf, fromSystemError, isMissing, ToolError } from "../errors.ts";
 
 /** A file that cannot be removed now is swept by a later command: never a reason to fail, least of all with the lock in hand. */
 function removeQuietly(path: string): void {
@@ -41,7 +41,7 @@ export function tryLock(path: string, content: string): boolean {
   try {
     fs.writeFileSync(own, content, { flag: "wx", mode: 0o644 });
   } catch (error) {
-    throw fromSystemError(error, "lock", dirname(path));
+    throw refusal(error, dirname(path));
   }
   try {
     fs.linkSync(own, path);
@@ -54,6 +54,17 @@ export function tryLock(path: string, content: string): boolean {
   } finally {
     removeQuietly(own);
   }
+}
+
+/** A file system that the kernel makes up (/proc, /sys) answers that there is no such file where none can be made. */
+function refusal(error: unknown, directory: string): unknown {
+  if (codeOf(error) !== "ENOENT" || !fs.existsSync(directory))
+    return fromSystemError(error, "lock", directory);
+  return new ToolError("permission-denied", `no file can be made in \`${directory}\``, {
+    hint: "its file system takes none: choose another directory with -p or --root-prefix",
+    cause: error,
+    details: { path: directory, errno: "ENOENT" },
+  });
 }
 
 function createExclusive(path: string, content: string): boolean {

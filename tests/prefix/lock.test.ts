@@ -161,3 +161,13 @@ describe("prefix lock", () => {
     lock.release();
   });
 });
+
+test.skipIf(process.platform !== "linux" || process.getuid?.() !== 0)(
+  "where the kernel makes the files up, none can be made: no word of a file that is not there",
+  async () => {
+    await expect(lockPrefix("/proc/env", { timeout: 5 })).rejects.toMatchObject({
+      code: "permission-denied",
+      message: "no file can be made in `/proc`",
+    });
+  },
+);
