@@ -174,6 +174,11 @@ export function hasEnded(pid: number): boolean | undefined {
   return state === undefined && processFields(process.pid).length === 0 ? undefined : (state ?? "Z") === "Z";
 }
 
+/**
+ * Whether a process is dead and only its entry is there, as nobody asks how it ended. Not found is no answer: /proc may hide other users'.
+ */
+export const isZombie = (pid: number): boolean => processFields(pid)[0] === "Z";
+
 /** Fields of /proc/PID/stat after the name of the program, which may have blanks in it. */
 function processFields(pid: number): string[] {
   try {

@@ -1,4 +1,5 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import fs, {
   existsSync,
   mkdirSync,
@@ -15,6 +16,7 @@ import { syncBuiltinESMExports } from "node:module";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { processStart } from "../../src/fs/lock-file.ts";
 import { journalDirectory, newJournal, writeJournal } from "../../src/prefix/journal.ts";
 import { lockPath, lockPrefix } from "../../src/prefix/lock.ts";
 import { lockAndRecover } from "../../src/prefix/recover.ts";
@@ -81,6 +83,22 @@ describe("prefix lock", () => {
       lock.release();
     }
   });
+
+  test.runIf(process.platform === "linux")(
+    "a lock of a process that was killed and that nobody waits for, as in containers, is broken",
+    async () => {
+      const parent = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 600"], { stdio: "pipe" });
+      onTestFinished(() => void parent.kill("SIGKILL"));
+      const [text] = (await once(parent.stdout, "data")) as [Buffer];
+      const pid = Number(text.toString());
+      await expect
+        .poll(() => readFileSync(`/proc/${pid}/stat`, "utf8"), { timeout: 20_000 })
+        .toContain(") Z ");
+      const holder = { host: hostname(), pid, start: processStart(pid), since: "x" };
+      writeFileSync(lockPath(prefix), JSON.stringify(holder));
+      (await lockPrefix(prefix, { timeout: 5 })).release();
+    },
+  );
 
   test("what a process left that died while it broke a lock goes with the next holder, and is waited for no longer than it may live", async () => {
     const guard = `${lockPath(prefix)}.breaking`;
