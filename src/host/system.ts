@@ -1,6 +1,7 @@
 import { availableParallelism, homedir, hostname, tmpdir, userInfo } from "node:os";
 import { parse } from "node:path";
 import { codeOf } from "../errors.ts";
+import { isZombie } from "../fs/lock-file.ts";
 
 /** Facts of this machine and process that do not change while it runs. */
 export interface SystemFacts {
@@ -46,11 +47,11 @@ function userName(): string {
   }
 }
 
-/** Whether a process id names a running process. */
+/** Whether a process id names a running process: in containers killed ones stay as zombies, where the first process is no init. */
 export function processExists(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    return !isZombie(pid);
   } catch (error) {
     return codeOf(error) === "EPERM";
   }

@@ -2,7 +2,6 @@ import { dirname, join } from "node:path";
 import { ToolError } from "../errors.ts";
 import {
   breakLock,
-  isZombie,
   processStart,
   readLock,
   refreshLock,
@@ -63,7 +62,7 @@ const besidePath = (prefix: string): string => beside(prefix, "taipan-lock");
 /** Removes what processes left that died: files they were about to lock with, and a lock beside a prefix that has appeared since. */
 export function sweepLocks(prefix: string): void {
   for (const directory of [join(prefix, "conda-meta"), dirname(prefix)])
-    sweepTemporaries(directory, isRunning);
+    sweepTemporaries(directory, processExists);
   const beside = besidePath(prefix);
   if (kindAt(prefix) === undefined || kindAt(beside) === undefined) return;
   const held = readLock(beside);
@@ -79,13 +78,10 @@ function parseHolder(content: string): Holder | undefined {
   }
 }
 
-/** In containers killed processes stay as zombies, where the first process is no init. */
-const isRunning = (pid: number): boolean => processExists(pid) && !isZombie(pid);
-
 function isDead(content: string, age: number): boolean {
   const holder = parseHolder(content);
   if (!holder || holder.host !== systemFacts().hostname) return age > DEAD_AFTER;
-  if (!isRunning(holder.pid)) return true;
+  if (!processExists(holder.pid)) return true;
   const start = processStart(holder.pid);
   return start !== undefined && holder.start !== undefined && start !== holder.start;
 }
